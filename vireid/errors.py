@@ -1,0 +1,39 @@
+"""Exceptions that say what was wrong, what was expected and how to fix it.
+
+All derive from a built-in exception, so ``except ValueError`` and ``except FileNotFoundError`` work as a caller expects.
+The command line turns each of them into a message and exit code 2 (bad usage or input), without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class VireidError(Exception):
+    """Base of the errors that a user can mend."""
+
+
+class DatasetError(VireidError, ValueError):
+    """A dataset folder is not what its layout promises."""
+
+
+class DatasetNotFoundError(VireidError, FileNotFoundError):
+    """A dataset folder, list or image is absent."""
+
+
+class BadImageError(VireidError, ValueError):
+    """An image cannot be opened or decoded; the message names the file."""
+
+
+class GenotypeError(VireidError, ValueError):
+    """A genotype file is damaged, of another version, or does not fit its space."""
+
+
+class CheckpointError(VireidError, ValueError):
+    """A checkpoint is damaged, not ours, or asks for code that may not be imported."""
+
+
+class SettingsError(VireidError, ValueError):
+    """Arguments that are each valid do not fit together."""
+
+
+class OutputError(VireidError, OSError):
+    """Results cannot be written, or would overwrite what is there."""

@@ -1,0 +1,118 @@
+"""Images on disk and in a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Modality(IntEnum):
+    """Sensor that took an image; the value orders a batch (visible rows first)."""
+
+    VISIBLE = 0
+    INFRARED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image file of a person.
+
+    Attributes:
+        path: file, absolute.
+        pid: identity number as it stands on disk.
+        camid: camera number as it stands on disk, from 1.
+        modality: sensor.
+    """
+
+    path: str
+    pid: int
+    camid: int
+    modality: Modality
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A record of tensors that Lightning can pin and move."""
+
+    def _map(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        moved = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (Tensor, _Rows)):
+                moved[field.name] = getattr(value, name)(*args, **kwargs)
+        return replace(self, **moved)
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Same rows on another device or in another dtype (as ``Tensor.to``)."""
+        return self._map("to", *args, **kwargs)
+
+    def pin_memory(self) -> Any:
+        """Same rows in page-locked memory."""
+        return self._map("pin_memory")
+
+
+@dataclass(frozen=True)
+class Batch(_Rows):
+    """Visible rows first, then infrared rows; in training, identities in runs of K within each modality.
+
+    Attributes:
+        images: ``(B, 3, H, W)``; uint8 as read from disk, float and normalised once on the device.
+        labels: ``(B,)`` int64 contiguous class indices 0..C-1, or -1 for an identity without a class (evaluation).
+        pids: ``(B,)`` int64 identity numbers as on disk.
+        camids: ``(B,)`` int64 camera numbers as on disk.
+        modalities: ``(B,)`` int64, see :class:`Modality`.
+        positions: ``(B,)`` int64 row numbers in the list of records that the batch was drawn from.
+        n_visible: number of visible rows, 0..B; B and 0 are single-modality batches.
+        key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.
+            Empty for evaluation.
+    """
+
+    images: Tensor
+    labels: Tensor
+    pids: Tensor
+    camids: Tensor
+    modalities: Tensor
+    positions: Tensor
+    n_visible: int
+    key: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+    def with_images(self, images: Tensor) -> Batch:
+        """Same rows, other pixels."""
+        return replace(self, images=images)
+
+
+@dataclass(frozen=True)
+class SearchBatch(_Rows):
+    """Rows of both steps of an architecture search: one loader yields them together.
+
+    Attributes:
+        weights: rows of the weight step.
+        architecture: rows of the architecture step, from the held-out part.
+    """
+
+    weights: Batch
+    architecture: Batch
+
+
+def stack_keys(*parts: int) -> tuple[int, ...]:
+    """A batch key: each part reduced to 32 bits, so that it seeds any generator."""
+    return tuple(int(part) & 0xFFFFFFFF for part in parts)
+
+
+def generator_for(key: tuple[int, ...], device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch generator that depends on every part of ``key`` (by a SplitMix64 chain) and on nothing else."""
+    mask = 0xFFFFFFFFFFFFFFFF
+    state = 0
+    for part in key:
+        state = (state + 0x9E3779B97F4A7C15 + (part & mask)) & mask
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
+        state ^= state >> 31
+    return torch.Generator(device=device).manual_seed(state & 0x7FFFFFFFFFFFFFFF)

@@ -1,0 +1,173 @@
+"""The frozen answer of a search: which candidate each choice takes, and where the answer comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vireid.errors import GenotypeError, OutputError
+from vireid.structures.resnet_sites import cmnas_order
+
+FORMAT = "vireid.genotype"
+VERSION = 1
+CMNAS_CODES = {"0": "separate_bn", "1": "shared_bn"}
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """``{choice name: candidate id}`` with the space it belongs to and its provenance.
+
+    The format alone is checked here; whether choices and candidates exist is for ``space.validate`` to say.
+
+    Attributes:
+        space: ``{"class_path": "vireid.search.BNSeparation", "init_args": {...}}``.
+        choices: candidate id of every choice, in the order of the space's sites.
+        provenance: version, data, seed, epoch, probabilities; free but plain values.
+
+    Example:
+        >>> genotype = Genotype({"class_path": "vireid.search.BNSeparation", "init_args": {}}, {"bn1": "shared_bn"})
+        >>> Genotype.from_dict(genotype.to_dict()) == genotype
+        True
+    """
+
+    space: Mapping[str, Any]
+    choices: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "space": dict(self.space),
+            "choices": dict(self.choices),
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any, source: str = "genotype") -> Genotype:
+        """Genotype from plain values.
+
+        Args:
+            content: what :meth:`to_dict` gave.
+            source: name for error messages.
+
+        Raises:
+            GenotypeError: another format or version, or wrong types; everything that is wrong is listed.
+        """
+        if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+            raise GenotypeError(f"{source} is not a genotype: expected a JSON object with \"format\": \"{FORMAT}\".")
+        version = content.get("version")
+        if version != VERSION:
+            newer = isinstance(version, int) and version > VERSION
+            hint = "it was written by a newer vireid: upgrade the package" if newer else f"expected version {VERSION}"
+            raise GenotypeError(f"{source} has genotype version {version!r}; {hint}.")
+        problems = _type_problems(content)
+        if problems:
+            raise GenotypeError(f"{source} is not a valid genotype: {'; '.join(problems)}.")
+        return cls(dict(content["space"]), dict(content["choices"]), dict(content.get("provenance", {})))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Genotype:
+        """Read a genotype file; nothing in it is executed.
+
+        Raises:
+            FileNotFoundError: no such file.
+            GenotypeError: not JSON, or see :meth:`from_dict`.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"There is no genotype file {os.fspath(path)!r}.") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise GenotypeError(f"{os.fspath(path)!r} is not a JSON file: {error}.") from error
+        return cls.from_dict(content, source=repr(os.fspath(path)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file atomically: a reader, or a full disk, never leaves half a file, and an old file stays until then.
+
+        Raises:
+            OutputError: the file cannot be written; an old file is intact.
+        """
+        write_text_atomically(Path(path), json.dumps(self.to_dict(), indent=1) + "\n")
+
+    @classmethod
+    def from_cmnas_cfg(cls, path: str | os.PathLike[str], backbone: str = "resnet50") -> Genotype:
+        """Genotype of ``BNSeparation`` from a CM-NAS one-line list (0 = separate, 1 = shared; first line only).
+
+        Any white space separates. The list follows construction order, see
+        :func:`~vireid.structures.resnet_sites.cmnas_order`.
+
+        Raises:
+            GenotypeError: wrong count, or values other than 0 and 1.
+        """
+        sites = cmnas_order(backbone)
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        codes = lines[0].split() if lines else []
+        wrong = sorted({code for code in codes if code not in CMNAS_CODES})
+        if wrong:
+            raise GenotypeError(f"{os.fspath(path)!r} may hold only 0 (separate) and 1 (shared), found {', '.join(wrong[:5])}.")
+        if len(codes) != len(sites):
+            raise GenotypeError(f"{os.fspath(path)!r} holds {len(codes)} values, but {backbone} has {len(sites)} sites.")
+        choices = {site: CMNAS_CODES[code] for site, code in zip(sites, codes, strict=True)}
+        space = {"class_path": "vireid.search.BNSeparation", "init_args": {"backbone": backbone}}
+        return cls(space, choices, {"imported": "CM-NAS list"})
+
+    def to_cmnas_cfg(self, path: str | os.PathLike[str]) -> None:
+        """Write the CM-NAS one-line list.
+
+        Raises:
+            GenotypeError: the space has another backbone than a ResNet, or a choice is neither separate nor shared.
+        """
+        backbone = str(self.space.get("init_args", {}).get("backbone", ""))
+        codes = {candidate: code for code, candidate in CMNAS_CODES.items()}
+        try:
+            line = " ".join(codes[self.choices[site]] for site in cmnas_order(backbone))
+        except (KeyError, ValueError) as error:
+            raise GenotypeError(f"A CM-NAS list holds only separate_bn and shared_bn for every site of a ResNet: {error}.") from error
+        write_text_atomically(Path(path), line + "\n")
+
+    def diff(self, other: Genotype) -> dict[str, tuple[str | None, str | None]]:
+        """Choices that differ: ``{name: (mine, theirs)}``, ``None`` where one side lacks the choice."""
+        names = [*self.choices, *(name for name in other.choices if name not in self.choices)]
+        pairs = {name: (self.choices.get(name), other.choices.get(name)) for name in names}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write ``text`` beside ``path``, flush it to disk, then move it into place.
+
+    Raises:
+        OutputError: with the reason; what was at ``path`` is intact.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); a file that was there before is intact.") from error
+
+
+def _type_problems(content: Mapping[str, Any]) -> list[str]:
+    problems = []
+    space, choices = content.get("space"), content.get("choices")
+    if not (isinstance(space, Mapping) and isinstance(space.get("class_path"), str) and isinstance(space.get("init_args", {}), Mapping)):
+        problems.append('"space" must be an object with "class_path" (text) and "init_args" (object)')
+    if not (isinstance(choices, Mapping) and choices and all(isinstance(k, str) and isinstance(v, str) for k, v in choices.items())):
+        problems.append('"choices" must be a non-empty object of texts')
+    if not isinstance(content.get("provenance", {}), Mapping):
+        problems.append('"provenance" must be an object')
+    return problems

@@ -1,0 +1,160 @@
+"""Objects that remember how they were made, as plain ``class_path`` / ``init_args`` data.
+
+Checkpoints and genotypes carry this data instead of pickled objects: it can be read without running anything, and
+:func:`instantiate` imports only classes of this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from vireid.errors import CheckpointError
+
+
+@runtime_checkable
+class HasSettings(Protocol):
+    """Anything that can say how it was made."""
+
+    def settings(self) -> dict[str, Any]:
+        """``{"class_path": ..., "init_args": {...}}`` of plain values."""
+        ...
+
+
+class Recorded:
+    """Mixin that remembers constructor arguments.
+
+    List it first among the bases. ``settings()`` gives the class path and every argument, defaults included, as plain values
+    (numbers, strings, lists, dictionaries, nested settings); a subclass that resolves an argument (reads a file, say)
+    replaces it with ``self.record(name=value)``.
+
+    Example:
+        >>> class Scale(Recorded):
+        ...     def __init__(self, factor: float = 2.0) -> None:
+        ...         self.factor = factor
+        >>> Scale(3.0).settings()["init_args"]
+        {'factor': 3.0}
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_given", (args, kwargs))
+        object.__setattr__(self, "_resolved", {})
+        return self
+
+    def record(self, **resolved: Any) -> None:
+        """Replace recorded arguments by what they turned out to mean."""
+        self._resolved.update(resolved)  # type: ignore[attr-defined]  # set in __new__, before any nn.Module machinery
+
+    def settings(self) -> dict[str, Any]:
+        """``{"class_path": ..., "init_args": {...}}`` of plain values."""
+        args, kwargs = self._given  # type: ignore[attr-defined]
+        bound = inspect.signature(type(self)).bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = {**bound.arguments, **self._resolved}  # type: ignore[attr-defined]
+        return {"class_path": class_path(type(self)), "init_args": {k: plain(v) for k, v in arguments.items()}}
+
+
+def class_path(cls: type) -> str:
+    """Shortest public import path of a class: ``vireid.X``, ``vireid.part.X``, else its module path."""
+    parts = cls.__module__.split(".")
+    for depth in range(1, len(parts)):
+        package = ".".join(parts[:depth])
+        try:
+            found = getattr(importlib.import_module(package), cls.__name__, None)
+        except ImportError:
+            continue
+        if found is cls:
+            return f"{package}.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def plain(value: Any) -> Any:
+    """``value`` in numbers, strings, lists and dictionaries.
+
+    Raises:
+        TypeError: for a value that has no plain form.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, HasSettings):
+        return value.settings()
+    raise TypeError(f"{type(value).__name__} has no plain form; derive the class from vireid.structures.Recorded.")
+
+
+def settings_of(value: HasSettings) -> dict[str, Any]:
+    """Settings of an object, see :class:`Recorded`."""
+    return value.settings()
+
+
+def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra: Any) -> Any:
+    """The object that ``settings`` describe; nested settings are instantiated first.
+
+    Args:
+        settings: ``{"class_path", "init_args"}``, or any plain value, which comes back as it is.
+        allowed: prefixes of class paths that may be imported; anything else is refused before it is imported.
+        extra: arguments that win over the recorded ones (top level only).
+
+    Raises:
+        CheckpointError: a class path outside ``allowed`` or without a class behind it, or arguments that do not fit.
+    """
+    if isinstance(settings, list):
+        return [instantiate(item, allowed) for item in settings]
+    if not isinstance(settings, dict):
+        return settings
+    if "class_path" not in settings:
+        return {key: instantiate(item, allowed) for key, item in settings.items()}
+    cls = import_class(settings["class_path"], allowed)
+    arguments = {key: instantiate(item, allowed) for key, item in settings.get("init_args", {}).items()}
+    try:
+        return cls(**{**arguments, **extra})
+    except TypeError as error:
+        raise CheckpointError(f"{settings['class_path']} cannot be built from its saved settings: {error}.") from error
+
+
+def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
+    """Refuse settings that name a class outside ``allowed``, wherever it is nested. Imports nothing.
+
+    Raises:
+        CheckpointError: naming the class path.
+    """
+    if isinstance(settings, list):
+        for item in settings:
+            check_class_paths(item, allowed)
+    if isinstance(settings, dict):
+        path = settings.get("class_path")
+        if path is not None and not (isinstance(path, str) and path.startswith(allowed)):
+            raise CheckpointError(
+                f"The file asks to import {path!r}. Only classes whose path starts with {' or '.join(map(repr, allowed))} are imported "
+                "from a file; name any other class on the command line (for example --model.class_path)."
+            )
+        for item in settings.values():
+            check_class_paths(item, allowed)
+
+
+def import_class(path: Any, allowed: tuple[str, ...] = ("vireid.",)) -> type:
+    """The class behind ``path``.
+
+    Raises:
+        CheckpointError: outside ``allowed`` (then nothing is imported), or no such class.
+    """
+    check_class_paths({"class_path": path}, allowed)
+    module, _, name = str(path).rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise CheckpointError(f"There is no class {path!r} in this version of vireid.") from error
+    if not (isinstance(cls, type) and issubclass(cls, Recorded)):
+        raise CheckpointError(f"{path!r} is not a class that can be rebuilt from saved settings (one that derives from Recorded).")
+    return cls
