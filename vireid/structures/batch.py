@@ -69,6 +69,7 @@ class Batch(_Rows):
         n_visible: number of visible rows, 0..B; B and 0 are single-modality batches.
         key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.
             Empty for evaluation.
+        images_per_identity: K, the length of an identity's run in each modality; 0 where rows come in no runs (evaluation).
     """
 
     images: Tensor
@@ -79,6 +80,7 @@ class Batch(_Rows):
     positions: Tensor
     n_visible: int
     key: tuple[int, ...] = ()
+    images_per_identity: int = 0
 
     def __len__(self) -> int:
         return int(self.images.shape[0])

@@ -1,0 +1,100 @@
+"""Learning-rate factors and search schedules as pure functions of the epoch: nothing to save, nothing to lose on resume."""
+
+from __future__ import annotations
+
+import math
+
+from vireid.errors import SettingsError
+from vireid.structures import Recorded
+
+
+class Schedule(Recorded):
+    """Factor on every group's learning rate in a given epoch (0-based)."""
+
+    def __call__(self, epoch: int) -> float:
+        raise NotImplementedError
+
+
+class WarmupMultiStep(Schedule):
+    """Linear warm-up, then a drop by ``gamma`` at each milestone.
+
+    ``factor(e) = (w (1 - e/E) + e/E if e < E else 1) * gamma ** #{milestones <= e}`` with ``w`` the warm-up factor and ``E`` its epochs.
+
+    Args:
+        milestones: epochs (0-based) from which another ``gamma`` applies.
+        gamma: factor per milestone, in (0, 1].
+        warmup_epochs: length of the warm-up, 0 for none.
+        warmup_factor: factor in epoch 0, in (0, 1].
+
+    Example:
+        >>> schedule = WarmupMultiStep()
+        >>> [round(schedule(epoch), 3) for epoch in (0, 1, 10, 40, 70)]
+        [0.01, 0.109, 1.0, 0.1, 0.01]
+
+    Reference:
+        CM-NAS (Fu et al., ICCV 2021), public training code.
+    """
+
+    def __init__(
+        self, milestones: tuple[int, ...] = (40, 70), gamma: float = 0.1, warmup_epochs: int = 10, warmup_factor: float = 0.01
+    ) -> None:
+        self.milestones, self.gamma = tuple(milestones), gamma
+        self.warmup_epochs, self.warmup_factor = warmup_epochs, warmup_factor
+        if list(self.milestones) != sorted(self.milestones):
+            raise SettingsError(f"`milestones` must be in ascending order, got {list(milestones)}.")
+
+    def __call__(self, epoch: int) -> float:
+        factor = 1.0
+        if epoch < self.warmup_epochs:
+            done = epoch / self.warmup_epochs
+            factor = self.warmup_factor * (1 - done) + done
+        return factor * self.gamma ** sum(milestone <= epoch for milestone in self.milestones)
+
+
+class WarmupCosine(Schedule):
+    """Linear warm-up, then half a cosine down to zero after the last epoch.
+
+    Args:
+        epochs: length of the run, at least 1.
+        warmup_epochs: epochs of linear warm-up, less than ``epochs``.
+
+    Example:
+        >>> [round(WarmupCosine(4)(epoch), 3) for epoch in range(4)]
+        [1.0, 0.854, 0.5, 0.146]
+    """
+
+    def __init__(self, epochs: int, warmup_epochs: int = 0) -> None:
+        if not 0 <= warmup_epochs < epochs:
+            raise SettingsError(f"`warmup_epochs` must be in 0..{epochs - 1} for {epochs} epochs, got {warmup_epochs}.")
+        self.epochs, self.warmup_epochs = epochs, warmup_epochs
+
+    def __call__(self, epoch: int) -> float:
+        if epoch < self.warmup_epochs:
+            return (epoch + 1) / (self.warmup_epochs + 1)
+        done = (epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def geometric(start: float, end: float, step: int, steps: int) -> float:
+    """Value at ``step`` of a geometric run from ``start`` (step 0) to ``end`` (step ``steps - 1`` and after).
+
+    Example:
+        >>> geometric(5.0, 0.5, 0, 50), round(geometric(5.0, 0.5, 49, 50), 9), geometric(5.0, 0.5, -3, 50)
+        (5.0, 0.5, 5.0)
+    """
+    if steps <= 1:
+        return end if step >= 0 and steps == 1 else start
+    position = min(max(step, 0), steps - 1) / (steps - 1)
+    return float(start * (end / start) ** position)
+
+
+def second_half_ramp(step: int, steps: int) -> float:
+    """0 in the first half of ``steps``, then linear to 1 at the last.
+
+    Example:
+        >>> [second_half_ramp(step, 5) for step in range(5)]
+        [0.0, 0.0, 0.0, 0.5, 1.0]
+    """
+    if steps <= 1:
+        return 0.0
+    return max(0.0, 2 * min(step / (steps - 1), 1.0) - 1)
