@@ -1,0 +1,228 @@
+"""Loss modules: the contract all of them keep, and their sum."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from vireid import losses
+from vireid.losses import (
+    BatchHardTriplet,
+    ClassMMD,
+    CrossEntropy,
+    FourWayHardTriplet,
+    Loss,
+    LossSum,
+    SimilarityPreserving,
+    WeightedRegularizedTriplet,
+    functional,
+)
+from vireid.structures import instantiate
+
+
+class LossContract:
+    """Inherit, set ``cls``, ``name``, ``weight`` and ``reads``, and every check below runs."""
+
+    cls: type[Loss]
+    name: str
+    weight: float
+    reads: str
+    needs_classes = False
+
+    def test_defaults(self):
+        loss = self.cls()
+        assert (loss.name, loss.weight, loss.needs_classes) == (self.name, self.weight, self.needs_classes)
+        assert list(loss.parameters()) == []
+        assert f"weight={self.weight}" in repr(loss)
+
+    def test_value_is_unweighted(self, inputs):
+        assert self.cls(weight=3.0)(inputs) == self.cls(weight=0.0)(inputs)
+
+    def test_scalar_that_reads_only_its_level(self, inputs):
+        leaves = {level: getattr(inputs, level).clone().requires_grad_() for level in ("features", "embeddings", "logits")}
+        loss = self.cls()(dataclasses.replace(inputs, **leaves))
+        assert loss.ndim == 0
+        assert loss > 0
+        loss.backward()
+        assert {level for level, leaf in leaves.items() if leaf.grad is not None and leaf.grad.abs().max() > 0} == {self.reads}
+
+    def test_on_chooses_the_level(self, inputs):
+        if self.reads == "logits":
+            pytest.skip("reads logits only")
+        other = "embeddings" if self.reads == "features" else "features"
+        swapped = dataclasses.replace(inputs, features=inputs.embeddings, embeddings=inputs.features)
+        assert self.cls(on=other)(inputs) == self.cls()(swapped)
+        with pytest.raises(ValueError, match="`on` must be"):
+            self.cls(on="logits")
+
+    def test_settings_rebuild_it(self, inputs):
+        loss = self.cls(weight=2.5, name="other")
+        again = instantiate(loss.settings())
+        assert type(again) is self.cls
+        assert loss.settings()["class_path"] == f"vireid.losses.{self.cls.__name__}"
+        assert (again.weight, again.name) == (2.5, "other")
+        assert again(inputs) == loss(inputs)
+
+    def test_state_dict_is_empty(self):
+        assert self.cls().state_dict() == {}
+
+    @pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
+    def test_bad_weight(self, weight):
+        with pytest.raises(ValueError, match="`weight` must be a finite number of at least 0"):
+            self.cls(weight=weight)
+
+    def test_empty_name(self):
+        with pytest.raises(ValueError, match="`name` must not be empty"):
+            self.cls(name="")
+
+
+class TestCrossEntropy(LossContract):
+    cls, name, weight, reads, needs_classes = CrossEntropy, "ce", 1.0, "logits", True
+
+    def test_smoothing_equals_its_definition(self, inputs):
+        target = 0.7 * torch.nn.functional.one_hot(inputs.labels, 4) + 0.3 / 4
+        expected = -(target * inputs.logits.log_softmax(1)).sum(1).mean()
+        torch.testing.assert_close(CrossEntropy(label_smoothing=0.3)(inputs), expected)
+
+    @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
+    def test_bad_smoothing(self, smoothing):
+        with pytest.raises(ValueError, match="`label_smoothing` must be at least 0 and below 1"):
+            CrossEntropy(label_smoothing=smoothing)
+
+    def test_no_classes(self, inputs):
+        with pytest.raises(ValueError, match="needs `logits`"):
+            CrossEntropy()(dataclasses.replace(inputs, logits=None))
+
+    def test_float32_under_autocast(self, inputs):
+        half = dataclasses.replace(inputs, logits=inputs.logits.bfloat16())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert CrossEntropy()(half).dtype == torch.float32
+
+
+class TestFourWayHardTriplet(LossContract):
+    cls, name, weight, reads = FourWayHardTriplet, "triplet", 1.0, "features"
+
+    def test_arguments_arrive(self, inputs):
+        v, t = inputs.features[:6], inputs.features[6:]
+        expected = functional.four_way_hard_triplet(v, t, inputs.labels[:6], margin=0.7, normalise=True)
+        assert FourWayHardTriplet(margin=0.7, normalise=True)(inputs) == expected
+        assert FourWayHardTriplet(margin=0.7)(inputs) != expected
+
+    def test_halves_of_different_size(self, inputs):
+        v, t = inputs.features[:4], inputs.features[4:]
+        expected = functional.four_way_hard_triplet(v, t, inputs.labels[:4], infrared_labels=inputs.labels[4:])
+        assert FourWayHardTriplet()(dataclasses.replace(inputs, n_visible=4)) == expected
+
+    def test_one_modality(self, inputs):
+        with pytest.raises(ValueError, match=r"`infrared` must have shape .* with at least one row"):
+            FourWayHardTriplet()(dataclasses.replace(inputs, n_visible=12))
+
+    def test_bad_margin(self):
+        with pytest.raises(ValueError, match="`margin` must be a finite number"):
+            FourWayHardTriplet(margin=float("inf"))
+
+
+class TestSimilarityPreserving(LossContract):
+    cls, name, weight, reads = SimilarityPreserving, "sp", 5.0, "embeddings"
+
+
+class TestClassMMD(LossContract):
+    cls, name, weight, reads = ClassMMD, "cmmd", 0.05, "embeddings"
+
+    def test_k_comes_from_the_batch(self, inputs):
+        assert ClassMMD()(dataclasses.replace(inputs, k=3)) != ClassMMD()(inputs)
+
+
+class TestBatchHardTriplet(LossContract):
+    cls, name, weight, reads = BatchHardTriplet, "batch_hard", 1.0, "features"
+
+    def test_margin(self, inputs):
+        assert BatchHardTriplet(margin=2.0)(inputs) == functional.batch_hard_triplet(inputs.features, inputs.labels, margin=2.0)
+        with pytest.raises(ValueError, match="`margin` must be a finite number"):
+            BatchHardTriplet(margin=float("nan"))
+
+
+class TestWeightedRegularizedTriplet(LossContract):
+    cls, name, weight, reads = WeightedRegularizedTriplet, "wrt", 1.0, "features"
+
+    def test_stabilise(self, inputs):
+        far = dataclasses.replace(inputs, features=20 * inputs.features)
+        assert WeightedRegularizedTriplet(stabilise="corrected")(far) < WeightedRegularizedTriplet()(far)
+        with pytest.raises(ValueError, match="`stabilise` must be"):
+            WeightedRegularizedTriplet(stabilise="no")
+
+
+def test_every_exported_loss_has_a_contract():
+    tested = {sub.cls for sub in LossContract.__subclasses__()}
+    exported = {value for name in losses.__all__ if isinstance(value := getattr(losses, name), type) and issubclass(value, Loss)}
+    assert exported - {Loss} == tested
+
+
+class TestLossSum:
+    def test_weighted_terms_and_total(self, inputs):
+        parts = [CrossEntropy(0.5), FourWayHardTriplet(2.0), SimilarityPreserving(0.0)]
+        total, terms = LossSum(parts)(inputs)
+        assert list(terms) == ["ce", "triplet", "sp"]
+        for part in parts:
+            assert terms[part.name] == part.weight * part(inputs)
+        torch.testing.assert_close(total, sum(terms.values()))
+
+    def test_only_the_total_carries_gradient(self, inputs):
+        leaf = inputs.features.clone().requires_grad_()
+        total, terms = LossSum([FourWayHardTriplet()])(dataclasses.replace(inputs, features=leaf))
+        assert total.requires_grad
+        assert not terms["triplet"].requires_grad
+
+    def test_without_classes(self, inputs):
+        objective = LossSum([CrossEntropy(), ClassMMD()])
+        total, terms = objective(dataclasses.replace(inputs, logits=None), without_classes=True)
+        assert list(terms) == ["cmmd"]
+        assert total == terms["cmmd"]
+        with pytest.raises(ValueError, match="No loss is left"):
+            LossSum([CrossEntropy()])(inputs, without_classes=True)
+
+    def test_settings_rebuild_it(self, inputs):
+        objective = LossSum([CrossEntropy(label_smoothing=0.1), ClassMMD(0.2, on="features")])
+        again = instantiate(objective.settings())
+        assert again.settings() == objective.settings()
+        assert again(inputs)[0] == objective(inputs)[0]
+
+    def test_names_must_differ(self):
+        with pytest.raises(ValueError, match="cmmd repeats; give one of them another `name`"):
+            LossSum([ClassMMD(), ClassMMD(on="features")])
+        assert len(LossSum([ClassMMD(), ClassMMD(on="features", name="cmmd_features")]).losses) == 2
+
+    def test_refusals(self):
+        with pytest.raises(ValueError, match="at least one loss"):
+            LossSum([])
+        with pytest.raises(TypeError, match=r"derive from vireid\.losses\.Loss, got CrossEntropyLoss"):
+            LossSum([torch.nn.CrossEntropyLoss()])
+
+
+class TestLossInputs:
+    def test_halves(self, inputs):
+        v, t = inputs.visible, inputs.infrared
+        assert (v.n_visible, t.n_visible, v.k, t.k) == (6, 0, 2, 2)
+        for name in ("features", "embeddings", "logits", "labels"):
+            assert torch.equal(torch.cat([getattr(v, name), getattr(t, name)]), getattr(inputs, name))
+        assert dataclasses.replace(inputs, logits=None).visible.logits is None
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"embeddings": torch.zeros(11, 5)}, "`embeddings` must have one row for each of the 12"),
+            ({"logits": torch.zeros(6, 4)}, "`logits` must have one row"),
+            ({"labels": torch.zeros(6)}, "`labels` must have one row"),
+            ({"n_visible": 13}, "`n_visible` must be 0 to 12"),
+            ({"n_visible": -1}, "`n_visible` must be 0 to 12"),
+            ({"k": 0}, "`k` must be at least 1"),
+        ],
+    )
+    def test_refusals(self, inputs, change, message):
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(inputs, **change)
+
+
+def test_base_class_has_no_value(inputs):
+    with pytest.raises(NotImplementedError):
+        Loss(1.0, "x")(inputs)

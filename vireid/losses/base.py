@@ -1,0 +1,50 @@
+"""What every loss module has."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from vireid.losses.inputs import Level, LossInputs
+
+
+class Loss(nn.Module):
+    """A term of the training objective. ``forward`` gives it unweighted; :class:`~vireid.losses.LossSum` applies ``weight``.
+
+    Args:
+        weight: factor in the sum, at least 0.
+        name: under which it is logged; unique within a sum.
+
+    Attributes:
+        needs_classes: the term reads logits, so it cannot be used on identities without a class.
+
+    Raises:
+        ValueError: a weight below 0 or not finite, or an empty name.
+    """
+
+    needs_classes: bool = False
+
+    def __init__(self, weight: float, name: str) -> None:
+        super().__init__()
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"`weight` must be a finite number of at least 0, got {weight}.")
+        if not name:
+            raise ValueError("`name` must not be empty.")
+        self.weight = float(weight)
+        self.name = name
+
+    def forward(self, output: LossInputs) -> Tensor:
+        """Scalar, not yet weighted."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Shown by ``print(module)``."""
+        return f"name={self.name!r}, weight={self.weight}"
+
+
+def check_level(on: Level) -> Level:
+    """``on``, or ``ValueError`` if there is no such level."""
+    if on not in ("features", "embeddings"):
+        raise ValueError(f'`on` must be "features" (before the neck) or "embeddings" (after it), got {on!r}.')
+    return on

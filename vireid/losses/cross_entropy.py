@@ -1,0 +1,47 @@
+"""Identity classification."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from vireid.losses.base import Loss
+from vireid.losses.functional.distances import full_precision, no_autocast
+from vireid.losses.inputs import LossInputs
+from vireid.structures import Recorded
+
+
+class CrossEntropy(Recorded, Loss):
+    """Mean cross-entropy over all rows of both modalities.
+
+    Args:
+        weight: factor in the sum.
+        label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
+        name: under which it is logged.
+
+    Raises:
+        ValueError: ``label_smoothing`` out of range.
+
+    Example:
+        >>> import torch
+        >>> rows, labels = torch.zeros(2, 4), torch.tensor([0, 1])
+        >>> CrossEntropy()(LossInputs(rows, rows, torch.zeros(2, 5), labels, n_visible=1))
+        tensor(1.6094)
+    """
+
+    needs_classes = True
+
+    def __init__(self, weight: float = 1.0, label_smoothing: float = 0.0, name: str = "ce") -> None:
+        super().__init__(weight, name)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"`label_smoothing` must be at least 0 and below 1, got {label_smoothing}.")
+        self.label_smoothing = float(label_smoothing)
+
+    def forward(self, output: LossInputs) -> Tensor:
+        """Scalar, not yet weighted."""
+        if output.logits is None:
+            raise ValueError(
+                "CrossEntropy needs `logits`, but these rows have no classes; sum the other losses with `without_classes=True`."
+            )
+        with no_autocast(output.logits):
+            return F.cross_entropy(full_precision(output.logits), output.labels, label_smoothing=self.label_smoothing)

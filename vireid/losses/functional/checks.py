@@ -1,0 +1,41 @@
+"""What the loss functions ask of their arguments; shapes only, so nothing waits for the device."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def check_rows(name: str, rows: Tensor) -> None:
+    """Raise ``ValueError`` unless ``rows`` is ``(n, d)`` with at least one row and floating point."""
+    if rows.ndim != 2 or rows.shape[0] == 0:
+        raise ValueError(f"`{name}` must have shape (rows, dimensions) with at least one row, got {tuple(rows.shape)}.")
+    if not rows.is_floating_point():
+        raise ValueError(f"`{name}` must be floating point, got {rows.dtype}.")
+
+
+def check_labels(name: str, labels: Tensor, rows: Tensor, rows_name: str) -> None:
+    """Raise ``ValueError`` unless there is one label for each row."""
+    if labels.ndim != 1 or labels.shape[0] != rows.shape[0]:
+        raise ValueError(
+            f"`{name}` must hold one label for each of the {rows.shape[0]} rows of `{rows_name}`, got shape {tuple(labels.shape)}."
+        )
+
+
+def check_pair(visible: Tensor, infrared: Tensor, same_rows: bool = True) -> None:
+    """Raise ``ValueError`` unless both are ``(n, d)`` with equal d, and equal n where ``same_rows``."""
+    check_rows("visible", visible)
+    check_rows("infrared", infrared)
+    if same_rows and visible.shape != infrared.shape:
+        raise ValueError(
+            f"`visible` and `infrared` must have the same shape, because row i of both must be the same identity; "
+            f"got {tuple(visible.shape)} and {tuple(infrared.shape)}."
+        )
+    check_columns("visible", visible, "infrared", infrared)
+
+
+def check_columns(first_name: str, first: Tensor, second_name: str, second: Tensor) -> None:
+    """Raise ``ValueError`` unless both have the same number of dimensions per row."""
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"`{first_name}` and `{second_name}` must have equally many dimensions, got {first.shape[1]} and {second.shape[1]}."
+        )
