@@ -1,0 +1,101 @@
+"""Cameras: where they look from and how their sensors distort; drawn from the camera number alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vireid.data.synthetic.difficulty import Difficulty
+from vireid.data.synthetic.materials import Sensor
+from vireid.data.synthetic.streams import Floats, Purpose, normal, stream, uniform
+
+YAWS = np.array([0.0, -0.5, 0.5, -0.9, 0.9, np.pi - 0.4], dtype=np.float32)
+VIEWS = 3  # of YAWS, per camera
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What is fixed for one camera.
+
+    Attributes:
+        yaws: ``(VIEWS,)`` radians, the directions people are seen from.
+        pitch: radians, positive looks down.
+        gain, offset, gamma, white: brightness; ``white`` is ``(C, 1, 1)``, one factor per channel.
+        contrast: factor around ``middle``.
+        blur: standard deviation in pixels of a 128 pixel high image.
+        noise: standard deviation in [0, 1] intensities.
+        light: -1..1, side the light comes from.
+        vignette: darkening in the corners, 0..1.
+    """
+
+    yaws: Floats
+    pitch: float
+    gain: float
+    offset: float
+    gamma: float
+    white: Floats
+    contrast: float
+    middle: float
+    blur: float
+    noise: float
+    light: float
+    vignette: float
+
+
+def draw_camera(seed: int, camid: int, sensor: Sensor, difficulty: Difficulty) -> Camera:
+    """The camera with this number."""
+    rng = stream(seed, Purpose.CAMERA, camid)
+    gap = difficulty.camera_gap
+    yaws = np.sort(rng.permutation(YAWS)[:VIEWS])
+    pitch, gain, offset, gamma, light, vignette, blur, noise = (float(value) for value in rng.random(8))
+    white = 1 + gap * uniform(rng, -0.16, 0.16, 3, 1, 1)
+    infrared = sensor != "visible"
+    return Camera(
+        yaws=yaws,
+        pitch=0.05 + 0.3 * pitch,
+        gain=1 + gap * (0.6 * gain - 0.3),
+        offset=gap * (0.12 * offset - 0.06),
+        gamma=float(np.exp(gap * (0.9 * gamma - 0.45))),
+        white=white[:1] * 0 + 1 if infrared else white,
+        contrast=difficulty.infrared_contrast if infrared else 1.0,
+        middle=0.55,
+        blur=0.35 + gap * 0.7 * blur + 0.25 * infrared,
+        noise=difficulty.noise * (0.015 + 0.035 * noise + 0.015 * infrared),
+        light=gap * (2 * light - 1),
+        vignette=gap * 0.35 * vignette,
+    )
+
+
+def expose(pixels: Floats, camera: Camera, exposure: np.random.Generator, noise: np.random.Generator) -> Floats:
+    """What the sensor makes of reflected light: ``(N, C, H, W)`` in [0, 1], before rounding. Two streams: exposure and noise."""
+    count, channels, height, width = pixels.shape
+    gain = (camera.gain * np.exp(normal(exposure, 0.08, count)))[:, None, None, None]
+    blur = camera.blur * uniform(exposure, 0.7, 1.3, count) * height / 128
+    ys, xs = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)[None]
+    falloff = (1 - camera.vignette * (xs * xs + ys * ys) / 2).astype(np.float32)
+    pixels = np.clip(pixels * (gain * falloff).astype(np.float32) + np.float32(camera.offset), 1e-3, 1)
+    pixels = (pixels ** np.float32(camera.gamma)) * camera.white
+    pixels = np.float32(camera.middle) + np.float32(camera.contrast) * (pixels - np.float32(camera.middle))
+    pixels = _blur(_blur(pixels, blur, 2), blur, 3)
+    grain: Floats = np.float32(camera.noise) * noise.standard_normal((count, channels, height, width), dtype=np.float32)
+    return pixels + grain
+
+
+def _blur(pixels: Floats, sd: Floats, axis: int) -> Floats:
+    """Gaussian of one standard deviation per image, ``(N,)`` pixels, along ``axis``; borders are repeated."""
+    radius = max(1, int(np.ceil(2 * float(sd.max()))))
+    steps = np.arange(-radius, radius + 1, dtype=np.float32)
+    kernel = np.exp(-0.5 * (steps[:, None] / np.maximum(sd, 0.05)) ** 2).astype(np.float32)
+    kernel = (kernel / kernel.sum(0))[..., None, None, None]
+    padding = [(radius, radius) if axis == dim else (0, 0) for dim in range(4)]
+    padded, size = np.pad(pixels, padding, mode="edge"), pixels.shape[axis]
+    shifted = [_cut(padded, step, size, axis) for step in range(len(steps))]
+    blurred: Floats = kernel[0] * shifted[0]
+    for weight, part in zip(kernel[1:], shifted[1:], strict=True):
+        blurred += weight * part
+    return blurred
+
+
+def _cut(pixels: Floats, start: int, size: int, axis: int) -> Floats:
+    return pixels[:, :, start : start + size] if axis == 2 else pixels[..., start : start + size]

@@ -1,0 +1,49 @@
+"""How hard the drawn task is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+UNIT_KNOBS = ("tone_coupling", "pattern_survival", "occlusion")
+LARGEST = 4.0
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """Knobs of the generator; the defaults are the calibrated benchmark.
+
+    Attributes:
+        tone_coupling: 0..1, share of the visible lightness in the near-infrared response of a garment. The strongest knob: at 1 a grey
+            image gives the infrared one away, at 0 only shapes, patterns and outlines connect the two.
+        pattern_survival: 0..1, how much of the contrast of a garment pattern the near infrared keeps at least.
+        view_spread: factor on the camera yaws (0: every camera looks from the front).
+        view_jitter: standard deviation of the yaw within one camera and view, radians.
+        background: factor on the contrast of the scene behind the person (0: flat).
+        pose: factor on stride, arm swing, lean and on the shift of the person in the frame.
+        noise: factor on sensor noise.
+        camera_gap: factor on the differences of gain, gamma, white balance, light and blur between cameras.
+        occlusion: 0..1, share of images with something standing in front of the person.
+        infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise.
+    """
+
+    tone_coupling: float = 0.3
+    pattern_survival: float = 0.5
+    view_spread: float = 1.0
+    view_jitter: float = 0.2
+    background: float = 0.5
+    pose: float = 0.6
+    noise: float = 0.5
+    camera_gap: float = 0.7
+    occlusion: float = 0.05
+    infrared_contrast: float = 0.5
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            top = 1.0 if field.name in UNIT_KNOBS else LARGEST
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 <= value <= top:
+                raise ValueError(f"`difficulty.{field.name}` must be a number from 0 to {top:g}, got {value!r}.")
+
+
+BENCHMARK = Difficulty()

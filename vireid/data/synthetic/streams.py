@@ -1,0 +1,49 @@
+"""Random streams: one per purpose, so that what belongs to a person never shares a stream with what belongs to a camera or an image."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]  # float32 wherever there are pixels
+Rows = NDArray[np.bool_]
+
+
+class Purpose(IntEnum):
+    """What a stream of random numbers is for."""
+
+    PEOPLE = 1
+    MATERIALS = 2
+    CAMERA = 3
+    SCENE = 4
+    POSE = 5
+    EXPOSURE = 6
+    OCCLUDER = 7
+    AMBIENT = 8
+    NOISE = 9
+    CROP = 10
+    SPLIT = 11
+
+
+def stream(seed: int, purpose: Purpose, *parts: int) -> np.random.Generator:
+    """A numpy generator that depends on all arguments and on nothing else.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+        purpose: streams of different purposes are independent.
+        parts: e.g. camera and block number, each 0 to 2**32 - 1; a purpose always takes the same number of them.
+    """
+    return np.random.default_rng([seed, int(purpose), *parts])
+
+
+def uniform(rng: np.random.Generator, low: float, high: float, *shape: int) -> Floats:
+    """``shape`` float32 values in [low, high)."""
+    return (low + (high - low) * rng.random(shape, dtype=np.float32)).astype(np.float32)
+
+
+def normal(rng: np.random.Generator, sd: float, *shape: int) -> Floats:
+    """``shape`` float32 values of mean 0 and standard deviation ``sd``, cut at 2.5 sd: no freak images."""
+    return (sd * np.clip(rng.standard_normal(shape, dtype=np.float32), -2.5, 2.5)).astype(np.float32)

@@ -1,0 +1,147 @@
+"""Writing a data set: check the arguments, draw and save unit by unit, move the finished tree into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.progress import track
+
+from vireid.data.synthetic.difficulty import BENCHMARK, Difficulty
+from vireid.data.synthetic.layouts import LAYOUTS, LayoutName, Style, units
+from vireid.data.synthetic.render import Look, Unit, render
+from vireid.errors import OutputError
+
+GENERATOR_VERSION = 1
+"""Raised whenever the same arguments give other files; part of cache keys."""
+
+STYLES = ("near_infrared", "thermal")
+LEAST = {"identities": 4, "images": 1, "seed": 0, "height": 32, "width": 16, "workers": 0}
+MOST = {"identities": 9999, "images": 9999, "seed": 2**32 - 1, "height": 1024, "width": 512, "workers": 64}
+
+
+def write_dataset(
+    root: str | os.PathLike[str],
+    layout: LayoutName = "sysu",
+    identities: int = 310,
+    test_identities: int | None = None,
+    images: int | None = None,
+    seed: int = 0,
+    height: int = 128,
+    width: int = 64,
+    style: Style = "near_infrared",
+    workers: int = 0,
+    progress: bool = False,
+    difficulty: Difficulty = BENCHMARK,
+) -> Path:
+    """Draw people and write them as a published data set lies on disk.
+
+    The same arguments give the same bytes, whatever ``workers`` is. The tree is built beside ``root`` in a hidden folder and moved
+    into place when complete, so an interrupted run leaves nothing at ``root``.
+
+    * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared and written as grey JPEG. A fifth of the
+      identities are test, a fifth of the others validation, the rest training (SYSU-MM01 has 96, 99 and 296), drawn by the seed.
+      Unlike SYSU-MM01, every identity is in all six cameras, validation included, and there is no ``rand_perm_cam.mat``.
+    * ``regdb``: ``Visible`` and ``Thermal`` folders of bitmaps and ten index trials; half of the identities train in each trial.
+
+    Args:
+        root: folder to make; may exist only if it is empty.
+        layout: ``sysu`` or ``regdb``.
+        identities: number of people, 4 to 9999; identity numbers are 1..identities.
+        test_identities: number of test people (per trial for RegDB); ``None`` is a fifth for ``sysu``, half for ``regdb``.
+        images: per identity and camera; ``None`` is 3 for ``sysu``, 10 for ``regdb``.
+        seed: 0 to 2**32 - 1.
+        height, width: pixels; people fill the height.
+        style: what the infrared cameras see: reflected ``near_infrared`` light, or ``thermal`` emission (much harder).
+        workers: processes that draw; 0 draws in this one. More than 0 starts processes afresh: a script then needs
+            ``if __name__ == "__main__":``.
+        progress: show a bar.
+        difficulty: knobs; the default is the calibrated benchmark.
+
+    Returns:
+        ``root`` as a path.
+
+    Raises:
+        ValueError: an argument out of its range.
+        OutputError: ``root`` is not empty or cannot be written, or worker processes died.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     root = write_dataset(folder + "/tiny", identities=4, images=1)
+        ...     sorted(path.name for path in root.iterdir())
+        ['cam1', 'cam2', 'cam3', 'cam4', 'cam5', 'cam6', 'exp']
+    """
+    _check_choice("layout", layout, tuple(LAYOUTS))
+    _check_choice("style", style, STYLES)
+    plan = LAYOUTS[layout]
+    images = plan.default_images if images is None else images
+    given = {"identities": identities, "images": images, "seed": seed, "height": height, "width": width, "workers": workers}
+    for name, value in given.items():
+        _check_number(name, value, LEAST[name], MOST[name])
+    if test_identities is not None:
+        _check_number("test_identities", test_identities, 1, identities - 2, " (two must remain to train and validate)")
+    target = Path(root)
+    _check_target(target)
+    look = Look(seed, height, width, difficulty)
+    partial_tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        partial_tree.mkdir(parents=True)
+        work = units(plan.cameras(style), identities, images)
+        done = _draw_all(partial(_draw, partial_tree, layout, look), work, workers)
+        for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
+            pass
+        plan.lists(partial_tree, seed, identities, test_identities)
+        partial_tree.replace(target)
+    except BrokenProcessPool as error:
+        raise OutputError(
+            f"The {workers} worker processes ended early, so nothing was written to {os.fspath(root)!r}. "
+            'Call write_dataset under `if __name__ == "__main__":`, or set `workers=0`.'
+        ) from error
+    except OSError as error:
+        raise OutputError(f"Cannot write {os.fspath(root)!r} ({error.strerror or error}); nothing was left there.") from error
+    finally:
+        shutil.rmtree(partial_tree, ignore_errors=True)
+    return target
+
+
+def _draw(root: Path, layout: str, look: Look, unit: Unit) -> None:
+    LAYOUTS[layout].save(root, unit, render(look, unit))
+
+
+def _draw_all(draw: partial[None], work: list[Unit], workers: int) -> Iterator[None]:
+    if not workers:
+        yield from map(draw, work)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(draw, work)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _check_number(name: str, value: object, least: int, most: int, reason: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"`{name}` must be a whole number from {least} to {most}{reason}, got {value!r}.")
+
+
+def _check_target(target: Path) -> None:
+    try:
+        occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    except OSError as error:
+        raise OutputError(f"Cannot look into {os.fspath(target)!r} ({error.strerror or error}).") from error
+    if occupied:
+        raise OutputError(f"{os.fspath(target)!r} exists and is not an empty folder; name another `root` or remove it first.")
