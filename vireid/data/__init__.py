@@ -1,1 +1,62 @@
-"""TODO"""
+"""Datasets, samplers, augmentation and data modules."""
+
+from vireid.data.check import CheckReport, check_dataset
+from vireid.data.datasets import SYSU, PairedFolder, RegDB, read_mat
+from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
+from vireid.data.modules import (
+    PairedFolderDataModule,
+    RegDBDataModule,
+    ReIDDataModule,
+    SyntheticDataModule,
+    SYSUDataModule,
+)
+from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, SearchRows, SearchSampler, draw_batch
+from vireid.data.split import heldout_count, split_ids, split_images
+from vireid.data.transforms import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Augmentation,
+    CMNASAugmentation,
+    FlipShiftAugmentation,
+    Normalise,
+    crop_and_flip,
+    erase,
+    sample_rectangle,
+)
+
+__all__ = [
+    "ARCHITECTURE",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "SYSU",
+    "TRAIN",
+    "Augmentation",
+    "BatchRows",
+    "CMNASAugmentation",
+    "CheckReport",
+    "CrossModalitySampler",
+    "EvaluationBatches",
+    "FlipShiftAugmentation",
+    "ImageBatches",
+    "Normalise",
+    "PairedFolder",
+    "PairedFolderDataModule",
+    "ReIDDataModule",
+    "RegDB",
+    "RegDBDataModule",
+    "SYSUDataModule",
+    "SearchImages",
+    "SearchRows",
+    "SearchSampler",
+    "SyntheticDataModule",
+    "check_dataset",
+    "crop_and_flip",
+    "draw_batch",
+    "erase",
+    "heldout_count",
+    "read_image",
+    "read_mat",
+    "sample_rectangle",
+    "split_ids",
+    "split_images",
+]

@@ -1,1 +1,8 @@
-"""TODO"""
+"""Datasets: disk layout and protocol, one file each. They list records by names and lists and open no image."""
+
+from vireid.data.datasets.folder import PairedFolder
+from vireid.data.datasets.mat5 import read_mat
+from vireid.data.datasets.regdb import RegDB
+from vireid.data.datasets.sysu import SYSU
+
+__all__ = ["SYSU", "PairedFolder", "RegDB", "read_mat"]

@@ -1,0 +1,170 @@
+"""Checks a dataset folder: layout, counts, and every image."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, UnidentifiedImageError
+
+from vireid.data.datasets.folder import PairedFolder
+from vireid.data.datasets.official import Counts, regdb_counts, regdb_differences, sysu_counts, sysu_differences
+from vireid.data.datasets.regdb import TRIALS, RegDB
+from vireid.data.datasets.sysu import SYSU
+from vireid.errors import DatasetError, VireidError
+from vireid.structures import Modality, Record
+
+Layout = Literal["sysu", "regdb", "folder"]
+OnImage = Callable[[int, int], None]
+
+
+@dataclass
+class CheckReport:
+    """What was found.
+
+    Attributes:
+        layout: which layout the folder has.
+        counts: identities and images per split and camera.
+        images: number of different image files.
+        warnings: odd, but usable: strays, numbers that differ from the release.
+        errors: missing lists and images, unreadable images, with their paths.
+    """
+
+    layout: Layout
+    counts: Counts = field(default_factory=dict)
+    images: int = 0
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the data can be used as it is."""
+        return not self.errors
+
+
+def detect_layout(root: str | Path) -> Layout:
+    """Layout of a dataset folder, by the names in it.
+
+    Raises:
+        DatasetError: none is recognised; the message says what was looked for.
+    """
+    path = Path(root)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return "folder"
+    if path.is_dir():
+        names = {entry.name for entry in os.scandir(path)}
+        if "cam1" in names or {"exp", "cam3"} <= names:
+            return "sysu"
+        if names & {"Visible", "Thermal"} or "idx" in names:
+            return "regdb"
+        if names & {"visible", "infrared"} or {"train", "test"} <= names:
+            return "folder"
+    raise DatasetError(
+        f"{str(root)!r} has none of the known layouts; looked for cam1/ .. cam6/ and exp/ (SYSU-MM01), Visible/, "
+        "Thermal/ and idx/ (RegDB), visible/ and infrared/, directly or under train/ and test/ (folder), or a .csv file."
+    )
+
+
+def check_dataset(root: str | Path, on_image: OnImage | None = None, workers: int | None = None) -> CheckReport:
+    """Read all lists, compare the counts with the release, and decode every image.
+
+    Args:
+        root: dataset folder, or CSV file.
+        on_image: called with the number of images done and the total, after each image.
+        workers: threads that decode; ``None`` is one per processor.
+
+    Raises:
+        DatasetError: unknown layout.
+        DatasetNotFoundError: a folder of the layout is absent.
+    """
+    report = CheckReport(detect_layout(root))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        records = {"sysu": _sysu, "regdb": _regdb, "folder": _folder}[report.layout](Path(root), report)
+    report.warnings.extend(str(warning.message) for warning in caught)
+    paths = sorted({record.path for record in records})
+    report.images = len(paths)
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        for done, problem in enumerate(pool.map(problem_of, paths), start=1):
+            if problem:
+                report.errors.append(problem)
+            if on_image:
+                on_image(done, len(paths))
+    return report
+
+
+def problem_of(path: str) -> str | None:
+    """What is wrong with an image file, or ``None``."""
+    try:
+        if Path(path).stat().st_size == 0:
+            return f"{path}: empty file (0 bytes)"
+        with Image.open(path) as image:
+            image.load()
+    except FileNotFoundError:
+        return f"{path}: missing"
+    except UnidentifiedImageError:
+        return f"{path}: not an image in a known format"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"{path}: {error}"
+    return None
+
+
+def _sysu(root: Path, report: CheckReport) -> list[Record]:
+    dataset = SYSU(root)
+    lists, records = {}, []
+    for split in ("train", "val", "test"):
+        try:
+            lists[split] = dataset.ids(split)
+        except VireidError as error:
+            report.errors.append(str(error))
+            continue
+        for pid in lists[split]:
+            try:
+                records.extend(dataset.records([pid]))
+            except DatasetError as error:
+                report.errors.append(str(error))
+    if len(lists) == 3:
+        report.counts = sysu_counts(dataset)
+        report.warnings.extend(sysu_differences(report.counts, {split: len(pids) for split, pids in lists.items()}))
+        if shared := set(lists["test"]) & {*lists["train"], *lists["val"]}:
+            report.errors.append(f"{len(shared)} identities are in the test list and in a training list, e.g. {min(shared)}")
+    if (root / "exp" / "rand_perm_cam.mat").is_file() and "test" in lists:
+        try:
+            dataset.evaluation("official")
+        except VireidError as error:
+            report.errors.append(str(error))
+    return records
+
+
+def _regdb(root: Path, report: CheckReport) -> list[Record]:
+    records: list[Record] = []
+    for trial in range(1, TRIALS + 1):
+        dataset = RegDB(root, trial)
+        try:
+            found = [*dataset.records("train"), *dataset.records("test")]
+            counts = regdb_counts(dataset)
+        except VireidError as error:
+            report.errors.append(str(error))
+            continue
+        records.extend(found)
+        report.counts.update({(f"{split} {trial}", name): value for (split, name), value in counts.items()})
+        report.warnings.extend(f"trial {trial}: {difference}" for difference in regdb_differences(counts))
+    return records
+
+
+def _folder(root: Path, report: CheckReport) -> list[Record]:
+    dataset = PairedFolder(root)
+    parts: Iterable[tuple[str, Sequence[Record]]] = (("train", dataset.train_records()), ("test", dataset.test_records()))
+    for split, records in parts:
+        for modality in Modality:
+            images = [record for record in records if record.modality == modality]
+            report.counts[split, modality.name.lower()] = len({record.pid for record in images}), len(images)
+        visible, infrared = ({record.pid for record in records if record.modality == modality} for modality in Modality)
+        for pid in sorted(visible ^ infrared):
+            report.errors.append(f"identity {pid} of {split} has {'visible' if pid in visible else 'infrared'} images only")
+    return [*dataset.train_records(), *dataset.test_records()]

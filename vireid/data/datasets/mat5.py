@@ -1,0 +1,99 @@
+"""Reader for the subset of MATLAB level 5 files that split lists use: numeric matrices and (nested) cells of them."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vireid.errors import DatasetError, DatasetNotFoundError
+
+MI_MATRIX, MI_COMPRESSED = 14, 15
+MX_CELL = 1
+HEADER_BYTES = 128
+NUMERIC: dict[int, str] = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+CLASSES: dict[int, str] = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+
+
+class _Unsupported(Exception):
+    pass
+
+
+def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Variables of a MATLAB level 5 file, compressed or not.
+
+    Args:
+        path: file with real numeric matrices and cell arrays; other kinds of variables are refused.
+
+    Returns:
+        Name to array. A numeric matrix keeps its class and shape; a cell array becomes an object array of its shape.
+
+    Raises:
+        DatasetNotFoundError: no such file.
+        DatasetError: not a level 5 file, damaged, or holding something else than numbers and cells.
+    """
+    file = Path(path)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise DatasetNotFoundError(f"There is no MATLAB file {os.fspath(path)!r}.") from None
+    mark = content[126:HEADER_BYTES]
+    if mark not in (b"IM", b"MI"):
+        raise DatasetError(f"{os.fspath(path)!r} is not a MATLAB level 5 file (MATLAB saves one with `save -v7`).")
+    order = "<" if mark == b"IM" else ">"
+    try:
+        return dict(_variables(memoryview(content)[HEADER_BYTES:], order))
+    except (_Unsupported, struct.error, zlib.error, ValueError, IndexError) as error:
+        raise DatasetError(f"{os.fspath(path)!r} is damaged or holds more than numbers and cells: {error}.") from error
+
+
+def _variables(content: memoryview, order: str) -> list[tuple[str, NDArray[Any]]]:
+    found = []
+    while len(content) >= 8:
+        kind, data, content = _element(content, order)
+        if kind == MI_COMPRESSED:
+            kind, data, _ = _element(memoryview(zlib.decompress(data)), order)
+        if kind == MI_MATRIX:
+            found.append(_matrix(data, order))
+    return found
+
+
+def _element(content: memoryview, order: str) -> tuple[int, memoryview, memoryview]:
+    """One tagged element: its type, its data, and what follows (elements are padded to 8 bytes, compressed ones are not)."""
+    kind, size = struct.unpack_from(order + "II", content)
+    if kind >> 16:  # small element: size and type share the first word, the data is the second
+        return kind & 0xFFFF, content[4 : 4 + (kind >> 16)], content[8:]
+    if size > len(content) - 8:
+        raise _Unsupported(f"an element of {size} bytes is cut off")
+    end = 8 + size + (0 if kind == MI_COMPRESSED else -size % 8)
+    return kind, content[8 : 8 + size], content[end:]
+
+
+def _matrix(data: memoryview, order: str) -> tuple[str, NDArray[Any]]:
+    """Name and value of a matrix element; an element without content is an empty matrix."""
+    if not data:
+        return "", np.zeros((0, 0))
+    _, flags, data = _element(data, order)
+    word = struct.unpack_from(order + "I", flags)[0]
+    matlab_class, is_complex = word & 0xFF, word & 0x0800
+    _, raw, data = _element(data, order)
+    shape = tuple(int(size) for size in np.frombuffer(raw, order + "i4"))
+    _, name, data = _element(data, order)
+    if matlab_class == MX_CELL:
+        cells = np.empty(int(np.prod(shape)), dtype=object)
+        for index in range(cells.size):
+            _, cell, data = _element(data, order)
+            cells[index] = _matrix(cell, order)[1]
+        return bytes(name).decode("ascii"), cells.reshape(shape, order="F")
+    if matlab_class not in CLASSES or is_complex:
+        raise _Unsupported(f"variables of MATLAB class {matlab_class} are not read")
+    kind, raw, _ = _element(data, order)  # numbers may be stored in a smaller type than their class
+    if kind not in NUMERIC:
+        raise _Unsupported(f"numbers of storage type {kind} are not read")
+    values = np.frombuffer(raw, order + NUMERIC[kind]).astype(CLASSES[matlab_class])
+    return bytes(name).decode("ascii"), values.reshape(shape, order="F")

@@ -1,0 +1,86 @@
+"""RegDB: disk layout and its ten trials."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+from vireid.data.datasets.evaluations import assemble, both_directions
+from vireid.data.datasets.listing import require_folders
+from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
+from vireid.structures import Evaluation, Modality, Record
+
+TRIALS = 10
+CAMERA = {Modality.VISIBLE: 1, Modality.INFRARED: 2}
+WORD = {Modality.VISIBLE: "visible", Modality.INFRARED: "thermal"}
+Split = Literal["train", "test"]
+
+
+class RegDB:
+    """RegDB as released: ``Visible/<id>/*.bmp``, ``Thermal/<id>/*.bmp`` and lists ``idx/<split>_<modality>_<trial>.txt``.
+
+    A list line is a path relative to the root, a blank, and a label that is only valid inside the list: the identity is the
+    number of the folder. Visible images have camera 1, thermal ones camera 2.
+
+    Args:
+        root: folder that holds the three.
+        trial: 1..10; each trial has its own halves of identities for training and test.
+
+    Raises:
+        SettingsError: ``trial`` out of range.
+        DatasetNotFoundError: one of the folders is absent.
+
+    Reference:
+        Nguyen et al.: Person Recognition System Based on a Combination of Body Images from Visible Light and Thermal Cameras.
+        Sensors 2017.
+    """
+
+    FOLDERS = ("Visible", "Thermal", "idx")
+
+    def __init__(self, root: str | Path, trial: int = 1) -> None:
+        if not 1 <= trial <= TRIALS:
+            raise SettingsError(f"`trial` must be 1 to {TRIALS} for RegDB, got {trial}.")
+        require_folders(Path(root), self.FOLDERS)
+        self.root = Path(root).absolute()
+        self.trial = trial
+
+    def records(self, split: Split) -> list[Record]:
+        """Images of both lists of a split, visible first, in the order of the lists.
+
+        Raises:
+            DatasetNotFoundError: a list is absent.
+            DatasetError: a list is empty or has a line that is not a path and a label.
+        """
+        return [record for modality in Modality for record in self._list(split, modality)]
+
+    def train_records(self) -> list[Record]:
+        """All training images of the trial."""
+        return self.records("train")
+
+    def evaluation(self) -> Evaluation:
+        """All test images of one modality against all of the other, in both directions; nothing is removed."""
+        return assemble("regdb", both_directions("regdb", self.records("test"), f"/trial-{self.trial}"))
+
+    def _list(self, split: Split, modality: Modality) -> list[Record]:
+        name = f"idx/{split}_{WORD[modality]}_{self.trial}.txt"
+        try:
+            lines = (self.root / name).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            raise DatasetNotFoundError(f"There is no `{name}` under {str(self.root)!r}; trial {self.trial} needs it.") from None
+        records, doubles, seen = [], 0, set()
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            path = line.rsplit(maxsplit=1)[0].replace("\\", "/")
+            parts = path.split("/")
+            if len(line.split()) < 2 or len(parts) < 2 or not parts[-2].isdigit():
+                raise DatasetError(f"Line {number} of `{name}` must read `Visible/<id>/<file> <label>`, found {line.strip()!r}.")
+            doubles += path in seen
+            seen.add(path)
+            records.append(Record(f"{self.root}/{path}", int(parts[-2]), CAMERA[modality], modality))
+        if not records:
+            raise DatasetError(f"`{name}` under {str(self.root)!r} is empty.")
+        if doubles:
+            warnings.warn(f"`{name}` under {str(self.root)!r} names {doubles} files twice: they are kept.", stacklevel=4)
+        return records

@@ -1,0 +1,197 @@
+"""Reading image files in whole batches."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vireid.data.sampler import BatchRows, SearchRows
+from vireid.errors import BadImageError, DatasetNotFoundError
+from vireid.structures import Batch, Modality, Record, SearchBatch
+
+OnBadImage = Literal["error", "skip"]
+
+
+def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
+    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter; one channel becomes three equal ones.
+
+    Raises:
+        DatasetNotFoundError: no such file.
+        BadImageError: the file is empty, truncated or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+        if rgb.size != (width, height):
+            rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+        return np.asarray(rgb)
+    except FileNotFoundError:
+        raise DatasetNotFoundError(f"There is no image {path!r}, although the dataset's lists or folders name it.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadImageError(f"Cannot read image {path!r}: {_reason(path, error)}. Replace the file, or see `on_bad_image`.") from error
+
+
+def _reason(path: str, error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "the file is empty (0 bytes)" if Path(path).stat().st_size == 0 else "it is not an image in a known format"
+    return str(error).rstrip(".") or type(error).__name__
+
+
+class ImageBatches(Dataset[Batch]):
+    """Images of records, read one whole batch at a time: ``dataset[rows]`` is a :class:`~vireid.structures.Batch` of uint8 images.
+
+    A data loader with a batch sampler uses it through ``__getitems__``. Safe for forked and spawned workers.
+
+    Args:
+        records: images.
+        labels: class index of every identity; identities that are not in it get -1.
+        height, width: size to which images are resized, in pixels.
+        on_bad_image: ``"error"`` stops with the name of the file; ``"skip"`` takes another image of the same identity and modality
+            (the next readable one in the order of the records), with one warning per file (and worker). For training only.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        labels: Mapping[int, int] | None = None,
+        height: int = 256,
+        width: int = 128,
+        on_bad_image: OnBadImage = "error",
+    ) -> None:
+        self.records = tuple(records)
+        self.height, self.width, self.on_bad_image = height, width, on_bad_image
+        labels = labels or {}
+        table = [(labels.get(r.pid, -1), r.pid, r.camid, int(r.modality)) for r in self.records]
+        self._table = torch.tensor(table, dtype=torch.int64).reshape(-1, 4)  # label, pid, camid, modality
+        self._cache: Tensor | None = None
+        self._warned: set[int] = set()
+        self._groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        if on_bad_image == "skip":
+            for row, record in enumerate(self.records):
+                self._groups[record.pid, record.modality].append(row)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        return self.__getitems__(rows)
+
+    def __getitems__(self, rows: Sequence[int]) -> Batch:
+        positions = torch.tensor(rows, dtype=torch.int64)
+        labels, pids, camids, modalities = self._table[positions].T.contiguous()
+        counted = rows.n_visible if isinstance(rows, BatchRows) else int((modalities == Modality.VISIBLE).sum())
+        key = rows.key if isinstance(rows, BatchRows) else ()
+        images = self._cache[positions] if self._cache is not None else self._read(rows)
+        return Batch(images, labels, pids, camids, modalities, positions, counted, key)
+
+    def cache(self, workers: int = 4) -> ImageBatches:
+        """Read all images into one tensor in shared memory, ``3 * height * width`` bytes each, with a progress bar.
+
+        Args:
+            workers: threads that decode.
+        """
+        store = torch.empty((len(self), 3, self.height, self.width), dtype=torch.uint8)
+        store.share_memory_()  # type: ignore[no-untyped-call]  # torch has no annotation
+
+        def fill(row: int) -> None:
+            store[row] = torch.from_numpy(self._pixels(row).copy()).permute(2, 0, 1)
+
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            for _ in track(pool.map(fill, range(len(self))), "Reading images", len(self), transient=True):
+                pass
+        self._cache = store
+        return self
+
+    def _read(self, rows: Sequence[int]) -> Tensor:
+        pixels = np.empty((len(rows), self.height, self.width, 3), np.uint8)
+        for index, row in enumerate(rows):
+            pixels[index] = self._pixels(row)
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+    def _pixels(self, row: int) -> NDArray[np.uint8]:
+        record = self.records[row]
+        try:
+            return read_image(record.path, self.height, self.width)
+        except (BadImageError, DatasetNotFoundError) as error:
+            if self.on_bad_image == "error":
+                raise
+            if row not in self._warned:
+                self._warned.add(row)
+                warnings.warn(f"{error} Taking another image of identity {record.pid} instead.", stacklevel=2)
+            return self._substitute(row, error)
+
+    def _substitute(self, row: int, error: Exception) -> NDArray[np.uint8]:
+        record = self.records[row]
+        group = self._groups[record.pid, record.modality]
+        place = group.index(row)
+        for other in (*group[place + 1 :], *group[:place]):
+            try:
+                return read_image(self.records[other].path, self.height, self.width)
+            except (BadImageError, DatasetNotFoundError):
+                continue
+        raise BadImageError(f"{error} Identity {record.pid} has no other readable {record.modality.name.lower()} image.") from error
+
+
+class SearchImages(Dataset[SearchBatch]):
+    """Images of both steps of a search: one batch of rows for each gives a :class:`~vireid.structures.SearchBatch`.
+
+    Args:
+        weights, architecture: images of the weight step and of the architecture step.
+    """
+
+    def __init__(self, weights: ImageBatches, architecture: ImageBatches) -> None:
+        self.weights, self.architecture = weights, architecture
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, rows: SearchRows) -> SearchBatch:
+        return self.__getitems__(rows)
+
+    def __getitems__(self, rows: SearchRows) -> SearchBatch:
+        return SearchBatch(self.weights[rows.weights], self.architecture[rows.architecture])
+
+
+class EvaluationBatches(Dataset[Batch]):
+    """Single-modality batches over an evaluation's images in their order, dealt out to ranks without padding or doubles.
+
+    Rank r takes the batches r, r + world_size, ...
+
+    Args:
+        images: visible images first, then infrared ones.
+        batch_size: images in a batch; the last one of each modality may be smaller.
+        rank, world_size: of this process.
+    """
+
+    def __init__(self, images: ImageBatches, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        self.images = images
+        visible = sum(record.modality == Modality.VISIBLE for record in images.records)
+        spans = [
+            range(start, min(start + batch_size, end))
+            for first, end in ((0, visible), (visible, len(images)))
+            for start in range(first, end, batch_size)
+        ]
+        self._spans = spans[rank::world_size]
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.images[self._spans[index]]
+
+
+def as_is(batch: Any) -> Any:
+    """Collate function of loaders whose dataset returns whole batches."""
+    return batch

@@ -1,0 +1,237 @@
+"""What all data modules share: loaders, augmentation, held-out parts, provenance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vireid.data.datasets.evaluations import first_trials
+from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages, as_is
+from vireid.data.modules.parts import Parts, SearchSplit, Validation, divide, ids_digest
+from vireid.data.sampler import ARCHITECTURE, TRAIN, CrossModalitySampler, SearchSampler, rank_and_world_size
+from vireid.data.split import split_ids
+from vireid.data.transforms import Augmentation, CMNASAugmentation
+from vireid.errors import DatasetError, SettingsError
+from vireid.structures import Batch, Evaluation, Record, Recorded, SearchBatch
+
+Stage = Literal["validate", "test"]
+T = TypeVar("T")
+
+
+class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
+    """Base of the data modules; a subclass says which images there are.
+
+    Lists are read when they are first needed, images only by loaders. Test identities are never part of training, search or
+    held-out validation. Under several processes each one holds whole P x K batches with identities of its own, and its share of the
+    evaluation batches; the Trainer must leave the samplers alone (``use_distributed_sampler=False``).
+
+    Args:
+        height, width: size of network input, in pixels.
+        identities_per_batch: P.
+        images_per_identity: K, per modality.
+        augmentation: of training images; ``None`` is :class:`CMNASAugmentation`.
+        search_split: which images the architecture step gets.
+        heldout_fraction: share of identities that are held out by seed.
+        validation: images of the validation loop.
+        seed: of sampling, augmentation and held-out identities.
+        num_workers: processes that read images.
+        eval_batch_size: images in an evaluation batch.
+        on_bad_image: what an unreadable training image does.
+        cache_images: keep all training images in memory.
+    """
+
+    dataset_name = ""
+
+    def __init__(
+        self,
+        *,
+        height: int,
+        width: int,
+        identities_per_batch: int,
+        images_per_identity: int,
+        augmentation: Augmentation | None,
+        search_split: SearchSplit,
+        heldout_fraction: float,
+        validation: Validation,
+        seed: int,
+        num_workers: int,
+        eval_batch_size: int,
+        on_bad_image: OnBadImage,
+        cache_images: bool,
+    ) -> None:
+        super().__init__()
+        positive = {
+            "height": height,
+            "width": width,
+            "identities_per_batch": identities_per_batch,
+            "images_per_identity": images_per_identity,
+            "eval_batch_size": eval_batch_size,
+        }
+        for name, value in positive.items():
+            if value < 1:
+                raise SettingsError(f"`{name}` must be at least 1, got {value}.")
+        if num_workers < 0:
+            raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
+        if not 0 < heldout_fraction < 1:
+            raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
+        self.height, self.width = height, width
+        self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity
+        self.augmentation = augmentation if augmentation is not None else CMNASAugmentation()
+        self.search_split, self.heldout_fraction, self.validation = search_split, heldout_fraction, validation
+        self.seed, self.num_workers, self.eval_batch_size = seed, num_workers, eval_batch_size
+        self.on_bad_image, self.cache_images = on_bad_image, cache_images
+        self._evaluations: dict[Stage, Evaluation] = {}
+
+    # What a subclass says
+
+    @abstractmethod
+    def _training_records(self) -> list[Record]:
+        """Images of all identities that are not kept for the test."""
+
+    @abstractmethod
+    def _test_evaluation(self) -> Evaluation:
+        """The published protocol."""
+
+    @abstractmethod
+    def _heldout_evaluation(self, records: tuple[Record, ...]) -> Evaluation:
+        """Protocol on held-out training identities."""
+
+    def _heldout_ids(self, pids: list[int]) -> tuple[int, ...]:
+        """Identities, among ascending ``pids``, that the weight step never sees; by default a seeded share."""
+        return split_ids(pids, self.heldout_fraction, self.seed)[1]
+
+    # Identities
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether some training identities are kept away from the weight step."""
+        return self.search_split == "identity" or self.validation == "heldout"
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The division of the training images; reads lists, opens no image."""
+        records = self._training_records()
+        heldout = self._heldout_ids(sorted({record.pid for record in records})) if self.holds_out else ()
+        parts = divide(records, heldout, self.search_split, self.seed)
+        if not parts.weights:
+            raise DatasetError("No training identities are left after holding out.")
+        return parts
+
+    @property
+    def num_classes(self) -> int:
+        """Rows of the classifier: identities that the weight step trains on."""
+        return self.parts.num_classes
+
+    def training_pids(self) -> list[int]:
+        """Identities whose images move weights or architecture parameters, ascending."""
+        return sorted({record.pid for record in (*self.parts.weights, *self.parts.architecture)})
+
+    def test_pids(self) -> list[int]:
+        """Identities of the test, ascending."""
+        return sorted({record.pid for record in self.evaluation("test").records})
+
+    def provenance(self) -> dict[str, Any]:
+        """Plain facts that say which identities a search or a training saw."""
+        return {
+            "dataset": self.dataset_name,
+            "search_split": self.search_split,
+            "search_pids": self.training_pids(),
+            "search_ids_sha256": ids_digest(self.training_pids()),
+            "test_ids_sha256": ids_digest(self.test_pids()),
+        }
+
+    def evaluation(self, stage: Stage) -> Evaluation:
+        """Images and settings of validation or test.
+
+        Raises:
+            SettingsError: ``"validate"`` while ``validation`` is ``"none"``.
+        """
+        if stage not in self._evaluations:
+            if stage == "test":
+                made = self._test_evaluation()
+            elif self.validation == "heldout":
+                made = self._heldout_evaluation(self.parts.heldout)
+            elif self.validation == "faithful_test_set":
+                made = first_trials(self.evaluation("test"))
+            else:
+                raise SettingsError("There is no validation: set `data.init_args.validation` to heldout or faithful_test_set.")
+            self._evaluations[stage] = made
+        return self._evaluations[stage]
+
+    # Loaders
+
+    @cached_property
+    def _training_images(self) -> ImageBatches | SearchImages:
+        parts = [self.parts.weights, self.parts.architecture][: 1 if self.search_split == "none" else 2]
+        images = [ImageBatches(part, self.parts.labels, self.height, self.width, self.on_bad_image) for part in parts]
+        if self.cache_images:
+            for part in images:
+                part.cache(max(1, self.num_workers))
+        return images[0] if self.search_split == "none" else SearchImages(*images)
+
+    def _sampler(self, records: tuple[Record, ...], purpose: int) -> CrossModalitySampler:
+        return CrossModalitySampler(records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
+
+    def _resume_point(self) -> tuple[int, int]:
+        """Epoch and batch at which training begins: after the last batch that the Trainer's progress counts as processed."""
+        if self.trainer is None:
+            return 0, 0
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current  # typed too narrowly by Lightning
+        batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        if batches.is_last_batch:  # the epoch is over, whether or not its end was counted before the checkpoint was written
+            return epochs.processed + int(epochs.processed < epochs.started), 0
+        return epochs.processed, batches.current.processed
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches of P x K images per modality; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
+        sampler: CrossModalitySampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
+        if self.search_split != "none":
+            sampler = SearchSampler(self._sampler(self.parts.weights, TRAIN), self._sampler(self.parts.architecture, ARCHITECTURE))
+        epoch, batch = self._resume_point()
+        sampler.set_epoch(epoch)  # Lightning does so only after workers have begun to read
+        sampler.start_at(min(batch, len(sampler)))
+        return self._loader(self._training_images, batch_sampler=sampler)
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """Batches of one modality each over the images of validation; no loader when there is no validation."""
+        return [] if self.validation == "none" else [self._evaluation_loader("validate")]
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Batches of one modality each over the union of the images of all settings, visible first."""
+        return self._evaluation_loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """As :meth:`test_dataloader`."""
+        return self._evaluation_loader("test")
+
+    def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
+        images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width)
+        return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
+
+    def _loader(self, dataset: Dataset[T], **batching: Any) -> DataLoader[T]:
+        return DataLoader(
+            dataset,
+            num_workers=self.num_workers,
+            collate_fn=as_is,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),  # a loader without one would draw from the global generator
+            **batching,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augment training batches, the ones that have a key; normalise the others. Runs on the device."""
+        if isinstance(batch, SearchBatch):
+            return SearchBatch(
+                self.on_after_batch_transfer(batch.weights, dataloader_idx),
+                self.on_after_batch_transfer(batch.architecture, dataloader_idx),
+            )
+        if not isinstance(batch, Batch):
+            return batch
+        images = self.augmentation(batch.images, batch.key) if batch.key else self.augmentation.normalise(batch.images)
+        return batch.with_images(images)

@@ -1,0 +1,193 @@
+"""Data module of drawn people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from vireid.data.images import OnBadImage
+from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.modules.sysu import SYSUDataModule
+from vireid.data.split import heldout_count
+from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
+from vireid.data.transforms import Augmentation
+from vireid.errors import DatasetError, SettingsError
+from vireid.structures import Evaluation
+
+MARKER = "vireid-synthetic.json"
+
+
+class SyntheticDataModule(SYSUDataModule):
+    """Drawn people in the layout and with the protocol of SYSU-MM01; written to disk once, on first use.
+
+    Held-out identities are a seeded share of the training identities.
+
+    Args:
+        root: folder to write to; null is one under ``~/.cache/vireid/synthetic`` whose name depends on the version of the generator
+            and on all arguments that change an image.
+        identities: people in all.
+        test_identities: how many of them are kept for the test.
+        images: of each identity and camera; null is the generator's default.
+        seed_data: of the drawing.
+        style: of infrared images: ``near_infrared`` or ``thermal``.
+        image_height: of the drawn images, in pixels.
+        image_width: of the drawn images, in pixels.
+        difficulty: knobs that differ from the benchmark, see ``vireid.data.synthetic.Difficulty``.
+        trials: number of galleries, 1..10, over which results are averaged.
+        height: of network input, in pixels; images are resized with the Lanczos filter.
+        width: of network input, in pixels.
+        identities_per_batch: P, the identities in a batch (of each process).
+        images_per_identity: K, the images of each identity and modality in a batch, drawn with replacement.
+        augmentation: what happens to training images; its mean and std normalise all images. Null is
+            ``vireid.data.CMNASAugmentation`` with its defaults.
+        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities) or
+            ``image`` (half the images of every identity and modality; the weight step gets the other half).
+        heldout_fraction: share of the training identities that is held out by seed, in (0, 1).
+        validation: ``none``; ``heldout`` (training identities that the weight step never sees; with ``search_split: identity`` they
+            are those of the architecture step); ``faithful_test_set`` (the first trial of the test, as published scripts select
+            on: not a fair selection).
+        seed: of sampling, augmentation and held-out identities.
+        num_workers: processes that read images; 0 reads in the training process.
+        eval_batch_size: images in an evaluation batch, which holds one modality.
+        on_bad_image: an unreadable training image stops with its name (``error``) or is replaced by another image of the same
+            identity and modality, with a warning (``skip``). Evaluation always stops.
+        cache_images: read all training images once and keep them, resized, in memory (98 kB each at 256 x 128, per process on a
+            node).
+
+    Raises:
+        SettingsError: a number out of range, or an unknown knob.
+    """
+
+    dataset_name = "synthetic"
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        identities: int = 310,
+        test_identities: int = 60,
+        images: int | None = None,
+        seed_data: int = 0,
+        style: Literal["near_infrared", "thermal"] = "near_infrared",
+        image_height: int = 128,
+        image_width: int = 64,
+        difficulty: dict[str, float] | None = None,
+        trials: int = 10,
+        height: int = 256,
+        width: int = 128,
+        identities_per_batch: int = 16,
+        images_per_identity: int = 4,
+        augmentation: Augmentation | None = None,
+        search_split: SearchSplit = "none",
+        heldout_fraction: float = 0.2,
+        validation: Validation = "none",
+        seed: int = 0,
+        num_workers: int = 4,
+        eval_batch_size: int = 128,
+        on_bad_image: OnBadImage = "error",
+        cache_images: bool = False,
+    ) -> None:
+        if not 1 <= test_identities < identities:
+            raise SettingsError(f"`test_identities` must be 1 to {identities - 1}, got {test_identities}.")
+        try:
+            self.difficulty = Difficulty(**(difficulty or {}))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"`difficulty`: {error}") from error
+        self._drawing: dict[str, Any] = {
+            "identities": identities,
+            "test_identities": test_identities,
+            "images": images,
+            "seed": seed_data,
+            "height": image_height,
+            "width": image_width,
+            "style": style,
+        }
+        self._key = json.dumps({"version": GENERATOR_VERSION, **self._drawing, "difficulty": asdict(self.difficulty)}, sort_keys=True)
+        super().__init__(
+            root=root if root is not None else self._cache_folder(),
+            heldout="seeded",
+            trials=trials,
+            height=height,
+            width=width,
+            identities_per_batch=identities_per_batch,
+            images_per_identity=images_per_identity,
+            augmentation=augmentation,
+            search_split=search_split,
+            heldout_fraction=heldout_fraction,
+            validation=validation,
+            seed=seed,
+            num_workers=num_workers,
+            eval_batch_size=eval_batch_size,
+            on_bad_image=on_bad_image,
+            cache_images=cache_images,
+        )
+        self.record(root=None if root is None else str(self.root.absolute()))
+
+    def _open(self) -> None:
+        """Nothing to check before the images are written."""
+
+    def _cache_folder(self) -> Path:
+        return Path.home() / ".cache" / "vireid" / "synthetic" / hashlib.sha256(self._key.encode()).hexdigest()[:16]
+
+    @property
+    def num_classes(self) -> int:
+        """Rows of the classifier, known before anything is written."""
+        train: int = self._drawing["identities"] - self._drawing["test_identities"]
+        return train - (heldout_count(train, self.heldout_fraction) if self.holds_out else 0)
+
+    def prepare_data(self) -> None:
+        """Write the images, unless the folder holds them already; a folder appears whole or not at all.
+
+        Raises:
+            DatasetError: ``root`` holds something else.
+        """
+        marker = self.root / MARKER
+        if marker.is_file() and marker.read_text(encoding="utf-8") == self._key:
+            return
+        if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+            raise DatasetError(
+                f"`root={str(self.root)!r}` exists but holds no images drawn with these arguments (its {MARKER} differs or is absent). "
+                "Delete it, or set `data.init_args.root` to another folder."
+            )
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=self.root.parent, prefix=f".{self.root.name}."))
+        try:
+            self._write(temporary)
+            (temporary / MARKER).write_text(self._key, encoding="utf-8")
+            temporary.chmod(0o755)
+            self._move(temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        try:
+            write_dataset(folder, layout="sysu", workers=0, difficulty=self.difficulty, progress=True, **self._drawing)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+    def _move(self, temporary: Path) -> None:
+        try:
+            temporary.replace(self.root)  # onto nothing or an empty folder
+        except OSError:
+            marker = self.root / MARKER  # another process may have been first
+            if not (marker.is_file() and marker.read_text(encoding="utf-8") == self._key):
+                raise
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
+        """Check that the images are there, for a caller that skipped :meth:`prepare_data`."""
+        if not (self.root / MARKER).is_file():
+            self.prepare_data()
+
+    def _test_evaluation(self) -> Evaluation:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*hold fewer than")  # meant: few images per camera are drawn
+            return super()._test_evaluation()
+
+    def provenance(self) -> dict[str, Any]:
+        """As :meth:`SYSUDataModule.provenance`, with the arguments of the drawing."""
+        return {**super().provenance(), "drawing": json.loads(self._key)}

@@ -1,0 +1,241 @@
+"""Batches of P identities and K images per identity and modality, as pure functions of (seed, epoch, iteration, purpose)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch.distributed
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from vireid.errors import DatasetError, SettingsError
+from vireid.structures import Modality, Record, stack_keys
+
+TRAIN, ARCHITECTURE = 0, 1  # purposes: the last part of a batch key
+Rows = NDArray[np.int64]
+
+
+class BatchRows(list[int]):
+    """Row numbers of one batch, visible rows first.
+
+    Attributes:
+        n_visible: number of visible rows.
+        key: (seed, rank, epoch, iteration, purpose).
+    """
+
+    def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = ()) -> None:
+        super().__init__(rows)
+        self.n_visible = n_visible
+        self.key = key
+
+
+class SearchRows(NamedTuple):
+    """Row numbers of the weight step and of the architecture step."""
+
+    weights: BatchRows
+    architecture: BatchRows
+
+
+def draw_batch(
+    rng: np.random.RandomState,
+    visible: Sequence[Rows],
+    infrared: Sequence[Rows],
+    identities_per_batch: int,
+    images_per_identity: int,
+) -> tuple[Rows, Rows, Rows]:
+    """One P x K draw of CM-NAS, in its order of draws.
+
+    P identities without replacement; then per identity K visible and K infrared images, each with replacement.
+
+    Args:
+        rng: legacy NumPy generator; it moves on.
+        visible, infrared: rows of every identity, in the same order of identities (ascending labels in the reference).
+        identities_per_batch: P.
+        images_per_identity: K.
+
+    Returns:
+        Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K.
+
+    Reference:
+        Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
+        (public code).
+    """
+    identities = rng.choice(len(visible), identities_per_batch, replace=False)
+    drawn: tuple[list[Rows], list[Rows]] = ([], [])
+    for identity in identities:
+        drawn[0].append(rng.choice(visible[identity], images_per_identity))
+        drawn[1].append(rng.choice(infrared[identity], images_per_identity))
+    return identities, np.concatenate(drawn[0]), np.concatenate(drawn[1])
+
+
+def rank_and_world_size() -> tuple[int, int]:
+    """Of this process, from ``torch.distributed``; 0 and 1 when that is not running."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+class CrossModalitySampler(Sampler[list[int]]):
+    """Batch sampler: P identities x K images of each modality, visible rows first, identities in the same runs of K in both halves.
+
+    Every batch is drawn by its own generator from (seed, epoch, iteration, purpose), so an epoch can begin at any batch. All ranks
+    draw the same P x world_size identities and take P of them each: the identities of a step are disjoint between ranks, and
+    together the ranks hold the batch that one process with P x world_size identities would draw.
+
+    Args:
+        records: the images that rows refer to.
+        identities_per_batch: P, per rank.
+        images_per_identity: K, per modality.
+        seed: first part of every key.
+        purpose: last part of every key; samplers with different purposes draw differently.
+        rank, world_size: of this process; ``None`` asks ``torch.distributed``, or means 0 of 1 if that is not running.
+
+    Raises:
+        SettingsError: P or K below 1, or fewer than P x world_size identities.
+        DatasetError: identities with images of one modality only.
+
+    Example:
+        >>> records = [Record("", pid, 1, modality) for modality in Modality for pid in range(4) for _ in range(8)]
+        >>> sampler = CrossModalitySampler(records, identities_per_batch=2, images_per_identity=3)
+        >>> len(sampler), [len(rows) for rows in sampler][:2]
+        (6, [12, 12])
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        identities_per_batch: int = 16,
+        images_per_identity: int = 4,
+        seed: int = 0,
+        purpose: int = TRAIN,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        own_rank, processes = rank_and_world_size()
+        self.rank = own_rank if rank is None else rank
+        self.world_size = processes if world_size is None else world_size
+        self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity
+        self.seed, self.purpose = seed, purpose
+        self._visible, self._infrared = rows_by_identity(records)
+        self._check()
+        largest = max(sum(map(len, self._visible)), sum(map(len, self._infrared)))
+        self._length = largest // (identities_per_batch * images_per_identity * self.world_size) + 1
+        self._epoch = self._start = 0
+
+    def _check(self) -> None:
+        for name, value in (("identities_per_batch", self.identities_per_batch), ("images_per_identity", self.images_per_identity)):
+            if value < 1:
+                raise SettingsError(f"`{name}` must be at least 1, got {value}.")
+        if not 0 <= self.rank < self.world_size:
+            raise SettingsError(f"`rank` must be 0 to {self.world_size - 1}, got {self.rank}.")
+        needed, found = self.identities_per_batch * self.world_size, len(self._visible)
+        if needed > found:
+            ranks = f" x {self.world_size} processes" if self.world_size > 1 else ""
+            raise SettingsError(
+                f"`identities_per_batch` {self.identities_per_batch}{ranks} asks for {needed} identities in a step, but there are {found}. "
+                f"Set `data.init_args.identities_per_batch` to at most {found // self.world_size}."
+            )
+
+    @property
+    def sampler(self) -> CrossModalitySampler:
+        """Itself: where Lightning looks for :meth:`set_epoch` of a batch sampler."""
+        return self
+
+    @property
+    def epoch(self) -> int:
+        """Epoch that the next iteration draws."""
+        return self._epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of iterations that begin from now on; one that runs is not disturbed."""
+        self._epoch = epoch
+
+    def start_at(self, batch: int) -> None:
+        """Let the next iteration begin at ``batch``; later ones begin at 0 again. The length stays that of a whole epoch."""
+        if not 0 <= batch <= len(self):
+            raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
+        self._start = batch
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(
+        self,
+    ) -> Iterator[BatchRows]:  # not a generator: epoch and start are taken when the iteration begins, not at its first batch
+        start, self._start = self._start, 0
+        epoch = self._epoch
+        return (self.batch(epoch, iteration) for iteration in range(start, len(self)))
+
+    def batch(self, epoch: int, iteration: int) -> BatchRows:
+        """Rows of one batch."""
+        rng = np.random.RandomState(np.array(stack_keys(self.seed, epoch, iteration, self.purpose), np.uint32))
+        together = self.identities_per_batch * self.world_size
+        _, visible, infrared = draw_batch(rng, self._visible, self._infrared, together, self.images_per_identity)
+        half = self.identities_per_batch * self.images_per_identity
+        own = slice(self.rank * half, (self.rank + 1) * half)
+        key = stack_keys(self.seed, self.rank, epoch, iteration, self.purpose)
+        return BatchRows([*visible[own].tolist(), *infrared[own].tolist()], half, key)
+
+
+class SearchSampler(Sampler[Any]):
+    """Batch sampler of a search: weight rows and architecture rows together, each from its own P x K sampler.
+
+    An epoch is as long as one of ``weights``; ``architecture`` has no end.
+
+    Args:
+        weights: rows of the weight step.
+        architecture: rows of the architecture step; must have another purpose.
+
+    Raises:
+        SettingsError: both samplers have the same purpose.
+    """
+
+    def __init__(self, weights: CrossModalitySampler, architecture: CrossModalitySampler) -> None:
+        if weights.purpose == architecture.purpose:
+            raise SettingsError(f"Both samplers have purpose {weights.purpose}; the two steps need different ones.")
+        self.weights, self.architecture = weights, architecture
+        self._start = 0
+
+    @property
+    def sampler(self) -> SearchSampler:
+        """Itself, see :attr:`CrossModalitySampler.sampler`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """As :meth:`CrossModalitySampler.set_epoch`."""
+        self.weights.set_epoch(epoch)
+
+    def start_at(self, batch: int) -> None:
+        """As :meth:`CrossModalitySampler.start_at`."""
+        if not 0 <= batch <= len(self):
+            raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
+        self._start = batch
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[SearchRows]:
+        start, self._start = self._start, 0
+        epoch = self.weights.epoch
+        return (SearchRows(self.weights.batch(epoch, i), self.architecture.batch(epoch, i)) for i in range(start, len(self)))
+
+
+def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]:
+    """Row numbers of every identity, identities ascending, of the visible and of the infrared images.
+
+    Raises:
+        DatasetError: identities with images of one modality only; up to five are named.
+    """
+    rows: tuple[dict[int, list[int]], dict[int, list[int]]] = (defaultdict(list), defaultdict(list))
+    for row, record in enumerate(records):
+        rows[record.modality][record.pid].append(row)
+    pids = sorted({*rows[0], *rows[1]})
+    alone = [pid for pid in pids if pid not in rows[0] or pid not in rows[1]]
+    if alone:
+        named = ", ".join(f"{pid} ({'infrared' if pid in rows[Modality.INFRARED] else 'visible'})" for pid in alone[:5])
+        more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+        raise DatasetError(f"Training needs visible and infrared images of every identity; these have one kind only: {named}{more}.")
+    return [np.array(rows[0][pid], np.int64) for pid in pids], [np.array(rows[1][pid], np.int64) for pid in pids]

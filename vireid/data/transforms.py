@@ -1,0 +1,228 @@
+"""Training augmentation, batched on the images' device; random numbers are a pure function of the batch's key."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from vireid.errors import SettingsError
+from vireid.structures import Recorded
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+ERASE_TRIES = 100
+Rectangle = tuple[int, int, int, int]  # top, left, height, width
+Triple = tuple[float, float, float]
+
+
+def sample_rectangle(
+    rng: random.Random,
+    height: int,
+    width: int,
+    probability: float = 0.5,
+    area: tuple[float, float] = (0.02, 0.4),
+    aspect: tuple[float, float] = (0.3, 1 / 0.3),
+) -> Rectangle | None:
+    """Rectangle of random erasing, in the order of draws of the reference: coin; then per try area, aspect, and, if it fits, row, column.
+
+    Args:
+        rng: Python generator; it moves on.
+        height, width: of the image, in pixels; an accepted rectangle is strictly smaller in both.
+        probability: of erasing.
+        area: range of the rectangle's share of the image, uniform.
+        aspect: range of height / width, uniform (not log-uniform).
+
+    Returns:
+        ``(top, left, height, width)``, or ``None`` when the coin says no or 100 tries do not fit.
+
+    Reference:
+        Zhong et al.: Random Erasing Data Augmentation. AAAI 2020; quirks of CM-NAS's code.
+    """
+    if rng.uniform(0, 1) >= probability:
+        return None
+    for _ in range(ERASE_TRIES):
+        pixels = rng.uniform(*area) * height * width
+        ratio = rng.uniform(*aspect)
+        tall, wide = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
+        if tall < height and wide < width:
+            top = rng.randint(0, height - tall)
+            return top, rng.randint(0, width - wide), tall, wide
+    return None
+
+
+def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, padding: int) -> Tensor:
+    """Each image padded with zeros, cropped to its old size, and mirrored if asked.
+
+    Args:
+        images: ``(B, C, H, W)``, any dtype.
+        top, left: ``(B,)`` int64 corner of each crop in the padded image, 0..2 * padding.
+        flip: ``(B,)`` bool.
+        padding: zeros on every side, in pixels.
+
+    Returns:
+        ``(B, C, H, W)`` of the same dtype.
+    """
+    height, width = images.shape[-2:]
+    rows = top[:, None] + torch.arange(height, device=images.device)  # (B, H)
+    steps = torch.arange(width, device=images.device)
+    columns = left[:, None] + torch.where(flip[:, None], width - 1 - steps, steps)  # (B, W)
+    padded = pad(images, (padding, padding, padding, padding)).flatten(2)
+    flat = (rows[:, :, None] * (width + 2 * padding) + columns[:, None, :]).flatten(1)  # (B, H * W)
+    return padded.gather(2, flat[:, None].expand(-1, images.shape[1], -1)).view(images.shape)
+
+
+def erase(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
+    """Each image with one rectangle filled.
+
+    Args:
+        images: ``(B, C, H, W)`` float.
+        rectangles: ``(B, 4)`` int64 top, left, height, width; a height of 0 leaves the image as it is.
+        fill: ``(C,)`` value of each channel.
+    """
+    top, left, tall, wide = rectangles.T[:, :, None]  # each (B, 1)
+    rows = torch.arange(images.shape[2], device=images.device)
+    columns = torch.arange(images.shape[3], device=images.device)
+    inside = ((rows >= top) & (rows < top + tall))[:, None, :, None] & ((columns >= left) & (columns < left + wide))[:, None, None, :]
+    return torch.where(inside, fill.to(images)[:, None, None], images)
+
+
+class Augmentation(Recorded, ABC):
+    """What happens to training images between disk and network; evaluation uses only its :meth:`normalise`.
+
+    Args:
+        mean, std: of the three channels of images in [0, 1].
+    """
+
+    def __init__(self, mean: Triple = IMAGENET_MEAN, std: Triple = IMAGENET_STD) -> None:
+        if min(std) <= 0:
+            raise SettingsError(f"`std` must be positive, got {std}.")
+        self.mean, self.std = tuple(mean), tuple(std)
+
+    @abstractmethod
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Augmented and normalised images.
+
+        Args:
+            images: ``(B, 3, H, W)`` uint8, or float in [0, 1].
+            key: names the batch; equal keys and shapes give equal random numbers, on any device.
+
+        Returns:
+            ``(B, 3, H, W)`` float32 (another floating dtype stays).
+        """
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8, or float in [0, 1], to float with the mean taken off, divided by the standard deviation."""
+        scaled = images if images.is_floating_point() else images.float().div_(255)
+        mean, std = (scaled.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (scaled - mean) / std
+
+
+class Normalise(Augmentation):
+    """No augmentation: normalises only."""
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:  # noqa: ARG002 - nothing is random
+        """Normalised images, see :class:`Augmentation`."""
+        return self.normalise(images)
+
+
+class FlipShiftAugmentation(Augmentation):
+    """Small random shift (zero padding, crop) and horizontal flip, then normalisation; for small inputs.
+
+    Args:
+        padding: largest shift in pixels, in all directions.
+        flip_probability: in [0, 1].
+        mean, std: of the three channels of images in [0, 1].
+    """
+
+    def __init__(self, padding: int = 2, flip_probability: float = 0.5, mean: Triple = IMAGENET_MEAN, std: Triple = IMAGENET_STD) -> None:
+        super().__init__(mean, std)
+        if padding < 0:
+            raise SettingsError(f"`padding` must be at least 0, got {padding}.")
+        _check_probability("flip_probability", flip_probability)
+        self.padding, self.flip_probability = padding, flip_probability
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Shifted, flipped and normalised images, see :class:`Augmentation`."""
+        draws = torch.tensor(self.draw(key, images.shape[0], *images.shape[2:])).to(images.device, non_blocking=True)
+        moved = crop_and_flip(images, draws[:, 0], draws[:, 1], draws[:, 2] > 0, self.padding)
+        return self.finish(self.normalise(moved), draws[:, 3:])
+
+    def draw(self, key: tuple[int, ...], count: int, height: int, width: int) -> list[tuple[int, ...]]:
+        """Random numbers of ``count`` images: corner of the crop (top, left), flip (0 or 1), then what :meth:`rectangle` adds."""
+        rng = random.Random(repr(tuple(key)))
+        drawn: list[tuple[int, ...]] = []
+        for _ in range(count):
+            top, left = rng.randint(0, 2 * self.padding), rng.randint(0, 2 * self.padding)
+            flip = int(rng.random() < self.flip_probability)
+            drawn.append((top, left, flip, *self.rectangle(rng, height, width)))
+        return drawn
+
+    def rectangle(self, rng: random.Random, height: int, width: int) -> Rectangle:  # noqa: ARG002 - for subclasses
+        """Rectangle to erase; here none."""
+        return 0, 0, 0, 0
+
+    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:  # noqa: ARG002 - for subclasses
+        """What follows normalisation; here nothing."""
+        return images
+
+
+class CMNASAugmentation(FlipShiftAugmentation):
+    """Augmentation of CM-NAS: pad with zeros, random crop, horizontal flip, ImageNet normalisation, random erasing.
+
+    Every image of a batch is drawn by itself.
+
+    Args:
+        padding: zeros on every side before the crop, in pixels.
+        flip_probability: in [0, 1].
+        erasing_probability: in [0, 1].
+        erasing_area: range of the erased share of the image, in (0, 1).
+        erasing_aspect: range of height / width of the erased rectangle.
+        erase_fill: ``"quirk"`` fills with the mean itself although the image is normalised by then, as the public code does (about
+            0.45 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
+        mean, std: of the three channels of images in [0, 1].
+
+    Reference:
+        Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
+        (public code).
+    """
+
+    def __init__(
+        self,
+        padding: int = 10,
+        flip_probability: float = 0.5,
+        erasing_probability: float = 0.5,
+        erasing_area: tuple[float, float] = (0.02, 0.4),
+        erasing_aspect: tuple[float, float] = (0.3, 1 / 0.3),
+        erase_fill: Literal["quirk", "mean"] = "quirk",
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__(padding, flip_probability, mean, std)
+        _check_probability("erasing_probability", erasing_probability)
+        for name, (low, high) in (("erasing_area", erasing_area), ("erasing_aspect", erasing_aspect)):
+            if not 0 < low <= high:
+                raise SettingsError(f"`{name}` must be a range of positive numbers, smaller one first, got {(low, high)}.")
+        if erase_fill not in ("quirk", "mean"):
+            raise SettingsError(f"`erase_fill` must be 'quirk' or 'mean', got {erase_fill!r}.")
+        self.erasing_probability, self.erasing_area, self.erasing_aspect = erasing_probability, erasing_area, erasing_aspect
+        self.erase_fill = erase_fill
+
+    def rectangle(self, rng: random.Random, height: int, width: int) -> Rectangle:
+        """Rectangle to erase; height 0 for none."""
+        return sample_rectangle(rng, height, width, self.erasing_probability, self.erasing_area, self.erasing_aspect) or (0, 0, 0, 0)
+
+    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
+        """Random erasing."""
+        fill = images.new_tensor(self.mean if self.erase_fill == "quirk" else (0.0, 0.0, 0.0))
+        return erase(images, rectangles, fill)
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise SettingsError(f"`{name}` must be between 0 and 1, got {value}.")
