@@ -1,1 +1,1 @@
-"""TODO"""
+"""Commands of the program; each module has `main(words) -> exit code`."""

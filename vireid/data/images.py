@@ -91,10 +91,10 @@ class ImageBatches(Dataset[Batch]):
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         positions = torch.tensor(rows, dtype=torch.int64)
         labels, pids, camids, modalities = self._table[positions].T.contiguous()
-        counted = rows.n_visible if isinstance(rows, BatchRows) else int((modalities == Modality.VISIBLE).sum())
-        key = rows.key if isinstance(rows, BatchRows) else ()
+        if not isinstance(rows, BatchRows):
+            rows = BatchRows(rows, int((modalities == Modality.VISIBLE).sum()))
         images = self._cache[positions] if self._cache is not None else self._read(rows)
-        return Batch(images, labels, pids, camids, modalities, positions, counted, key)
+        return Batch(images, labels, pids, camids, modalities, positions, rows.n_visible, rows.key, rows.images_per_identity)
 
     def cache(self, workers: int = 4) -> ImageBatches:
         """Read all images into one tensor in shared memory, ``3 * height * width`` bytes each, with a progress bar.

@@ -24,12 +24,14 @@ class BatchRows(list[int]):
     Attributes:
         n_visible: number of visible rows.
         key: (seed, rank, epoch, iteration, purpose).
+        images_per_identity: K.
     """
 
-    def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = ()) -> None:
+    def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = (), images_per_identity: int = 1) -> None:
         super().__init__(rows)
         self.n_visible = n_visible
         self.key = key
+        self.images_per_identity = images_per_identity
 
 
 class SearchRows(NamedTuple):
@@ -177,7 +179,7 @@ class CrossModalitySampler(Sampler[list[int]]):
         half = self.identities_per_batch * self.images_per_identity
         own = slice(self.rank * half, (self.rank + 1) * half)
         key = stack_keys(self.seed, self.rank, epoch, iteration, self.purpose)
-        return BatchRows([*visible[own].tolist(), *infrared[own].tolist()], half, key)
+        return BatchRows([*visible[own].tolist(), *infrared[own].tolist()], half, key, self.images_per_identity)
 
 
 class SearchSampler(Sampler[Any]):

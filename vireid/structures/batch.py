@@ -34,7 +34,7 @@ class Record:
     modality: Modality
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Lightning casts the fields of a batch in place
 class _Rows:
     """A record of tensors that Lightning can pin and move."""
 
@@ -55,7 +55,7 @@ class _Rows:
         return self._map("pin_memory")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Batch(_Rows):
     """Visible rows first, then infrared rows; in training, identities in runs of K within each modality.
 
@@ -69,7 +69,7 @@ class Batch(_Rows):
         n_visible: number of visible rows, 0..B; B and 0 are single-modality batches.
         key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.
             Empty for evaluation.
-        images_per_identity: K, the length of an identity's run in each modality; 0 where rows come in no runs (evaluation).
+        images_per_identity: K, the length of an identity's run in each modality; 1 where rows come in no runs (evaluation).
     """
 
     images: Tensor
@@ -80,7 +80,7 @@ class Batch(_Rows):
     positions: Tensor
     n_visible: int
     key: tuple[int, ...] = ()
-    images_per_identity: int = 0
+    images_per_identity: int = 1
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -90,7 +90,7 @@ class Batch(_Rows):
         return replace(self, images=images)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class SearchBatch(_Rows):
     """Rows of both steps of an architecture search: one loader yields them together.
 

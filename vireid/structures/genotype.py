@@ -61,7 +61,7 @@ class Genotype:
             GenotypeError: another format or version, or wrong types; everything that is wrong is listed.
         """
         if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-            raise GenotypeError(f"{source} is not a genotype: expected a JSON object with \"format\": \"{FORMAT}\".")
+            raise GenotypeError(f'{source} is not a genotype: expected a JSON object with "format": "{FORMAT}".')
         version = content.get("version")
         if version != VERSION:
             newer = isinstance(version, int) and version > VERSION
@@ -153,12 +153,14 @@ def write_text_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)  # mkstemp gives 0600
+        Path(temporary).replace(path)
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); a file that was there before is intact.") from error
+        raise OutputError(
+            f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); a file that was there before is intact."
+        ) from error
 
 
 def _type_problems(content: Mapping[str, Any]) -> list[str]:

@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: for a value that has no plain form.
     """
-    if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
         return value.value

@@ -1,1 +1,34 @@
-"""TODO"""
+"""Lightning modules: optimisation, logging and evaluation of the networks."""
+
+from vireid.tasks.base import ReIDModule
+from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_checkpoint
+from vireid.tasks.ema import EMA
+from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
+from vireid.tasks.report import print_results, results_table, write_metrics
+from vireid.tasks.retrain import RetrainModule
+from vireid.tasks.schedules import Schedule, WarmupCosine, WarmupMultiStep
+from vireid.tasks.scoring import Result, score
+from vireid.tasks.search import SearchModule
+
+__all__ = [
+    "EMA",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "LastCheckpoint",
+    "OptimizerSettings",
+    
+    "ReIDModule",
+    "Result",
+    "RetrainModule",
+    "SafeCheckpointIO",
+    "Schedule",
+    "SearchModule",
+    "WarmupCosine",
+    "WarmupMultiStep",
+    "print_results",
+    "read_checkpoint",
+    "results_table",
+    "score",
+    "write_metrics",
+]

@@ -55,9 +55,7 @@ class AdamW(OptimizerSettings):
         weight_decay: fraction of the parameter, times ``lr``, taken off per step.
     """
 
-    def __init__(
-        self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
-    ) -> None:
+    def __init__(self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01) -> None:
         self.lr, self.betas, self.eps, self.weight_decay = lr, (betas[0], betas[1]), eps, weight_decay
 
     def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -1,0 +1,234 @@
+"""``vireid demo``: the main job on people that the package draws itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytorch_lightning as pl
+from jsonargparse import auto_cli
+from pytorch_lightning.callbacks import RichProgressBar
+from rich.console import Console
+from rich.table import Table
+
+from vireid.commands.lightning import quiet_lightning
+from vireid.commands.logger import RunLogger
+from vireid.commands.picture import draw_genotypes, stage_table
+from vireid.commands.run_directory import fresh_directory
+from vireid.commands.template import template_results
+from vireid.data import FlipShiftAugmentation, SyntheticDataModule
+from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving
+from vireid.search import BNSeparation
+from vireid.structures import Genotype
+from vireid.tasks import (
+    SGD,
+    Adam,
+    LastCheckpoint,
+    ReIDModule,
+    Result,
+    RetrainModule,
+    SafeCheckpointIO,
+    SearchModule,
+    WarmupCosine,
+    write_metrics,
+)
+
+SHOWN = "sysu/all/single-shot"
+BASELINES = ("all_shared", "all_separate", "stem_separate")
+TEMPLATE = "grey template (untrained)"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Sizes of a demonstration; an epoch is ``steps`` batches."""
+
+    identities: int
+    test_identities: int
+    images: int
+    steps: int
+    warmup_epochs: int
+    search_epochs: int
+    retrain_epochs: int
+    width: int
+    identities_per_batch: int
+
+
+FULL = Budget(310, 60, 3, 20, warmup_epochs=3, search_epochs=9, retrain_epochs=14, width=32, identities_per_batch=16)
+FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, width=8, identities_per_batch=4)
+
+
+def main(words: list[str]) -> int:
+    """Run ``vireid demo``; ``words[0]`` is ``demo``."""
+    code: int = auto_cli(demo, args=words[1:], prog="vireid demo")
+    return code
+
+
+def demo(output: str | None = None, seed: int = 0, fast: bool = False) -> int:
+    """Search, retrain and test on generated people, about five minutes on two cores.
+
+    Args:
+        output: folder for everything; it must be new or empty. Default: the next free runs/demo-N.
+        seed: of people, weights and search.
+        fast: a few batches of everything, to see that it runs; the numbers then mean nothing.
+    """
+    quiet_lightning()
+    folder = fresh_directory(output, Path("runs"), "demo")
+    try:
+        Demo(folder, seed, FAST if fast else FULL).run()
+    except KeyboardInterrupt:
+        Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)
+        return 130
+    return 0
+
+
+class Demo:
+    """The steps of the demonstration, each through the same modules that licensed data goes through.
+
+    Args:
+        folder: where everything is written.
+        seed: of people, weights and search.
+        budget: sizes.
+    """
+
+    def __init__(self, folder: Path, seed: int, budget: Budget) -> None:
+        self.folder, self.seed, self.budget = folder, seed, budget
+        self.console = Console()
+        self.space = BNSeparation("resnet18", width=budget.width)
+
+    def run(self) -> None:
+        """Generate, search, retrain, test, tell."""
+        began = time.monotonic()
+        self._say("1/4  Drawing people")
+        data = self._data("none")
+        data.prepare_data()
+        template = template_results(data)
+        self._say("2/4  Searching which batch norms to separate")
+        searched = self._search()
+        genotypes = {"searched": searched, **{name: self.space.baselines()[name] for name in BASELINES}}
+        results: dict[str, list[Result]] = {TEMPLATE: template}
+        for number, (name, genotype) in enumerate(genotypes.items(), start=1):
+            self._say(f"3/4  Training and testing {name} ({number} of {len(genotypes)})")
+            results[name] = self._retrain(name, genotype)
+        self._say("4/4  Results")
+        self._tell(genotypes, results, time.monotonic() - began)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, style="bold", highlight=False)
+
+    def _data(self, search_split: str) -> SyntheticDataModule:
+        budget = self.budget
+        return SyntheticDataModule(
+            self.folder / "people",
+            identities=budget.identities,
+            test_identities=budget.test_identities,
+            images=budget.images,
+            seed_data=self.seed,
+            height=64,
+            width=32,
+            identities_per_batch=budget.identities_per_batch,
+            images_per_identity=2,
+            augmentation=FlipShiftAugmentation(),
+            search_split="identity" if search_split == "identity" else "none",
+            heldout_fraction=0.35,
+            seed=self.seed,
+            num_workers=0,
+            cache_images=True,
+        )
+
+    def _losses(self) -> list[Loss]:
+        return [CrossEntropy(label_smoothing=0.1), FourWayHardTriplet(), SimilarityPreserving(weight=5.0), ClassMMD(weight=0.05)]
+
+    def _fit(self, module: ReIDModule, data: SyntheticDataModule, folder: Path, epochs: int) -> pl.Trainer:
+        trainer = pl.Trainer(
+            max_epochs=epochs,
+            limit_train_batches=self.budget.steps,
+            devices=1,
+            logger=RunLogger(folder),
+            callbacks=[RichProgressBar(leave=False), LastCheckpoint(folder / "checkpoints")],
+            plugins=[SafeCheckpointIO()],
+            default_root_dir=folder,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            log_every_n_steps=self.budget.steps,
+        )
+        trainer.fit(module, datamodule=data)
+        return trainer
+
+    def _search(self) -> Genotype:
+        data = self._data("identity")
+        epochs = self.budget.warmup_epochs + self.budget.search_epochs
+        module = SearchModule(
+            data.num_classes,
+            self.space,
+            weights=None,
+            losses=self._losses(),
+            optimizer=SGD(0.05),
+            schedule=WarmupCosine(epochs, 1),
+            trunk_lr_factor=1.0,
+            architecture_optimizer=Adam(0.03, weight_decay=0.0),
+            warmup_epochs=self.budget.warmup_epochs,
+            seed=self.seed,
+        )
+        self._fit(module, data, self.folder / "search", epochs)
+        return Genotype.load(self.folder / "search" / "genotype.json")
+
+    def _retrain(self, name: str, genotype: Genotype) -> list[Result]:
+        data = self._data("none")
+        epochs = self.budget.retrain_epochs
+        module = RetrainModule(
+            data.num_classes,
+            genotype.to_dict(),
+            weights=None,
+            losses=self._losses(),
+            optimizer=SGD(0.05),
+            schedule=WarmupCosine(epochs, 1),
+            trunk_lr_factor=1.0,
+            seed=self.seed,
+        )
+        trainer = self._fit(module, data, self.folder / name, epochs)
+        trainer.test(module, datamodule=data, verbose=False)
+        return module.results
+
+    # --- telling --------------------------------------------------------------------------------------------------------------------
+
+    def _tell(self, genotypes: dict[str, Genotype], results: dict[str, list[Result]], seconds: float) -> None:
+        shown = {name: next(r for r in rows if r.protocol.startswith(SHOWN)) for name, rows in results.items()}
+        self.console.print(self._table(genotypes, shown))
+        self.console.print(
+            "One seed and a few minutes of training: a demonstration, not evidence. Differences of a few points are noise, "
+            "and no row is promised to win.",
+            style="italic",
+        )
+        self.console.print(stage_table(genotypes))
+        scores = {name: f"mAP {100 * shown[name].mean['mAP']:.1f}" for name in genotypes}
+        draw_genotypes(genotypes, self.folder / "genotypes.png", scores)
+        named = [Result(f"{r.protocol} [{name}]", r.mean, r.std, r.trials, r.queries, r.remark) for name, rows in results.items() for r in rows]
+        write_metrics(self.folder / "metrics.json", named, seed=self.seed, seconds=round(seconds, 1))
+        self._where(genotypes, seconds)
+
+    def _table(self, genotypes: dict[str, Genotype], shown: dict[str, Result]) -> Table:
+        table = Table(title=f"{SHOWN}, held-out people, percent", title_justify="left")
+        table.add_column("network")
+        for column in ("separated", "R1", "R10", "mAP", "mINP"):
+            table.add_column(column, justify="right")
+        for name, result in shown.items():
+            choices = list(genotypes[name].choices.values()) if name in genotypes else []
+            separated = f"{choices.count('separate_bn')}/{len(choices)}" if choices else ""
+            numbers = (f"{100 * result.mean[key]:.1f}" for key in ("rank1", "rank10", "mAP", "mINP"))
+            table.add_row(name, separated, *numbers)
+        return table
+
+    def _where(self, genotypes: dict[str, Genotype], seconds: float) -> None:
+        lines = {
+            "people (SYSU-MM01 layout)": "people",
+            "searched genotype": "search/genotype.json",
+            "picture": "genotypes.png",
+            "all results": "metrics.json",
+            "checkpoints": "{" + ",".join(["search", *genotypes]) + "}/checkpoints/last.ckpt",
+        }
+        self._say(f"Done in {seconds:.0f} s. In {self.folder}:")
+        for what, where in lines.items():
+            self.console.print(f"  {what:<26} {where}", highlight=False, markup=False)
+        child = self.folder / "searched" / "checkpoints" / "last.ckpt"
+        self.console.print(f"Test the child again with: vireid test --ckpt {child}", highlight=False, soft_wrap=True)

@@ -1,0 +1,221 @@
+"""``fit``, ``validate``, ``test`` and ``predict``: LightningCLI with the facts of this field filled in."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import yaml
+from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities import rank_zero_only
+from rich.console import Console
+
+from vireid.commands.configs import resolve_configs
+from vireid.commands.logger import RunLogger
+from vireid.commands.run_directory import fresh_directory
+from vireid.data import ReIDDataModule
+from vireid.errors import SettingsError, VireidError
+from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, print_results, read_checkpoint
+from vireid.tasks.checkpoints import SECTION
+
+RUNS = Path("runs")
+
+
+def main(words: list[str]) -> int:
+    """Run one of Lightning's subcommands; ``words[0]`` is its name."""
+    quiet_lightning()
+    VireidCLI(resolve_configs(["--ckpt_path" + word[6:] if _is_ckpt(word) else word for word in words]))
+    return 0
+
+
+def _is_ckpt(word: str) -> bool:
+    return word == "--ckpt" or word.startswith("--ckpt=")
+
+
+def quiet_lightning() -> None:
+    """Silence advice of Lightning that does not apply here, one message at a time."""
+    for message, reason in IGNORED.items():
+        assert reason
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda record: "💡" not in record.getMessage())
+
+
+IGNORED = {
+    ".*does not have many workers.*": "images may be cached, and the number of workers is an argument of the data",
+    ".*The number of training batches.*smaller than the logging interval.*": "epoch means are logged",
+    ".*You're resuming from a checkpoint that ended before the epoch ended.*": "our sampler starts where the checkpoint ended",
+    ".*dataloader is not resumable.*": "our sampler is",
+    ".*Checkpoint directory.*exists and is not empty.*": "a resumed run",
+    ".*isinstance.treespec, LeafSpec.*": "torch deprecation inside Lightning",
+}
+
+
+class VireidCLI(LightningCLI):
+    """Links data and model, finds the run directory, and lets ``--ckpt`` alone say what to test.
+
+    Args:
+        words: subcommand and options.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self._subcommand_being_built = ""
+        super().__init__(
+            ReIDModule,
+            ReIDDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            save_config_kwargs={"overwrite": True},  # the run directory is fresh, or its own run goes on in it
+            parser_kwargs={"prog": "vireid"},
+            args=words,
+        )
+
+    # --- options --------------------------------------------------------------------------------------------------------------------
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        self._subcommand_being_built = subcommand
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand in ("test", "validate"):
+            parser.set_defaults(verbose=False)  # results are printed as one table of ours
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Options beside Lightning's, and links; a test takes class count and seeds from the checkpoint instead."""
+        parser.add_argument("--run_dir", type=str | None, default=None, help="folder for all results; default: a new folder in runs/")
+        if self._subcommand_being_built != "fit":
+            return
+        parser.add_argument(
+            "--checkpoint_every_n_batches",
+            type=int | None,
+            default=None,
+            help="also update checkpoints/last.ckpt in the middle of an epoch; default: after every epoch",
+        )
+        parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, with the settings of a checkpoint as defaults where one is evaluated."""
+        assert isinstance(args, list)
+        checkpoint = _option(args, "--ckpt_path")
+        if args[0] == "fit" or checkpoint is None:
+            if checkpoint not in (None, "last"):
+                read_checkpoint(checkpoint)  # a damaged file is reported before any work
+            self.config = parser.parse_args(args)
+            return
+        section = read_checkpoint(checkpoint)[SECTION]
+        defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
+        defaults["model"]["init_args"]["weights"] = None  # the checkpoint brings them
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "checkpoint.yaml"
+            path.write_text(yaml.safe_dump(defaults), encoding="utf-8")
+            self.config = parser.parse_args([args[0], "--config", str(path), *args[1:]])
+
+    def _parse_ckpt_path(self) -> None:
+        """Done in :meth:`parse_arguments`; Lightning's way imports whatever class the file names."""
+
+    # --- the run --------------------------------------------------------------------------------------------------------------------
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run directory before any work."""
+        assert self.subcommand is not None
+        config = self.config[self.subcommand]
+        checkpoint = config.get("ckpt_path")
+        if self.subcommand == "fit":
+            parent, name = RUNS, "fit"
+            resuming = checkpoint is not None
+        else:
+            parent, name, resuming = _home_of(checkpoint), self.subcommand, False
+        if rank_zero_only.rank == 0:
+            config["run_dir"] = str(fresh_directory(config.get("run_dir"), parent, name, resuming))
+        else:
+            config["run_dir"] = str(config.get("run_dir") or parent)
+        if self.subcommand == "fit" and checkpoint == "last":
+            last = Path(config["run_dir"]) / "checkpoints" / "last.ckpt"
+            config["ckpt_path"] = str(last) if last.exists() else None
+            if last.exists():
+                read_checkpoint(last)
+
+    def instantiate_classes(self) -> None:
+        """Arguments that a constructor refuses are bad input, not a crash."""
+        try:
+            super().instantiate_classes()
+        except VireidError:
+            raise
+        except (ValueError, TypeError, FileNotFoundError) as error:
+            raise SettingsError(str(error)) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """The Trainer with our logger, progress bar and checkpoints, unless the user chose otherwise."""
+        assert self.subcommand is not None
+        settings = self.config_init[self.subcommand]
+        trainer = settings["trainer"]
+        folder = Path(settings["run_dir"])
+        if trainer.get("logger") in (None, True):
+            kwargs["logger"] = RunLogger(folder)
+        callbacks = list(trainer.get("callbacks") or [])
+        if trainer.get("enable_progress_bar") is not False and not any(isinstance(c, RichProgressBar) for c in callbacks):
+            callbacks.append(RichProgressBar(leave=False))
+        if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
+            callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
+        plugins = trainer.get("plugins")
+        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
+        kwargs.setdefault("default_root_dir", str(folder))
+        return super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
+
+    def after_fit(self) -> None:
+        """Say where the results lie."""
+        folder = self._folder()
+        what = [name for name in ("genotype.json", "checkpoints/last.ckpt", "metrics.csv") if (folder / name).exists()]
+        _say(f"Results in {folder}: {', '.join(what)}")
+        if "checkpoints/last.ckpt" in what:
+            _say(f"Go on with: vireid test --ckpt {folder / 'checkpoints' / 'last.ckpt'}")
+
+    def after_test(self) -> None:
+        """Print the table and say where the results lie."""
+        if self.model.results:
+            title = f"{self.model.phase.capitalize()} network, percent (mean ± deviation over trials)"
+            rank_zero_only(print_results)(self.model.results, title)
+            _say(f"Results in {self._folder() / 'metrics.json'}")
+
+    after_validate = after_test
+
+    def after_predict(self) -> None:
+        """Say where the results lie."""
+        _say(f"Embeddings in {self._folder() / 'embeddings.npz'}")
+
+    def _folder(self) -> Path:
+        assert self.subcommand is not None
+        return Path(self.config[self.subcommand]["run_dir"])
+
+
+@rank_zero_only
+def _say(text: str) -> None:
+    Console().print(text, soft_wrap=True, highlight=False)
+
+
+def _option(words: list[str], name: str) -> str | None:
+    """Last value of an option in a list of words, in either form."""
+    value = None
+    for i, word in enumerate(words):
+        if word == name and i + 1 < len(words):
+            value = words[i + 1]
+        elif word.startswith(f"{name}="):
+            value = word.split("=", 1)[1]
+    return value
+
+
+def _home_of(checkpoint: str | None) -> Path:
+    """The run a checkpoint belongs to; its own folder when it was moved elsewhere."""
+    if checkpoint is None:
+        return RUNS
+    folder = Path(checkpoint).resolve().parent
+    return folder.parent if folder.name == "checkpoints" else folder

@@ -1,0 +1,39 @@
+"""The default logger: ``metrics.csv`` in the run directory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import CSVLogger
+
+from vireid.commands.run_directory import next_free
+
+
+class RunLogger(CSVLogger):
+    """Lightning's CSV logger, writing straight into the run directory and keeping what a run that was resumed had logged.
+
+    Args:
+        directory: the run directory.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        super().__init__(save_dir=directory, name="", version="", flush_logs_every_n_steps=50)
+
+    @property
+    def log_dir(self) -> str:
+        """The run directory."""
+        return str(self.save_dir)
+
+    @property
+    def experiment(self) -> Any:
+        """Lightning's writer. It would delete an earlier ``metrics.csv``; that file is moved aside first."""
+        if self._experiment is None:
+            earlier = Path(self.log_dir) / "metrics.csv"
+            if earlier.exists():
+                earlier.rename(next_free(earlier.parent, "metrics-before-resume").with_suffix(".csv"))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Experiment logs directory")  # it holds config.yaml, and nothing is deleted
+            return super().experiment

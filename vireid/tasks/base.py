@@ -1,0 +1,217 @@
+"""What every task shares: one network, one way to embed and score, checkpoints that rebuild the task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+import vireid
+from vireid.errors import SettingsError
+from vireid.losses import LossInputs, LossSum
+from vireid.models import NetworkOutput, ReIDNetwork
+from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
+from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
+from vireid.tasks.embeddings import EmbeddingTable
+from vireid.tasks.optimisers import OptimizerSettings
+from vireid.tasks.report import write_metrics
+from vireid.tasks.scoring import Result, score
+
+EvaluatedFeature = Literal["embeddings", "features"]
+
+
+class ReIDModule(Recorded, pl.LightningModule):
+    """Base of search and retraining.
+
+    Attributes:
+        network: called ``network(images, n_visible)``.
+        losses: weighted sum of loss terms.
+        evaluate_on: what retrieval compares, ``embeddings`` (after the neck) or ``features`` (before it).
+        results: rows of the last evaluation.
+    """
+
+    phase = "trained"
+    evaluate_on: EvaluatedFeature
+    network: ReIDNetwork
+    losses: LossSum
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[Result] = []
+        self._table: EmbeddingTable | None = None
+        self._evaluated = ExitStack()
+
+    # --- training -------------------------------------------------------------------------------------------------------------------
+
+    def loss_inputs(self, output: NetworkOutput, batch: Batch) -> LossInputs:
+        """What losses see of a batch."""
+        return LossInputs(output.features, output.embeddings, output.logits, batch.labels, batch.n_visible, batch.images_per_identity)
+
+    def parameter_groups(self, optimizer: OptimizerSettings, trunk_lr_factor: float) -> list[dict[str, Any]]:
+        """One group per part of the network; the trunk learns at ``trunk_lr_factor`` times the rate."""
+        factors = {"trunk": trunk_lr_factor}
+        return [
+            {"params": list(parameters), "lr": optimizer.lr * factors.get(name, 1.0), "name": name}
+            for name, parameters in self.network.named_parts().items()
+        ]
+
+    # --- evaluation -----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def evaluated_weights(self) -> Iterator[None]:
+        """Inside, the network holds the weights that evaluation is meant for."""
+        yield
+
+    def embed(self, batch: Batch) -> Tensor:
+        """``(B, D)`` embeddings of single-modality rows, not normalised."""
+        output = self.network(batch.images, batch.n_visible)
+        return output.embeddings if self.evaluate_on == "embeddings" else output.features
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (interface)
+        self._put(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        self._put(batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        self._put(batch)
+
+    def _put(self, batch: Batch) -> None:
+        assert self._table is not None
+        self._table.put(batch.positions, self.embed(batch))
+
+    def _start_evaluation(self, stage: Literal["validate", "test"]) -> None:
+        self._evaluated.enter_context(self.evaluated_weights())
+        self._table = EmbeddingTable(len(self.evaluation(stage).records))
+
+    def evaluation(self, stage: Literal["validate", "test"]) -> Evaluation:
+        """The protocol of the attached data module."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if datamodule is None or not hasattr(datamodule, "evaluation"):
+            raise SettingsError("Evaluation needs a vireid data module: pass `datamodule=` to the Trainer, not bare dataloaders.")
+        evaluation: Evaluation = datamodule.evaluation(stage)
+        return evaluation
+
+    def on_validation_start(self) -> None:
+        self._start_evaluation("validate")
+
+    def on_test_start(self) -> None:
+        self._start_evaluation("test")
+
+    def on_predict_start(self) -> None:
+        self._start_evaluation("test")
+
+    def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking or self.trainer.fast_dev_run:
+            return
+        self.results = self._score("validate")
+        for result in self.results[:1]:
+            self.log("val/mAP", result.mean["mAP"], prog_bar=True, rank_zero_only=True)
+            self.log("val/rank1", result.mean["rank1"], rank_zero_only=True)
+        if self.trainer.state.fn == "validate":
+            self._publish("validation identities")
+
+    def on_test_epoch_end(self) -> None:
+        if self.trainer.fast_dev_run:
+            return
+        self.results = self._score("test")
+        for result in self.results:
+            for name in ("rank1", "mAP", "mINP"):
+                self.log(f"test/{result.protocol}/{name}", result.mean[name], rank_zero_only=True)
+        self._publish("test identities")
+
+    def on_validation_end(self) -> None:
+        self._end_evaluation()
+
+    def on_test_end(self) -> None:
+        self._end_evaluation()
+
+    def on_predict_end(self) -> None:
+        self._end_evaluation()
+
+    def _end_evaluation(self) -> None:
+        self._evaluated.close()
+        self._table = None
+
+    def _score(self, stage: Literal["validate", "test"]) -> list[Result]:
+        assert self._table is not None
+        return score(self.evaluation(stage), self._table.complete(), self.remark(stage))
+
+    def remark(self, stage: Literal["validate", "test"]) -> str:  # noqa: ARG002 (a hook)
+        """What a reader must know about the rows of this evaluation."""
+        return ""
+
+    def _publish(self, images: str) -> None:
+        if not self.trainer.is_global_zero:
+            return
+        path = run_directory(self.trainer) / "metrics.json"
+        about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
+        write_metrics(path, self.results, **about, checkpoint=_checkpoint_name(self.trainer))
+
+    def on_predict_epoch_end(self) -> None:
+        """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities."""
+        assert self._table is not None
+        records = self.evaluation("test").records
+        embeddings = self._table.complete().numpy()
+        if self.trainer.is_global_zero:
+            path = run_directory(self.trainer) / "embeddings.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(
+                path,
+                embeddings=embeddings,
+                paths=np.array([record.path for record in records]),
+                pids=np.array([record.pid for record in records]),
+                camids=np.array([record.camid for record in records]),
+                modalities=np.array([int(record.modality) for record in records]),
+            )
+
+    # --- checkpoints ----------------------------------------------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store what rebuilds this module and its data, as plain values."""
+        datamodule = getattr(self.trainer, "datamodule", None) if self._trainer is not None else None
+        data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
+        checkpoint[SECTION] = {"version": VERSION, "vireid": vireid.__version__, "model": settings_of(self), "data": data}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # weights-only, and without Lightning's import of any class a file names
+        cls, checkpoint_path: str | os.PathLike[str], map_location: Any = "cpu", strict: bool = True, **overrides: Any
+    ) -> Any:
+        """The module that a checkpoint holds, with ``overrides`` of its arguments. Executes nothing that the file brings.
+
+        Raises:
+            CheckpointError: not a checkpoint of ours, damaged, or of another class.
+        """
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        settings = checkpoint[SECTION]["model"]
+        module = instantiate(settings, **{"weights": None, **overrides})
+        if not isinstance(module, cls):
+            raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {type(module).__name__}, not a {cls.__name__}.")
+        module.on_load_checkpoint(checkpoint)
+        module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        return module.to(map_location)
+
+
+def run_directory(trainer: pl.Trainer) -> Path:
+    """Folder of the run: the logger's, else the Trainer's root."""
+    return Path(trainer.log_dir or trainer.default_root_dir)
+
+
+def _checkpoint_name(trainer: pl.Trainer) -> str | None:
+    path = trainer.ckpt_path
+    return None if path is None else Path(path).name
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initial weights as a function of ``seed`` alone; the global generator is as before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,103 @@
+"""Checkpoints that are safe to write, safe to read, and enough to rebuild what they hold."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from vireid.errors import CheckpointError, OutputError
+from vireid.structures.settings import check_class_paths
+
+SECTION = "vireid"
+VERSION = 1
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and moves into place; reads tensors and plain values only.
+
+    A run that is killed while it writes leaves the checkpoint before intact.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ARG002 (interface)
+        target = Path(path)
+        temporary: str | None = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            with os.fdopen(handle, "wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)  # mkstemp gives 0600
+            Path(temporary).replace(target)
+        except (OSError, RuntimeError) as error:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+            raise OutputError(f"Cannot write the checkpoint {os.fspath(path)!r} ({error}); the one before is intact.") from error
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
+        return read_checkpoint(path, map_location=map_location)
+
+
+def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> dict[str, Any]:
+    """A checkpoint of ours; nothing in it is executed, and no class it names is imported.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: truncated, with a payload that is not data, not written by vireid, by a newer version, or naming foreign classes.
+    """
+    name = os.fspath(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no checkpoint file {name!r}.")
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{name!r} holds something other than tensors and plain values, or is damaged; it was not loaded. "
+            f"Checkpoints written by vireid hold data only. ({str(error).splitlines()[0]})"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{name!r} is damaged or truncated: {str(error).splitlines()[0]}") from error
+    section = content.get(SECTION) if isinstance(content, dict) else None
+    if not isinstance(section, dict) or "model" not in section or "state_dict" not in content:
+        raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
+    if section.get("version") != VERSION:
+        raise CheckpointError(f"{name!r} has checkpoint version {section.get('version')!r}, this vireid reads {VERSION}; upgrade vireid.")
+    check_class_paths(section)
+    return dict(content)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps ``last.ckpt`` up to date: after every epoch and, if asked, every so many batches.
+
+    Lightning's own interval counts optimiser steps, of which a search makes two per batch.
+
+    Args:
+        directory: folder of the checkpoint.
+        every_n_batches: also save in the middle of an epoch; ``None`` for epoch ends only.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], every_n_batches: int | None = None) -> None:
+        if every_n_batches is not None and every_n_batches < 1:
+            raise ValueError(f"`every_n_batches` must be at least 1, got {every_n_batches}.")
+        self.path = Path(directory) / "last.ckpt"
+        self.every_n_batches = every_n_batches
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        if self.every_n_batches is None:
+            return
+        is_last = batch_idx + 1 >= trainer.num_training_batches  # the end of the epoch saves anyway
+        whole = (batch_idx + 1) % max(1, getattr(pl_module, "accumulate_grad_batches", trainer.accumulate_grad_batches)) == 0
+        if (batch_idx + 1) % self.every_n_batches == 0 and whole and not is_last:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        trainer.save_checkpoint(self.path)

@@ -1,0 +1,48 @@
+"""Results as people and programs read them: a table in the terminal, ``metrics.json`` in the run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vireid.structures.genotype import write_text_atomically
+from vireid.tasks.scoring import Result
+
+COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
+
+
+def results_table(results: Sequence[Result], title: str) -> Table:
+    """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, with the deviation over trials where there are several."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("protocol", overflow="fold")
+    for column in COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in results:
+        label = f"{result.protocol}\n[italic]{result.remark}[/italic]" if result.remark else result.protocol
+        table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()))
+    return table
+
+
+def _cell(result: Result, key: str) -> str:
+    mean = f"{100 * result.mean[key]:.2f}"
+    return f"{mean} ±{100 * result.std[key]:.1f}" if result.trials > 1 else mean
+
+
+def print_results(results: Sequence[Result], title: str) -> None:
+    """The table, on the terminal."""
+    Console().print(results_table(results, title))
+
+
+def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
+    """``metrics.json``: every result with its protocol id, mean and deviation, and what ``about`` says of the run.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    content = {"format": "vireid.metrics", "version": 1, **about, "results": [result.to_dict() for result in results]}
+    write_text_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,174 @@
+"""Retraining of the child network that a genotype describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vireid.errors import GenotypeError, SettingsError
+from vireid.losses import Loss, LossSum
+from vireid.models import ReIDNetwork
+from vireid.search import BNSeparation, SearchSpace, space_of
+from vireid.structures import Batch, Genotype, generator_for
+from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
+from vireid.tasks.ema import EMA
+from vireid.tasks.optimisers import Adam, OptimizerSettings
+from vireid.tasks.recipes import cm_nas_losses
+from vireid.tasks.schedules import Schedule, WarmupMultiStep
+
+
+class RetrainModule(ReIDModule):
+    """Training of one network: a searched child, a baseline, or an imported list.
+
+    The defaults are those of CM-NAS's public training code. Trained weights start from ``weights`` (ImageNet), not from the supernet,
+    as published.
+
+    Args:
+        num_classes: identities with a classifier row; linked from the data on the command line.
+        genotype: path of a ``genotype.json`` or of a CM-NAS ``.cfg`` list, the content of such a JSON file, or the name of a baseline
+            of the space (``all_shared``, ``all_separate``, ``stem_separate``, ...).
+        space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
+            they must agree.
+        weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
+        losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
+        optimizer: optimiser and base learning rate.
+        schedule: learning-rate factor per epoch.
+        trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
+        ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
+        dropout: on the embeddings in training, 0..1.
+        evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
+        seed: of initial weights.
+
+    Raises:
+        GenotypeError: the genotype does not fit its space, or is of another backbone than ``space``.
+    """
+
+    phase = "retrained"
+
+    def __init__(
+        self,
+        num_classes: int,
+        genotype: str | Path | dict[str, Any] = "all_shared",
+        space: SearchSpace | None = None,
+        weights: str | None = "IMAGENET1K_V1",
+        losses: list[Loss] | None = None,
+        optimizer: OptimizerSettings | None = None,
+        schedule: Schedule | None = None,
+        trunk_lr_factor: float = 0.1,
+        ema: EMA | None = None,
+        dropout: float = 0.0,
+        evaluate_on: EvaluatedFeature = "embeddings",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.genotype = resolve_genotype(genotype, space)
+        self.space = space_of(self.genotype)
+        self.space.validate(self.genotype)
+        self.record(genotype=self.genotype.to_dict(), space=None)
+        self.losses = LossSum(losses or cm_nas_losses())
+        self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep()
+        self.trunk_lr_factor, self.ema, self.dropout = trunk_lr_factor, ema, dropout
+        self.evaluate_on, self.seed = evaluate_on, seed
+        with seeded(seed):
+            self.network = ReIDNetwork(self.space.materialise(self.genotype, weights), num_classes, dropout=dropout)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
+        return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: self.schedule(epoch))]
+
+    def on_fit_start(self) -> None:
+        if self.ema is None:
+            return
+        if not self.ema.shadow:
+            self.ema.register(self.network)
+        self.ema.shadow = {name: value.to(self.device) for name, value in self.ema.shadow.items()}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        if self.dropout:
+            torch.manual_seed(
+                generator_for((self.seed, *batch.key)).initial_seed()
+            )  # dropout as a function of seed, epoch and batch: resume is exact
+        if self.ema is not None and batch_idx == 0 and self.ema.pulls_back(self.current_epoch):
+            self.ema.load_into(self.network)  # after the epoch's checkpoint, as CM-NAS does
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
+        if not isinstance(batch, Batch):
+            raise SettingsError("Retraining takes all training rows: set `data.init_args.search_split` to `none`.")
+        output = self.network(batch.images, batch.n_visible)
+        loss, terms = self.losses(self.loss_inputs(output, batch))
+        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=len(batch))
+        return loss  # type: ignore[no-any-return]
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.ema is not None:
+            self.ema.update(self.network)
+
+    def on_train_end(self) -> None:
+        if self.ema is not None and self.ema.pulls_back(self.current_epoch):
+            self.ema.load_into(self.network)  # also after the very last epoch, when the checkpoint is written
+
+    # --- evaluation and checkpoints -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def evaluated_weights(self) -> Iterator[None]:
+        if self.ema is None:
+            yield
+            return
+        with self.ema.evaluated(self.network):
+            yield
+
+    def remark(self, stage: Literal["validate", "test"]) -> str:
+        """Warns of leakage: a search that saw identities which are tested now."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        data = self.genotype.provenance.get("data", {})
+        if stage != "test" or not isinstance(data, dict) or not hasattr(datamodule, "provenance"):
+            return ""
+        same_data = datamodule.provenance().get("dataset") == data.get("dataset")
+        seen = same_data and set(data.get("search_pids", [])) & set(datamodule.test_pids())
+        return "search saw test identities" if seen else ""
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        if self.ema is not None:
+            checkpoint["ema"] = dict(self.ema.shadow)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.ema is not None and "ema" in checkpoint:
+            self.ema.shadow = {name: value.clone() for name, value in checkpoint["ema"].items()}
+
+
+def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: SearchSpace | None) -> Genotype:
+    """The genotype that an argument means: an object, its content, a file, or the name of a baseline.
+
+    Raises:
+        GenotypeError: no such baseline, a damaged file, or one that does not fit ``space``.
+        FileNotFoundError: no such file.
+    """
+    if isinstance(genotype, Genotype):
+        found = genotype
+    elif isinstance(genotype, dict):
+        found = Genotype.from_dict(genotype, source="`genotype`")
+    elif str(genotype).endswith(".cfg"):
+        chosen = space or BNSeparation()
+        imported = Genotype.from_cmnas_cfg(genotype, str(chosen.settings()["init_args"].get("backbone")))
+        found = chosen.genotype(imported.choices, imported.provenance)
+    elif str(genotype).endswith(".json") or Path(genotype).exists():
+        found = Genotype.load(genotype)
+    else:
+        baselines = (space or BNSeparation()).baselines()
+        if str(genotype) not in baselines:
+            raise GenotypeError(
+                f"`genotype` is neither a file nor a baseline: {str(genotype)!r}. Give the path of a .json or .cfg file, "
+                f"or one of {', '.join(baselines)}."
+            )
+        found = baselines[str(genotype)]
+    if space is not None:
+        space.validate(found)
+    return found
