@@ -1,1 +1,17 @@
-"""TODO"""
+"""Retrieval metrics: pure functions in :mod:`vireid.metrics.functional`, and a stateful one for evaluation loops.
+
+They are our own because torchmetrics' retrieval AP takes every score of at most 0 for not relevant, which is wrong for negated
+distances and for cosines, and knows neither cameras nor mINP.
+"""
+
+from vireid.metrics.functional import RetrievalScores, cosine_distances, evaluate, evaluate_embeddings, pairwise_distances
+from vireid.metrics.retrieval import CrossModalRetrieval
+
+__all__ = [
+    "CrossModalRetrieval",
+    "RetrievalScores",
+    "cosine_distances",
+    "evaluate",
+    "evaluate_embeddings",
+    "pairwise_distances",
+]

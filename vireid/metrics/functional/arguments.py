@@ -1,0 +1,90 @@
+"""What the metrics accept, and what they say to the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vireid.metrics.functional.rules import check_camids
+from vireid.structures import Rule
+
+
+def check_topk(topk: Sequence[int]) -> NDArray[np.int64]:
+    """``topk`` as an array.
+
+    Raises:
+        ValueError: empty, or a rank below 1.
+    """
+    ranks = np.asarray(topk)
+    if ranks.ndim != 1 or len(ranks) == 0 or ranks.dtype.kind not in "iu" or ranks.min() < 1:
+        raise ValueError(f"`topk` must hold at least one rank, each an integer of at least 1, got {topk!r}.")
+    return ranks.astype(np.int64)
+
+
+def as_distances(distances: Any) -> Tensor:
+    """``(Q, G)`` tensor of real numbers.
+
+    Raises:
+        ValueError: another shape, no rows or no columns, complex or bool.
+    """
+    matrix = _tensor(distances).detach()
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise ValueError(f"`distances` must have shape (Q, G) with at least one query and one gallery entry, got {tuple(matrix.shape)}.")
+    if matrix.is_complex() or matrix.dtype == torch.bool:
+        raise ValueError(f"`distances` must be real numbers, got {matrix.dtype}.")
+    return matrix
+
+
+def ranked_dtype(rows: Tensor) -> Tensor:
+    """Half precision as float32 and integers as float64, which keeps every order; float32 and float64 as they are."""
+    if rows.is_floating_point():
+        return rows.float() if rows.element_size() < 4 else rows
+    return rows.double()
+
+
+def labels(side: str, pids: Any, camids: Any, rows: int, rule: Rule, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """``(rows,)`` int64 identities and cameras; ``None`` for cameras that the rule does not read.
+
+    Raises:
+        ValueError: other shapes, not integers, cameras missing or impossible.
+    """
+    found = _integers(f"{side}_pids", pids, rows, device)
+    cameras = None if camids is None or rule == "regdb" else _integers(f"{side}_camids", camids, rows, device)
+    check_camids(rule, f"{side}_camids", cameras)
+    return found, cameras
+
+
+def _tensor(values: Any) -> Tensor:
+    """A tensor that shares memory where it can; numpy views that run backwards cannot."""
+    if isinstance(values, np.ndarray) and any(stride < 0 for stride in values.strides):
+        values = values.copy()
+    return torch.as_tensor(values)
+
+
+def _integers(name: str, values: Any, rows: int, device: torch.device) -> Tensor:
+    tensor = _tensor(values)
+    if tensor.shape != (rows,):
+        raise ValueError(f"`{name}` must have shape ({rows},) to fit the distances, got {tuple(tensor.shape)}.")
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise ValueError(f"`{name}` must be integers, got {tensor.dtype}.")
+    return tensor.to(device=device, dtype=torch.int64)
+
+
+def check_finite(columns: Tensor) -> None:
+    """Raise ``ValueError`` if a distance is NaN or infinite."""
+    if not bool(columns.isfinite().all()):
+        raise ValueError("`distances` must be finite, but hold NaN or infinity; to leave entries out, choose a `rule` that removes them.")
+
+
+def check_embeddings(name: str, rows: Tensor) -> None:
+    """Raise ``ValueError`` unless ``rows`` is ``(n, D)``, n at least 1, and finite."""
+    if rows.ndim != 2 or rows.shape[0] == 0:
+        raise ValueError(f"`{name}` must have shape (rows, dimensions) with at least one row, got {tuple(rows.shape)}.")
+    bad = int((~rows.isfinite().all(1)).sum())
+    if bad:
+        raise ValueError(f"`{name}` must be finite, but {bad} of {len(rows)} rows hold NaN or infinity; has training diverged?")

@@ -1,0 +1,80 @@
+"""Distances between query and gallery embeddings, never in reduced precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pairwise_distances(query: Tensor, gallery: Tensor) -> Tensor:
+    """Euclidean distance between every query and gallery embedding.
+
+    Args:
+        query: ``(Q, D)`` floating point, any scale; half precision is computed in float32.
+        gallery: ``(G, D)``.
+
+    Returns:
+        ``(Q, G)`` float32, or float64 if either side is; smaller is closer.
+
+    Raises:
+        ValueError: shapes or dtypes that do not fit.
+
+    Example:
+        >>> pairwise_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+        tensor([[5., 1.]])
+    """
+    query, gallery = _comparable(query, gallery)
+    with _exact_products(query):
+        squares = query.square().sum(1, keepdim=True) + gallery.square().sum(1)
+        return torch.addmm(squares, query, gallery.mT, alpha=-2).clamp(min=0).sqrt()
+
+
+def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
+    """One minus the cosine of the angle between every query and gallery embedding; a zero vector is at distance 1 from all.
+
+    For embeddings of unit length this orders a gallery as :func:`pairwise_distances` does.
+
+    Args:
+        query: ``(Q, D)`` floating point; half precision is computed in float32.
+        gallery: ``(G, D)``.
+
+    Returns:
+        ``(Q, G)`` float32, or float64 if either side is, 0 to 2 up to rounding; smaller is closer.
+
+    Raises:
+        ValueError: shapes or dtypes that do not fit.
+
+    Example:
+        >>> cosine_distances(torch.tensor([[2.0, 0.0]]), torch.tensor([[5.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
+        tensor([[0., 1., 2.]])
+    """
+    query, gallery = _comparable(query, gallery)
+    with _exact_products(query):
+        return 1 - F.normalize(query) @ F.normalize(gallery).mT
+
+
+def _comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    if query.ndim != 2 or gallery.ndim != 2 or query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"`query` and `gallery` must have shapes (Q, D) and (G, D) with equal D, got {tuple(query.shape)} and {tuple(gallery.shape)}."
+        )
+    if not (query.is_floating_point() and gallery.is_floating_point()):
+        raise ValueError(f"`query` and `gallery` must be floating point, got {query.dtype} and {gallery.dtype}.")
+    dtype = torch.float64 if torch.float64 in (query.dtype, gallery.dtype) else torch.float32
+    return query.to(dtype), gallery.to(dtype)
+
+
+@contextmanager
+def _exact_products(rows: Tensor) -> Iterator[None]:
+    """Full float32 matrix products, whatever autocast and TensorFloat-32 settings training left behind; they are restored."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(rows.device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

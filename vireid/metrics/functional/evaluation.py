@@ -1,0 +1,179 @@
+"""CMC, mAP and mINP by the rules of the published protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from vireid.metrics.functional.arguments import as_distances, check_embeddings, check_finite, check_topk, labels, ranked_dtype
+from vireid.metrics.functional.distances import cosine_distances, pairwise_distances
+from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
+from vireid.metrics.functional.scoring import GalleryScorer, QueryScores
+from vireid.structures import Rule
+
+BLOCK = {"cpu": 2**20, "cuda": 2**25}
+"""Distances scored at once: a block should fit the CPU's cache, or fill a GPU."""
+
+
+class RetrievalScores(TypedDict):
+    """Means over the valid queries, those with at least one match that counts; all but ``num_valid`` are fractions in [0, 1].
+
+    Attributes:
+        cmc: ``(len(topk),)`` float64.
+        mAP: mean average precision.
+        mINP: mean inverse negative penalty.
+        num_valid: number of valid queries.
+        ap: ``(Q,)`` float64 average precision of each query, NaN for one that is not valid.
+    """
+
+    cmc: NDArray[np.float64]
+    mAP: float
+    mINP: float
+    num_valid: int
+    ap: NDArray[np.float64]
+
+
+def evaluate(
+    distances: Tensor | ArrayLike,
+    query_pids: Tensor | ArrayLike,
+    gallery_pids: Tensor | ArrayLike,
+    query_camids: Tensor | ArrayLike | None = None,
+    gallery_camids: Tensor | ArrayLike | None = None,
+    rule: Rule = "sysu",
+    topk: Sequence[int] = (1, 5, 10, 20),
+    cmc: CMC = "auto",
+) -> RetrievalScores:
+    """Retrieval scores of a distance matrix, exactly as the official evaluators define them.
+
+    Gallery entries are ranked by distance, ties in gallery order. Then the rule removes entries that do not count:
+
+    ========  ===================================================================  ===============
+    rule      removed for a query                                                  CMC
+    ========  ===================================================================  ===============
+    sysu      same location (cameras 2 and 3 are one), whatever the identity       unique identity
+    regdb     nothing                                                              plain
+    llcm      same identity in the same camera                                     unique identity
+    market    same identity in the same camera (also DukeMTMC-reID and MSMT17)     plain
+    ========  ===================================================================  ===============
+
+    A query without a match that counts is not valid and leaves every mean. Unique-identity CMC counts each gallery identity once,
+    at its best rank; mAP and mINP always use all entries. Average precision is not interpolated.
+
+    Args:
+        distances: ``(Q, G)`` finite numbers, smaller is closer; a tensor on any device or an array, of any float dtype.
+        query_pids: ``(Q,)`` integers.
+        gallery_pids: ``(G,)`` integers.
+        query_camids: ``(Q,)`` integers as on disk; not needed, and not read, for ``regdb``.
+        gallery_camids: ``(G,)`` integers.
+        rule: see above.
+        topk: ranks of the CMC curve, from 1; beyond the end of a ranking the curve keeps its last value.
+        cmc: kind of CMC, ``"auto"`` as in the table.
+
+    Returns:
+        Scores, see :class:`RetrievalScores`.
+
+    Raises:
+        ValueError: shapes, dtypes or numbers that do not fit, cameras missing for a rule that needs them, no valid query.
+
+    Example:
+        >>> scores = evaluate([[0.1, 0.2, 0.3], [0.5, 0.4, 0.6]], [7, 8], [8, 7, 7], rule="regdb", topk=(1, 2))
+        >>> scores["cmc"].tolist(), round(scores["mAP"], 4), round(scores["mINP"], 4), scores["num_valid"]
+        ([0.0, 1.0], 0.5417, 0.5833, 2)
+
+    Reference:
+        Zheng et al.: Scalable Person Re-identification: A Benchmark, ICCV 2015 (CMC, mAP); Wu et al.: RGB-Infrared Cross-Modality
+        Person Re-Identification, ICCV 2017 (SYSU-MM01 rule); Ye et al.: Deep Learning for Person Re-identification: A Survey and
+        Outlook, TPAMI 2021 (mINP).
+    """
+    check_rule(rule)
+    matrix = as_distances(distances)
+    q_pids, q_camids = labels("query", query_pids, query_camids, matrix.shape[0], rule, matrix.device)
+    g_pids, g_camids = labels("gallery", gallery_pids, gallery_camids, matrix.shape[1], rule, matrix.device)
+    ranks = check_topk(topk)
+    scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
+    parts = []
+    for rows in _blocks(matrix.shape[0], matrix.shape[1], matrix.device):
+        columns = ranked_dtype(matrix[rows].index_select(1, scorer.order))
+        check_finite(columns)
+        parts.append(scorer.score(columns, q_pids[rows], None if q_camids is None else q_camids[rows]))
+    return _means(QueryScores.concatenate(parts), ranks)
+
+
+def evaluate_embeddings(
+    query: Tensor,
+    gallery: Tensor,
+    query_pids: Tensor | ArrayLike,
+    gallery_pids: Tensor | ArrayLike,
+    query_camids: Tensor | ArrayLike | None = None,
+    gallery_camids: Tensor | ArrayLike | None = None,
+    rule: Rule = "sysu",
+    topk: Sequence[int] = (1, 5, 10, 20),
+    cmc: CMC = "auto",
+    normalise: bool = True,
+) -> RetrievalScores:
+    """Retrieval scores of embeddings; as :func:`evaluate` of their distances, without ever holding the whole matrix.
+
+    Args:
+        query: ``(Q, D)`` finite floating point embeddings.
+        gallery: ``(G, D)``, on the same device.
+        query_pids: as :func:`evaluate`, like all arguments up to ``cmc``.
+        gallery_pids: see there.
+        query_camids: see there.
+        gallery_camids: see there.
+        rule: see there.
+        topk: see there.
+        cmc: see there.
+        normalise: compare by :func:`cosine_distances`; otherwise by :func:`pairwise_distances`.
+
+    Returns:
+        Scores, see :class:`RetrievalScores`.
+
+    Raises:
+        ValueError: as :func:`evaluate`, or embeddings that are not finite.
+
+    Example:
+        >>> query, gallery = torch.eye(2), torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+        >>> evaluate_embeddings(query, gallery, [7, 8], [7, 8], rule="regdb")["mAP"]
+        1.0
+    """
+    check_rule(rule)
+    check_embeddings("query", query)
+    check_embeddings("gallery", gallery)
+    q_pids, q_camids = labels("query", query_pids, query_camids, len(query), rule, query.device)
+    g_pids, g_camids = labels("gallery", gallery_pids, gallery_camids, len(gallery), rule, query.device)
+    ranks = check_topk(topk)
+    scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
+    measure = cosine_distances if normalise else pairwise_distances
+    by_identity = gallery.detach()[scorer.order]
+    parts = []
+    for rows in _blocks(len(query), len(gallery), query.device):
+        columns = measure(query.detach()[rows], by_identity)
+        check_finite(columns)
+        parts.append(scorer.score(columns, q_pids[rows], None if q_camids is None else q_camids[rows]))
+    return _means(QueryScores.concatenate(parts), ranks)
+
+
+def _means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
+    valid = ~np.isnan(scores.ap)
+    if not valid.any():
+        raise ValueError(
+            f"None of the {len(valid)} queries has a match in the gallery that counts; compare their pids, camids and the `rule`."
+        )
+    hit = scores.hit[valid]
+    return RetrievalScores(
+        cmc=(hit[:, None] <= topk).mean(0, dtype=np.float64),
+        mAP=float(scores.ap[valid].mean()),
+        mINP=float(scores.inp[valid].mean()),
+        num_valid=int(valid.sum()),
+        ap=scores.ap,
+    )
+
+
+def _blocks(queries: int, gallery: int, device: torch.device) -> list[slice]:
+    step = max(1, BLOCK.get(device.type, BLOCK["cuda"]) // gallery)
+    return [slice(start, start + step) for start in range(0, queries, step)]

@@ -1,0 +1,58 @@
+"""Which gallery entries do not count for a query, and which CMC curve a protocol means."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vireid.structures import Rule
+
+CMC = Literal["auto", "unique", "plain"]
+
+SYSU_LOCATIONS = (0, 1, 2, 2, 4, 5, 6)
+"""Location of camera 1 to 6: cameras 2 and 3 stand in the same room. Camera 0 does not exist."""
+
+
+def check_rule(rule: str) -> None:
+    """Raise ``ValueError`` for a rule that does not exist."""
+    if rule not in get_args(Rule):
+        raise ValueError(f"`rule` must be one of {', '.join(get_args(Rule))}, got {rule!r}.")
+
+
+def cmc_is_unique(rule: Rule, cmc: CMC) -> bool:
+    """Whether each gallery identity counts once in the CMC curve, at its best rank.
+
+    Raises:
+        ValueError: another ``cmc``.
+    """
+    if cmc not in get_args(CMC):
+        raise ValueError(f'`cmc` must be "auto", "unique" or "plain", got {cmc!r}.')
+    return rule in ("sysu", "llcm") if cmc == "auto" else cmc == "unique"
+
+
+def check_camids(rule: Rule, name: str, camids: Tensor | None) -> None:
+    """Raise ``ValueError`` if the rule needs camera numbers that are absent or impossible."""
+    if rule == "regdb":
+        return
+    if camids is None:
+        raise ValueError(f'`{name}` are needed: rule "{rule}" removes gallery entries by camera. (Rule "regdb" removes none.)')
+    if rule == "sysu" and camids.numel() and not bool(((camids >= 1) & (camids <= 6)).all()):
+        raise ValueError(f'`{name}` must be 1 to 6 for rule "sysu", got {int(camids.min())} to {int(camids.max())}.')
+
+
+def removed(
+    rule: Rule, query_pids: Tensor, gallery_pids: Tensor, query_camids: Tensor | None, gallery_camids: Tensor | None
+) -> Tensor | None:
+    """``(Q, G)`` bool, true where the gallery entry does not count for the query; ``None`` if all of them count.
+
+    ``sysu`` removes the query's own location whatever the identity; ``llcm`` and ``market`` remove the same identity in the
+    same camera.
+    """
+    if rule == "regdb" or query_camids is None or gallery_camids is None:
+        return None
+    if rule == "sysu":
+        locations = torch.tensor(SYSU_LOCATIONS, dtype=torch.int8, device=query_camids.device)
+        return locations[query_camids][:, None] == locations[gallery_camids]
+    return (query_pids[:, None] == gallery_pids) & (query_camids[:, None] == gallery_camids)
