@@ -38,9 +38,11 @@ def _loose_hair(canvas: Canvas, people: People, hair: Floats, view: View, away: 
     size = people.head * view.unit
     zero = np.zeros_like(size)
     long, tail = people.hair == Hair.LONG, people.hair == Hair.TAIL
-    start = view.head + view.across(zero, np.where(tail, -1.1, -0.45) * people.head)
-    drop = np.stack([zero, np.where(tail, 1.9, 2.3) * size], 1)
-    radii = (np.where(tail, 0.42, 1.12) * size, np.where(tail, 0.28, 0.95) * size)
+    back, fall, wide, end = (
+        np.where(tail, *np.array([[[-1.1], [1.9], [0.42], [0.28]], [[-0.45], [2.3], [1.12], [0.95]]], dtype=np.float32)) * size
+    )
+    start = view.head + view.across(zero, back / view.unit)
+    drop, radii = np.stack([zero, fall], 1), (wide, end)
     canvas.capsule(start, start + drop, radii, hair, rows=(long | tail) & away)
 
 

@@ -84,4 +84,4 @@ def _upper_trunk(canvas: Canvas, people: People, colours: Floats, view: View) ->
     ]
     canvas.capsule(view.neck, view.head, (0.034 * view.unit, 0.03 * view.unit), colours[:, Part.SKIN])
     widths = (shoulder, waist, hip * (1 + 0.8 * np.maximum(people.hem - 0.07, 0)))
-    canvas.trunk(view.neck, view.hips + down, widths, colours[:, Part.UPPER], layers, slope=0.045 * view.unit)
+    canvas.trunk(view.neck, view.hips + down, widths, colours[:, Part.UPPER], layers, slope=0.055 * view.unit)

@@ -56,8 +56,10 @@ def sleeve_pattern(people: People, view: View, colour: Floats, start: float) -> 
         unit = local.pick(view.unit)
         phase = (local.along * local.length + start * unit) * np.float32(2 * np.pi) / (local.pick(people.period) * unit)
         kind = local.pick(people.pattern)
-        rings: Floats = np.clip(SHARP * np.sin(phase) / 2 + 0.5, 0, 1)
-        return rings * ((kind == Pattern.HORIZONTAL) + np.float32(0.5) * (kind == Pattern.PLAID))
+        rings = np.clip(SHARP * np.sin(phase) / 2 + 0.5, 0, 1)
+        strength = np.select([kind == Pattern.HORIZONTAL, kind == Pattern.PLAID], [np.float32(1), np.float32(0.5)], np.float32(0))
+        shown: Floats = rings * strength
+        return shown
 
     return colour, share
 

@@ -111,17 +111,17 @@ def draw_people(seed: int, block: int) -> People:
         [uniform(rng, 1.5, 2, BLOCK), uniform(rng, 0.45, 1, BLOCK), uniform(rng, 0.5, 1.05, BLOCK)],
         uniform(rng, 1.3, 1.8, BLOCK),
     )
-    hem = np.where(upper == 3, uniform(rng, 0.14, 0.3, BLOCK), uniform(rng, -0.02, 0.07, BLOCK))
+    hem = np.where(upper == 3, uniform(rng, 0.14, 0.34, BLOCK), uniform(rng, -0.03, 0.08, BLOCK))
     sleeve = np.select([upper == 0, upper == 4], [uniform(rng, 0.45, 1.1, BLOCK), np.zeros(BLOCK)], uniform(rng, 1.75, 2.0, BLOCK))
     arm = uniform(rng, 0.16, 0.185, BLOCK)
     return People(
-        shoulder=0.118 + 0.016 * size + uniform(rng, -0.014, 0.014, BLOCK),
-        waist=0.088 + 0.02 * size + uniform(rng, -0.01, 0.01, BLOCK),
-        hip=0.096 + 0.015 * size + uniform(rng, -0.012, 0.012, BLOCK),
+        shoulder=0.118 + 0.02 * size + uniform(rng, -0.014, 0.014, BLOCK),
+        waist=0.09 + 0.026 * size + uniform(rng, -0.01, 0.01, BLOCK),
+        hip=0.098 + 0.022 * size + uniform(rng, -0.012, 0.012, BLOCK),
         depth=0.066 + 0.014 * size + uniform(rng, -0.008, 0.008, BLOCK),
-        leg=uniform(rng, 0.455, 0.52, BLOCK),
-        head=uniform(rng, 0.052, 0.064, BLOCK),
-        limb=0.92 + 0.16 * size + uniform(rng, -0.1, 0.16, BLOCK),
+        leg=uniform(rng, 0.445, 0.53, BLOCK),
+        head=uniform(rng, 0.052, 0.067, BLOCK),
+        limb=0.95 + 0.2 * size + uniform(rng, -0.1, 0.15, BLOCK),
         arm=arm,
         stoop=uniform(rng, -0.04, 0.14, BLOCK),
         stride=uniform(rng, 0.2, 0.5, BLOCK),
@@ -129,18 +129,18 @@ def draw_people(seed: int, block: int) -> People:
         hat=_kinds(rng, 0.52, 0.13, 0.12, 0.11, 0.12),
         sleeve=sleeve.astype(np.float32),
         hem=hem.astype(np.float32),
-        loose=uniform(rng, 1.04, 1.3, BLOCK),
+        loose=uniform(rng, 1.04, 1.42, BLOCK),
         opened=(upper == 2).astype(np.float32) * uniform(rng, 0.3, 0.6, BLOCK),
         lower=lower,
         lower_length=length.astype(np.float32),
-        flare=uniform(rng, 0.95, 1.6, BLOCK),
-        boot=np.where(rng.random(BLOCK) < 0.3, uniform(rng, 0.35, 0.85, BLOCK), 0).astype(np.float32),
+        flare=uniform(rng, 0.95, 1.9, BLOCK),
+        boot=np.where(rng.random(BLOCK) < 0.35, uniform(rng, 0.45, 0.95, BLOCK), 0).astype(np.float32),
         bag=_kinds(rng, 0.34, 0.26, 0.22, 0.18),
         side=np.where(rng.random(BLOCK) < 0.5, -1, 1).astype(np.float32),
-        bag_size=uniform(rng, 0.8, 1.3, BLOCK),
-        pattern=_kinds(rng, 0.16, 0.18, 0.14, 0.12, 0.18, 0.12, 0.10),
-        period=uniform(rng, 0.055, 0.14, BLOCK),
-        stripe=(rng.random(BLOCK) < 0.25).astype(np.float32),
+        bag_size=uniform(rng, 0.85, 1.5, BLOCK),
+        pattern=_kinds(rng, 0.14, 0.2, 0.15, 0.14, 0.2, 0.09, 0.08),
+        period=uniform(rng, 0.06, 0.16, BLOCK),
+        stripe=(rng.random(BLOCK) < 0.3).astype(np.float32),
     )
 
 

@@ -126,7 +126,7 @@ def _limbs(people: People, pose: Pose, side: Floats) -> dict[str, tuple[Floats, 
     hip = (0.55 * people.hip * side, people.leg, np.zeros_like(side))
     knee = (hip[0] * 1.02, hip[1] - thigh * np.cos(swing), thigh * np.sin(swing))
     ankle = (hip[0] * 1.0, knee[1] - shin * np.cos(swing - lift), knee[2] + shin * np.sin(swing - lift))
-    shoulder = (0.88 * people.shoulder * side, people.leg + 0.295, np.zeros_like(side))
+    shoulder = (0.86 * people.shoulder * side, people.leg + 0.283, np.zeros_like(side))
     spread = 0.14 + 0.1 * (people.loose - 1.04)
     elbow = (shoulder[0] + people.arm * spread * side, shoulder[1] - people.arm * np.cos(swing), -people.arm * np.sin(0.9 * swing))
     fore = pose.bend - 0.9 * swing
