@@ -203,7 +203,9 @@ class Demo:
         self.console.print(stage_table(genotypes))
         scores = {name: f"mAP {100 * shown[name].mean['mAP']:.1f}" for name in genotypes}
         draw_genotypes(genotypes, self.folder / "genotypes.png", scores)
-        named = [Result(f"{r.protocol} [{name}]", r.mean, r.std, r.trials, r.queries, r.remark) for name, rows in results.items() for r in rows]
+        named = [
+            Result(f"{r.protocol} [{name}]", r.mean, r.std, r.trials, r.queries, r.remark) for name, rows in results.items() for r in rows
+        ]
         write_metrics(self.folder / "metrics.json", named, seed=self.seed, seconds=round(seconds, 1))
         self._where(genotypes, seconds)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import auto_cli
 from rich.console import Console
@@ -17,9 +18,8 @@ from vireid.structures import Genotype
 
 def main(words: list[str]) -> int:
     """Run ``vireid genotype ...``; ``words[0]`` is ``genotype``."""
-    commands = {"show": show, "diff": diff, "validate": validate, "convert": convert}
-    code: int = auto_cli(commands, args=words[1:], prog="vireid genotype")
-    return code
+    commands: dict[str, Any] = {"show": show, "diff": diff, "validate": validate, "convert": convert}
+    return int(auto_cli(commands, args=words[1:], prog="vireid genotype"))
 
 
 def show(path: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import tempfile
 import warnings
@@ -9,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import yaml
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_only
@@ -42,8 +43,14 @@ def quiet_lightning() -> None:
     for message, reason in IGNORED.items():
         assert reason
         warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda record: "💡" not in record.getMessage())
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_says_something)
 
+
+def _says_something(record: logging.LogRecord) -> bool:
+    return not any(text in record.getMessage() for text in ADVICE)
+
+
+ADVICE = ("💡", "`weights_only` was not set", "TPU available")  # advertisement; decided by our checkpoint reader; of no interest
 
 IGNORED = {
     ".*does not have many workers.*": "images may be cached, and the number of workers is an argument of the data",
@@ -51,6 +58,7 @@ IGNORED = {
     ".*You're resuming from a checkpoint that ended before the epoch ended.*": "our sampler starts where the checkpoint ended",
     ".*dataloader is not resumable.*": "our sampler is",
     ".*Checkpoint directory.*exists and is not empty.*": "a resumed run",
+    ".*Total length of .* across ranks is zero.*": "no validation was asked for",
     ".*isinstance.treespec, LeafSpec.*": "torch deprecation inside Lightning",
 }
 
@@ -70,7 +78,7 @@ class VireidCLI(LightningCLI):
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,
-            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10},
+            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             save_config_kwargs={"overwrite": True},  # the run directory is fresh, or its own run goes on in it
@@ -115,8 +123,8 @@ class VireidCLI(LightningCLI):
         defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
         defaults["model"]["init_args"]["weights"] = None  # the checkpoint brings them
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "checkpoint.yaml"
-            path.write_text(yaml.safe_dump(defaults), encoding="utf-8")
+            path = Path(folder) / "checkpoint.json"
+            path.write_text(json.dumps(defaults), encoding="utf-8")
             self.config = parser.parse_args([args[0], "--config", str(path), *args[1:]])
 
     def _parse_ckpt_path(self) -> None:
@@ -134,7 +142,7 @@ class VireidCLI(LightningCLI):
             resuming = checkpoint is not None
         else:
             parent, name, resuming = _home_of(checkpoint), self.subcommand, False
-        if rank_zero_only.rank == 0:
+        if getattr(rank_zero_only, "rank", 0) == 0:
             config["run_dir"] = str(fresh_directory(config.get("run_dir"), parent, name, resuming))
         else:
             config["run_dir"] = str(config.get("run_dir") or parent)
@@ -148,10 +156,10 @@ class VireidCLI(LightningCLI):
         """Arguments that a constructor refuses are bad input, not a crash."""
         try:
             super().instantiate_classes()
-        except VireidError:
-            raise
-        except (ValueError, TypeError, FileNotFoundError) as error:
-            raise SettingsError(str(error)) from error
+        except (VireidError, ValueError, TypeError, FileNotFoundError) as error:
+            with contextlib.suppress(OSError):
+                self._folder().rmdir()  # made a moment ago; stays if it holds a run that was to be resumed
+            raise _own_error(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """The Trainer with our logger, progress bar and checkpoints, unless the user chose otherwise."""
@@ -200,6 +208,16 @@ class VireidCLI(LightningCLI):
 @rank_zero_only
 def _say(text: str) -> None:
     Console().print(text, soft_wrap=True, highlight=False)
+
+
+def _own_error(error: BaseException) -> VireidError:
+    """The error of ours behind one of the parser's, which would print the whole configuration."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, VireidError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return SettingsError(str(error))
 
 
 def _option(words: list[str], name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ class RunLogger(CSVLogger):
         directory: the run directory.
     """
 
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
+    def __init__(self, directory: str | Path) -> None:
         super().__init__(save_dir=directory, name="", version="", flush_logs_every_n_steps=50)
 
     @property

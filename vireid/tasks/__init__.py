@@ -17,7 +17,6 @@ __all__ = [
     "AdamW",
     "LastCheckpoint",
     "OptimizerSettings",
-    
     "ReIDModule",
     "Result",
     "RetrainModule",

@@ -72,7 +72,8 @@ class ReIDModule(Recorded, pl.LightningModule):
     def embed(self, batch: Batch) -> Tensor:
         """``(B, D)`` embeddings of single-modality rows, not normalised."""
         output = self.network(batch.images, batch.n_visible)
-        return output.embeddings if self.evaluate_on == "embeddings" else output.features
+        chosen: Tensor = output.embeddings if self.evaluate_on == "embeddings" else output.features
+        return chosen
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (interface)
         self._put(batch)
@@ -109,7 +110,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._start_evaluation("test")
 
     def on_validation_epoch_end(self) -> None:
-        if self.trainer.sanity_checking or self.trainer.fast_dev_run:
+        if self.trainer.sanity_checking or _is_trial_run(self.trainer):
             return
         self.results = self._score("validate")
         for result in self.results[:1]:
@@ -119,7 +120,7 @@ class ReIDModule(Recorded, pl.LightningModule):
             self._publish("validation identities")
 
     def on_test_epoch_end(self) -> None:
-        if self.trainer.fast_dev_run:
+        if _is_trial_run(self.trainer):
             return
         self.results = self._score("test")
         for result in self.results:
@@ -202,6 +203,11 @@ class ReIDModule(Recorded, pl.LightningModule):
 def run_directory(trainer: pl.Trainer) -> Path:
     """Folder of the run: the logger's, else the Trainer's root."""
     return Path(trainer.log_dir or trainer.default_root_dir)
+
+
+def _is_trial_run(trainer: pl.Trainer) -> bool:
+    """Whether the Trainer runs a few batches only, which no protocol can score."""
+    return bool(getattr(trainer, "fast_dev_run", False))
 
 
 def _checkpoint_name(trainer: pl.Trainer) -> str | None:

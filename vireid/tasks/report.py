@@ -17,9 +17,9 @@ COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP"
 
 
 def results_table(results: Sequence[Result], title: str) -> Table:
-    """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, with the deviation over trials where there are several."""
+    """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, below it the deviation over trials where there are several."""
     table = Table(title=title, title_justify="left")
-    table.add_column("protocol", overflow="fold")
+    table.add_column("protocol", min_width=max(len(result.protocol) for result in results), overflow="fold")
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
@@ -30,7 +30,7 @@ def results_table(results: Sequence[Result], title: str) -> Table:
 
 def _cell(result: Result, key: str) -> str:
     mean = f"{100 * result.mean[key]:.2f}"
-    return f"{mean} ±{100 * result.std[key]:.1f}" if result.trials > 1 else mean
+    return f"{mean}\n±{100 * result.std[key]:.2f}" if result.trials > 1 else mean
 
 
 def print_results(results: Sequence[Result], title: str) -> None:

@@ -15,6 +15,7 @@ from vireid.losses import Loss, LossSum
 from vireid.models import ReIDNetwork
 from vireid.search import BNSeparation, SearchSpace, space_of
 from vireid.structures import Batch, Genotype, generator_for
+from vireid.structures.settings import plain
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import Adam, OptimizerSettings
@@ -126,7 +127,7 @@ class RetrainModule(ReIDModule):
 
     def remark(self, stage: Literal["validate", "test"]) -> str:
         """Warns of leakage: a search that saw identities which are tested now."""
-        datamodule = getattr(self.trainer, "datamodule", None)
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
         data = self.genotype.provenance.get("data", {})
         if stage != "test" or not isinstance(data, dict) or not hasattr(datamodule, "provenance"):
             return ""
@@ -154,7 +155,7 @@ def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: Se
     if isinstance(genotype, Genotype):
         found = genotype
     elif isinstance(genotype, dict):
-        found = Genotype.from_dict(genotype, source="`genotype`")
+        found = Genotype.from_dict(plain(genotype), source="`genotype`")  # a parser builds what has a class_path
     elif str(genotype).endswith(".cfg"):
         chosen = space or BNSeparation()
         imported = Genotype.from_cmnas_cfg(genotype, str(chosen.settings()["init_args"].get("backbone")))

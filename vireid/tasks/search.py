@@ -178,9 +178,9 @@ class SearchModule(ReIDModule):
         self.log("search/architecture_loss", loss.detach(), on_epoch=True, on_step=False, batch_size=len(batch))
         self.log_dict({f"search/{n}": v for n, v in terms.items()}, on_epoch=True, on_step=False, batch_size=len(batch))
         if self._steps_now(batch_idx):
-            if self.trainer.world_size > 1:
+            if self.trainer.world_size > 1 and logits.grad is not None:
                 torch.distributed.all_reduce(logits.grad)
-                logits.grad /= self.trainer.world_size
+                logits.grad.div_(self.trainer.world_size)
             self._optimiser_step(1)
 
     def _weight_step(self, batch: Batch, batch_idx: int) -> None:
@@ -228,28 +228,25 @@ class SearchModule(ReIDModule):
     def derive(self) -> Genotype:
         """The genotype of the largest logits, ties to the first candidate, with its provenance."""
         choices = self.architecture.choices()
-        data = self.trainer.datamodule.provenance() if self._has_provenance() else {}  # type: ignore[attr-defined]
+        datamodule: Any = getattr(self.trainer, "datamodule", None) if self._trainer is not None else None
         provenance = {
             "vireid": vireid.__version__,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "data": data,
+            "data": datamodule.provenance() if hasattr(datamodule, "provenance") else {},
             "seed": self.seed,
             "epoch": self.current_epoch + 1 if self._trainer is not None else 0,
             "probabilities": self.architecture.table(),
-            "entropy": float(self.architecture.entropy().mean()),
+            "entropy": self.architecture.entropy().mean().item(),
             "parent": None,
         }
         genotype = self.space.genotype(choices)
         return Genotype(genotype.space, choices, {**provenance, "cost": self.space.cost(genotype)})
 
-    def _has_provenance(self) -> bool:
-        return self._trainer is not None and hasattr(getattr(self.trainer, "datamodule", None), "provenance")
-
     def on_train_epoch_end(self) -> None:
         scheduler = self.lr_schedulers()
         assert scheduler is not None
         assert not isinstance(scheduler, list)
-        scheduler.step()  # type: ignore[call-arg]  # no metric: not a plateau schedule
+        scheduler.step()
         self._log_architecture()
         if self.trainer.is_global_zero:
             self.derive().save(run_directory(self.trainer) / "genotype.json")
