@@ -1,1 +1,19 @@
-"""TODO"""
+"""Layers that know which rows of a batch are visible and which infrared, and the neck and pooling of a network."""
+
+from vireid.nn.neck import BNNeck
+from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES, NormCandidate
+from vireid.nn.norm_choice import NormChoice
+from vireid.nn.pooling import GlobalAveragePooling
+from vireid.nn.separate_bn import SeparateBatchNorm2d
+from vireid.nn.statistics import frozen_statistics
+
+__all__ = [
+    "CANDIDATES",
+    "NORM_CANDIDATES",
+    "BNNeck",
+    "GlobalAveragePooling",
+    "NormCandidate",
+    "NormChoice",
+    "SeparateBatchNorm2d",
+    "frozen_statistics",
+]

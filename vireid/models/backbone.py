@@ -1,0 +1,40 @@
+"""A trunk that tells its normalisation sites which rows of the batch are visible."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """Feature maps of a batch whose visible rows come first.
+
+    Sites are named by the trunk's module names (``bn1``, ``layer1.0.downsample.1``). Every submodule with an attribute
+    ``n_visible`` is told the number of visible rows as a plain integer. It is not reset afterwards: activation checkpointing
+    runs parts of the forward pass again.
+
+    Args:
+        trunk: ``(B, 3, H, W)`` to ``(B, out_channels, H', W')``; modules are not added to it afterwards.
+        out_channels: channels of the feature map; ``None`` takes the trunk's attribute of this name.
+    """
+
+    def __init__(self, trunk: nn.Module, out_channels: int | None = None) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.out_channels = int(trunk.out_channels if out_channels is None else out_channels)  # type: ignore[arg-type]  # an int
+        self._told = tuple(module for module in trunk.modules() if hasattr(module, "n_visible"))
+
+    def forward(self, images: Tensor, n_visible: int) -> Tensor:
+        """Feature map ``(B, out_channels, H', W')``.
+
+        Args:
+            images: ``(B, 3, H, W)``, visible rows first.
+            n_visible: number of visible rows, 0..B; B and 0 are batches of one modality.
+
+        Raises:
+            ValueError: ``n_visible`` out of range.
+        """
+        if not 0 <= n_visible <= images.shape[0]:
+            raise ValueError(f"`n_visible` must be 0 to {images.shape[0]} (rows of the batch), got {n_visible}.")
+        for module in self._told:
+            module.n_visible = n_visible  # type: ignore[assignment]  # typed as a submodule otherwise
+        return self.trunk(images)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped

@@ -1,0 +1,83 @@
+"""A complete re-identification network: backbone, pooling, neck, classifier."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from vireid.errors import SettingsError
+from vireid.models.backbone import Backbone
+from vireid.nn import BNNeck, GlobalAveragePooling
+
+
+class NetworkOutput(NamedTuple):
+    """What losses see.
+
+    Attributes:
+        features: ``(B, D)`` before the neck.
+        embeddings: ``(B, D)`` after it, not normalised; what retrieval compares.
+        logits: ``(B, num_classes)``, or ``None`` without a classifier.
+    """
+
+    features: Tensor
+    embeddings: Tensor
+    logits: Tensor | None
+
+
+class ReIDNetwork(nn.Module):
+    """Backbone, pooling, neck and classifier, called with the number of visible rows.
+
+    Args:
+        backbone: feature maps of a batch.
+        num_classes: identities of the classifier (linear, no bias, initial weights N(0, 0.001)); 0 or ``None`` for none.
+        pooling: feature map to ``(B, D)``; ``None`` for the mean over pixels.
+        neck: features to embeddings; ``None`` for :class:`~vireid.nn.BNNeck`.
+        dropout: rate of the default neck.
+
+    Raises:
+        SettingsError: a negative ``num_classes``, or ``dropout`` together with a ``neck``, which has its own.
+
+    Reference:
+        Fu, Hu, Wu, Shi, Mei, He: CM-NAS, ICCV 2021.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int | None,
+        pooling: nn.Module | None = None,
+        neck: nn.Module | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if neck is not None and dropout:
+            raise SettingsError("`dropout` belongs to the default neck; give it to `neck` itself.")
+        if num_classes is not None and num_classes < 0:
+            raise SettingsError(f"`num_classes` must be 0 or more, got {num_classes}.")
+        self.backbone = backbone
+        self.pooling = GlobalAveragePooling() if pooling is None else pooling
+        self.neck = BNNeck(backbone.out_channels, dropout) if neck is None else neck
+        self.classifier = nn.Linear(backbone.out_channels, num_classes, bias=False) if num_classes else None
+        if self.classifier is not None:
+            nn.init.normal_(self.classifier.weight, 0.0, 0.001)
+
+    def forward(self, images: Tensor, n_visible: int) -> NetworkOutput:
+        """Features, embeddings and logits of ``(B, 3, H, W)`` images, visible rows first.
+
+        Raises:
+            ValueError: ``n_visible`` is not 0..B.
+        """
+        features = self.pooling(self.backbone(images, n_visible))
+        embeddings = self.neck(features)
+        return NetworkOutput(features, embeddings, None if self.classifier is None else self.classifier(embeddings))
+
+    def embed(self, images: Tensor, n_visible: int) -> Tensor:
+        """Embeddings ``(B, D)`` alone, not normalised."""
+        return self.neck(self.pooling(self.backbone(images, n_visible)))  # type: ignore[no-any-return]
+
+    def named_parts(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of ``trunk``, ``neck`` (with pooling) and ``classifier``, which usually learn at different rates."""
+        head = [] if self.classifier is None else list(self.classifier.parameters())
+        neck = [*self.pooling.parameters(), *self.neck.parameters()]
+        return {"trunk": list(self.backbone.parameters()), "neck": neck, "classifier": head}

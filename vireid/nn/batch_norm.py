@@ -1,0 +1,67 @@
+"""What ``torch.nn.BatchNorm2d`` does besides arithmetic, for layers that compute several of them at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vireid.errors import SettingsError
+
+
+def uses_batch_statistics(bn: nn.BatchNorm2d) -> bool:
+    """Whether the layer would now normalise by the batch, not by running statistics (torch's rule)."""
+    return bn.training or (bn.running_mean is None and bn.running_var is None)
+
+
+def updates_statistics(bn: nn.BatchNorm2d) -> bool:
+    """Whether the layer would now update its running statistics; ``track_running_stats`` may be switched at run time."""
+    return bn.training and bn.track_running_stats and bn.running_mean is not None
+
+
+def count_batch(bn: nn.BatchNorm2d) -> float:
+    """Count one more batch and give the momentum of its update; ``momentum=None`` means a cumulative average."""
+    if bn.num_batches_tracked is None or not updates_statistics(bn):
+        return 0.0
+    bn.num_batches_tracked.add_(1)
+    return 1.0 / float(bn.num_batches_tracked) if bn.momentum is None else float(bn.momentum)
+
+
+@torch.no_grad()
+def update_running(bn: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int) -> None:
+    """Move the running statistics towards those of a batch, if the layer would do so now.
+
+    Args:
+        mean, var: ``(C,)`` batch mean and *biased* batch variance.
+        count: values per channel behind them, at least 2; running variances are unbiased.
+    """
+    if bn.running_mean is None or bn.running_var is None or not updates_statistics(bn):
+        return
+    momentum = count_batch(bn)
+    bn.running_mean.lerp_(mean.to(bn.running_mean.dtype), momentum)
+    bn.running_var.lerp_(var.to(bn.running_var.dtype) * (count / (count - 1)), momentum)
+
+
+def check_rows(x: Tensor, n_visible: int | None, layer: str) -> int:
+    """Number of visible rows of a batch, checked.
+
+    Raises:
+        SettingsError: the network has not said yet how many rows are visible, or more than there are.
+        ValueError: not ``(B, C, H, W)``.
+    """
+    if x.dim() != 4:
+        raise ValueError(f"{layer} expects (B, C, H, W), got {tuple(x.shape)}.")
+    if n_visible is None:
+        raise SettingsError(f"{layer} does not know which rows are visible: set its `n_visible` first (a Backbone's forward does it).")
+    if not 0 <= n_visible <= x.shape[0]:
+        raise SettingsError(f"`n_visible` of {layer} must be 0 to {x.shape[0]} (rows of the batch), got {n_visible}.")
+    return n_visible
+
+
+def check_count(count: int) -> None:
+    """Refuse one value per channel, as torch does: it has no variance.
+
+    Raises:
+        ValueError: one row of one pixel.
+    """
+    if count < 2:
+        raise ValueError("Expected more than 1 value per channel of each modality when training; got one row of one pixel.")

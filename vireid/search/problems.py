@@ -1,0 +1,46 @@
+"""What is wrong with a genotype, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from vireid.errors import CheckpointError
+from vireid.search.sites import Site
+from vireid.structures import Genotype, Recorded, instantiate
+
+SHOWN = 8
+
+
+def space_problem(genotype: Genotype, space: Recorded) -> list[str]:
+    """Difference between the space that a genotype names and ``space``; empty if there is none.
+
+    Settings that the genotype leaves out count as their defaults.
+    """
+    mine = space.settings()
+    if genotype.space.get("class_path") != mine["class_path"]:
+        return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
+    try:
+        theirs = instantiate(dict(genotype.space), allowed=("vireid.", mine["class_path"])).settings()
+    except (CheckpointError, ValueError) as error:
+        return [f"its space cannot be built ({str(error).rstrip('.')})"]
+    pairs = [(name, theirs["init_args"][name], value) for name, value in mine["init_args"].items()]
+    return [f"its `{name}` is {found!r}, not {wanted!r}" for name, found, wanted in pairs if found != wanted]
+
+
+def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[str]:
+    """Missing, unknown and misspelt sites, and unknown candidates."""
+    known = {site.name: site.candidates for site in sites}
+    missing = [name for name in known if name not in choices]
+    problems = []
+    for name in choices:
+        if name not in known:
+            close = get_close_matches(name, missing or list(known), n=1)
+            problems.append(f"there is no site {name!r}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+    if missing:
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        problems.append(f"no choice for {', '.join(missing[:SHOWN])}{more}")
+    for name, candidate in choices.items():
+        if name in known and candidate not in known[name]:
+            problems.append(f"{name} cannot be {candidate!r}, only {' or '.join(known[name])}")
+    return problems
