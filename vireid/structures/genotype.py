@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vireid.errors import GenotypeError, OutputError
+from vireid.errors import GenotypeError, MissingFileError, OutputError
 from vireid.structures.resnet_sites import cmnas_order
 
 FORMAT = "vireid.genotype"
@@ -77,14 +77,12 @@ class Genotype:
         """Read a genotype file; nothing in it is executed.
 
         Raises:
-            FileNotFoundError: no such file.
+            MissingFileError: no such file.
             GenotypeError: not JSON, or see :meth:`from_dict`.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise FileNotFoundError(f"There is no genotype file {os.fspath(path)!r}.") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            content = json.loads(_read(path))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise GenotypeError(f"{os.fspath(path)!r} is not a JSON file: {error}.") from error
         return cls.from_dict(content, source=repr(os.fspath(path)))
 
@@ -104,10 +102,12 @@ class Genotype:
         :func:`~vireid.structures.resnet_sites.cmnas_order`.
 
         Raises:
+            MissingFileError: no such file.
             GenotypeError: wrong count, or values other than 0 and 1.
+            SettingsError: unknown backbone.
         """
         sites = cmnas_order(backbone)
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = _read(path).splitlines()
         codes = lines[0].split() if lines else []
         wrong = sorted({code for code in codes if code not in CMNAS_CODES})
         if wrong:
@@ -139,25 +139,32 @@ class Genotype:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def _read(path: str | os.PathLike[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingFileError(f"There is no genotype file {os.fspath(path)!r}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenotypeError(f"The genotype file {os.fspath(path)!r} cannot be read: {error}.") from error
+
+
 def write_text_atomically(path: Path, text: str) -> None:
     """Write ``text`` beside ``path``, flush it to disk, then move it into place.
 
     Raises:
         OutputError: with the reason; what was at ``path`` is intact.
     """
-    temporary: str | None = None
+    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp gives 0600
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); a file that was there before is intact."
         ) from error

@@ -1,0 +1,114 @@
+"""A killed run that is resumed ends with the same weights, architecture parameters, optimisers and genotype, bit for bit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vireid.structures import Genotype
+
+EPOCHS, BATCHES = 3, 5
+# four random places and one in the middle of writing a checkpoint
+KILLS = [{"kill_after": n} for n in sorted(random.Random(0).sample(range(EPOCHS * BATCHES), 4))] + [{"kill_in_save": 4}]
+CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
+
+
+def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
+    settings: dict[str, Any] = {
+        "trainer": {"max_epochs": EPOCHS, "limit_train_batches": BATCHES, "accelerator": "cpu", "enable_progress_bar": False},
+        "data": {
+            "class_path": "vireid.SYSUDataModule",
+            "init_args": {
+                "root": str(root),
+                "height": 32,
+                "width": 16,
+                "identities_per_batch": 3,
+                "images_per_identity": 2,
+                "num_workers": workers,
+                "search_split": "identity" if kind == "search" else "none",
+            },
+        },
+        "model": {"class_path": f"vireid.{'SearchModule' if kind == 'search' else 'RetrainModule'}"},
+    }
+    space = {"class_path": "vireid.search.BNSeparation", "init_args": {"backbone": "resnet10", "width": 8}}
+    extra = {"warmup_epochs": 1, "gradient_clip_val": 5.0} if kind == "search" else {"genotype": "stem_separate", "dropout": 0.2}
+    settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
+    if kind == "retrain":
+        settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(settings))
+    return ["fit", "-c", str(config), "--run_dir", str(folder), "--checkpoint_every_n_batches", "2", "--ckpt_path", "last"]
+
+
+def final(folder: Path) -> dict[str, Any]:
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return {key: content[key] for key in CHECKED if key in content}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, sysu_root: Path) -> dict[tuple[str, int], list[Path]]:
+    """For both tasks and both numbers of workers: the folder of an uninterrupted run, then those of the interrupted ones."""
+    base = tmp_path_factory.mktemp("resume")
+    scenarios: list[dict[str, Any]] = []
+    expected: list[int] = []
+    found: dict[tuple[str, int], list[Path]] = {}
+    for kind, workers in (("search", 0), ("search", 2), ("retrain", 0)):
+        folders = [base / f"{kind}-{workers}-{n}" for n in range(len(KILLS) + 1)]
+        words = [arguments(kind, sysu_root, folder, workers) for folder in folders]
+        scenarios.append({"args": words[0]})
+        expected.append(0)
+        for word, kill in zip(words[1:], KILLS, strict=True):
+            scenarios += [{"args": word, **kill}, {"args": word}]
+            expected += [-signal.SIGKILL, 0]
+        found[kind, workers] = folders
+    script = base / "scenarios.json"
+    script.write_text(json.dumps(scenarios))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(Path(__file__).with_name("interrupted.py")), str(script)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(script.with_suffix(".codes").read_text()) == expected, result.stderr
+    return found
+
+
+def assert_equal(mine: Any, theirs: Any, where: str = "") -> None:
+    if isinstance(theirs, torch.Tensor):
+        assert torch.equal(mine, theirs), where
+    elif isinstance(theirs, dict):
+        assert mine.keys() == theirs.keys(), where
+        for key in theirs:
+            assert_equal(mine[key], theirs[key], f"{where}.{key}")
+    elif isinstance(theirs, (list, tuple)):
+        assert len(mine) == len(theirs), where
+        for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+            assert_equal(a, b, f"{where}[{i}]")
+    else:
+        assert mine == theirs, where
+
+
+@pytest.mark.parametrize("case", [("search", 0), ("search", 2), ("retrain", 0)], ids=str)
+@pytest.mark.parametrize("kill", range(len(KILLS)), ids=[str(kill) for kill in KILLS])
+def test_killed_and_resumed_equals_uninterrupted(runs: dict[tuple[str, int], list[Path]], case: tuple[str, int], kill: int) -> None:
+    whole, resumed = runs[case][0], runs[case][kill + 1]
+    assert_equal(final(resumed), final(whole))
+    assert not list((resumed / "checkpoints").glob(".*")), "a finished run has no half-written checkpoint"
+    if case[0] == "search":
+        mine, theirs = (Genotype.load(folder / "genotype.json") for folder in (resumed, whole))
+        assert mine == theirs
+        assert mine.provenance["probabilities"] == theirs.provenance["probabilities"]
+
+
+def test_number_of_workers_changes_nothing(runs: dict[tuple[str, int], list[Path]]) -> None:
+    assert_equal(final(runs["search", 2][0]), final(runs["search", 0][0]))
+
+
+def test_the_search_moved_weights_and_logits(runs: dict[tuple[str, int], list[Path]]) -> None:
+    state = final(runs["search", 0][0])["state_dict"]
+    assert state["architecture.logits"].abs().max() > 0
