@@ -128,6 +128,8 @@ def _sysu(root: Path, report: CheckReport) -> list[Record]:
                 records.extend(dataset.records([pid]))
             except DatasetError as error:
                 report.errors.append(str(error))
+    if dataset.strays:
+        report.warnings.append(f"{len(dataset.strays)} entries are not images, e.g. {dataset.strays[0]}")
     if len(lists) == 3:
         report.counts = sysu_counts(dataset)
         report.warnings.extend(sysu_differences(report.counts, {split: len(pids) for split, pids in lists.items()}))

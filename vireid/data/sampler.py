@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,31 @@ class SearchRows(NamedTuple):
 
     weights: BatchRows
     architecture: BatchRows
+
+
+@dataclass
+class Position:
+    """Where the next iteration begins.
+
+    Attributes:
+        epoch: its epoch.
+        start: its first batch.
+    """
+
+    epoch: int = 0
+    start: int = 0
+
+    def steps(self, length: int) -> Iterator[tuple[int, int]]:
+        """(epoch, iteration) of each batch.
+
+        The epoch is the one at the call. The start is taken, once, when the first batch is asked for: a loader with workers makes
+        two iterators and uses the second.
+        """
+        return self._from_start(self.epoch, length)
+
+    def _from_start(self, epoch: int, length: int) -> Iterator[tuple[int, int]]:
+        start, self.start = self.start, 0
+        yield from ((epoch, iteration) for iteration in range(start, length))
 
 
 def draw_batch(
@@ -125,7 +151,7 @@ class CrossModalitySampler(Sampler[list[int]]):
         self._check()
         largest = max(sum(map(len, self._visible)), sum(map(len, self._infrared)))
         self._length = largest // (identities_per_batch * images_per_identity * self.world_size) + 1
-        self._epoch = self._start = 0
+        self.position = Position()
 
     def _check(self) -> None:
         for name, value in (("identities_per_batch", self.identities_per_batch), ("images_per_identity", self.images_per_identity)):
@@ -146,30 +172,21 @@ class CrossModalitySampler(Sampler[list[int]]):
         """Itself: where Lightning looks for :meth:`set_epoch` of a batch sampler."""
         return self
 
-    @property
-    def epoch(self) -> int:
-        """Epoch that the next iteration draws."""
-        return self._epoch
-
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of iterations that begin from now on; one that runs is not disturbed."""
-        self._epoch = epoch
+        self.position.epoch = epoch
 
     def start_at(self, batch: int) -> None:
         """Let the next iteration begin at ``batch``; later ones begin at 0 again. The length stays that of a whole epoch."""
         if not 0 <= batch <= len(self):
             raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
-        self._start = batch
+        self.position.start = batch
 
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(
-        self,
-    ) -> Iterator[BatchRows]:  # not a generator: epoch and start are taken when the iteration begins, not at its first batch
-        start, self._start = self._start, 0
-        epoch = self._epoch
-        return (self.batch(epoch, iteration) for iteration in range(start, len(self)))
+    def __iter__(self) -> Iterator[BatchRows]:
+        return (self.batch(epoch, iteration) for epoch, iteration in self.position.steps(len(self)))
 
     def batch(self, epoch: int, iteration: int) -> BatchRows:
         """Rows of one batch."""
@@ -199,7 +216,6 @@ class SearchSampler(Sampler[Any]):
         if weights.purpose == architecture.purpose:
             raise SettingsError(f"Both samplers have purpose {weights.purpose}; the two steps need different ones.")
         self.weights, self.architecture = weights, architecture
-        self._start = 0
 
     @property
     def sampler(self) -> SearchSampler:
@@ -212,17 +228,14 @@ class SearchSampler(Sampler[Any]):
 
     def start_at(self, batch: int) -> None:
         """As :meth:`CrossModalitySampler.start_at`."""
-        if not 0 <= batch <= len(self):
-            raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
-        self._start = batch
+        self.weights.start_at(batch)
 
     def __len__(self) -> int:
         return len(self.weights)
 
     def __iter__(self) -> Iterator[SearchRows]:
-        start, self._start = self._start, 0
-        epoch = self.weights.epoch
-        return (SearchRows(self.weights.batch(epoch, i), self.architecture.batch(epoch, i)) for i in range(start, len(self)))
+        steps = self.weights.position.steps(len(self))
+        return (SearchRows(self.weights.batch(epoch, iteration), self.architecture.batch(epoch, iteration)) for epoch, iteration in steps)
 
 
 def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]:

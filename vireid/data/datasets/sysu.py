@@ -93,12 +93,13 @@ class SYSU:
                 names = ", ".join(f"cam{camera}" for camera in cameras)
                 raise DatasetError(f"Identity {pid} has no image in {names} under {str(self.root)!r}, although a list in exp/ names it.")
             found.extend(images)
-        self._lister.warn_strays()
         return found
 
     def train_records(self, pids: Iterable[int]) -> list[Record]:
-        """All images of ``pids``, visible and infrared."""
-        return self.records(pids)
+        """All images of ``pids``, visible and infrared, see :meth:`records`; warns if there are files that are no images."""
+        found = self.records(pids)
+        self._lister.warn_strays()
+        return found
 
     def files(self, camera: int, pid: int) -> tuple[str, ...]:
         """Sorted names of the images of one identity in one camera; empty when it was not seen there."""

@@ -142,7 +142,6 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
             "search_split": self.search_split,
             "search_pids": self.training_pids(),
             "search_ids_sha256": ids_digest(self.training_pids()),
-            "search_pids": self.training_pids(),
             "test_ids_sha256": ids_digest(self.test_pids()),
         }
 

@@ -62,6 +62,6 @@ def ids_digest(pids: Iterable[int]) -> str:
 
     Example:
         >>> ids_digest([2, 1])[:8]
-        '43b52b5a'
+        '17f8af97'
     """
     return hashlib.sha256(",".join(map(str, sorted(set(pids)))).encode()).hexdigest()
