@@ -38,12 +38,16 @@ def _loose_hair(canvas: Canvas, people: People, hair: Floats, view: View, away: 
     size = people.head * view.unit
     zero = np.zeros_like(size)
     long, tail = people.hair == Hair.LONG, people.hair == Hair.TAIL
-    back, fall, wide, end = (
-        np.where(tail, *np.array([[[-1.1], [1.9], [0.42], [0.28]], [[-0.45], [2.3], [1.12], [0.95]]], dtype=np.float32)) * size
-    )
-    start = view.head + view.across(zero, back / view.unit)
+    back, fall = _either(tail, -1.1, -0.45) * people.head, _either(tail, 1.9, 2.3) * size
+    wide, end = _either(tail, 0.42, 1.12) * size, _either(tail, 0.28, 0.95) * size
+    start = view.head + view.across(zero, back)
     drop, radii = np.stack([zero, fall], 1), (wide, end)
     canvas.capsule(start, start + drop, radii, hair, rows=(long | tail) & away)
+
+
+def _either(rows: Rows, value: float, other: float) -> Floats:
+    chosen: Floats = np.where(rows, np.float32(value), np.float32(other))
+    return chosen
 
 
 def _hat(canvas: Canvas, people: People, colour: Floats, view: View, size: Floats) -> None:

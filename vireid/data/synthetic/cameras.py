@@ -86,7 +86,8 @@ def _gamma(pixels: Floats, gamma: float) -> Floats:
     """``pixels ** gamma`` for pixels in [0, 1], by a table: a power for every pixel would be the slowest step."""
     steps = 4095
     table = (np.arange(steps + 1, dtype=np.float32) / steps) ** np.float32(gamma)
-    return table[(pixels * np.float32(steps) + np.float32(0.5)).astype(np.int32)]
+    curved: Floats = table[(pixels * np.float32(steps) + np.float32(0.5)).astype(np.int32)]
+    return curved
 
 
 def _blur(pixels: Floats, sd: Floats, axis: int) -> Floats:

@@ -9,6 +9,7 @@ from vireid.data.synthetic.people import Bag, Pattern, People
 from vireid.data.synthetic.skeleton import View
 from vireid.data.synthetic.streams import Floats
 
+TURN = np.float32(2 * np.pi)
 SHARP = np.float32(4.0)  # steepness of the borders of stripes
 
 
@@ -19,7 +20,8 @@ def body_angle(local: Local, yaw: Floats) -> Floats:
 
 def turned(angle: Floats, centre: float) -> Floats:
     """Distance of an angle from ``centre``, 0..pi."""
-    distance: Floats = np.abs((angle - np.float32(centre) + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi))
+    offset = angle - np.float32(centre)
+    distance: Floats = np.abs(offset - TURN * np.rint(offset / TURN))
     return distance
 
 
@@ -34,7 +36,7 @@ def pattern(people: People, view: View, colour: Floats) -> Layer:
     def share(local: Local) -> Floats:
         kind = local.pick(people.pattern)
         angle = body_angle(local, view.yaw)
-        cycles = np.float32(2 * np.pi) / (local.pick(people.period) * local.pick(view.unit))
+        cycles = TURN / (local.pick(people.period) * local.pick(view.unit))
         horizontal = np.clip(SHARP * np.sin(local.along * local.length * cycles) / 2 + 0.5, 0, 1)
         turns = np.round(np.float32(0.6) / local.pick(people.period))
         vertical = np.clip(SHARP * np.cos(turns * angle) / 2 + 0.5, 0, 1)
@@ -54,7 +56,7 @@ def sleeve_pattern(people: People, view: View, colour: Floats, start: float) -> 
 
     def share(local: Local) -> Floats:
         unit = local.pick(view.unit)
-        phase = (local.along * local.length + start * unit) * np.float32(2 * np.pi) / (local.pick(people.period) * unit)
+        phase = (local.along * local.length + start * unit) * TURN / (local.pick(people.period) * unit)
         kind = local.pick(people.pattern)
         rings = np.clip(SHARP * np.sin(phase) / 2 + 0.5, 0, 1)
         strength = np.select([kind == Pattern.HORIZONTAL, kind == Pattern.PLAID], [np.float32(1), np.float32(0.5)], np.float32(0))

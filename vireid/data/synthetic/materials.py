@@ -84,6 +84,8 @@ def _near_infrared(rng: np.random.Generator, lightness: Floats, same_sleeves: np
     response = (1 - coupling) * uniform(rng, 0.12, 0.95, BLOCK, len(Part)) + coupling * lightness
     response[:, Part.SKIN] = uniform(rng, 0.6, 0.75, BLOCK)
     response[:, Part.HAIR] = uniform(rng, 0.12, 0.4, BLOCK)
+    for part in (Part.UPPER, Part.SLEEVE, Part.LOWER, Part.SHOES, Part.BAG):  # so that hems, sleeves and bags have an outline
+        response[:, part] = _apart(response[:, part], response[:, Part.SKIN], 0.12)
     response[:, Part.LOWER] = _apart(response[:, Part.LOWER], response[:, Part.UPPER], APART)
     survival = difficulty.pattern_survival + (1 - difficulty.pattern_survival) * rng.choice([0.0, 0.5, 1.0], size=(BLOCK, 3))
     for column, (part, other) in enumerate(((Part.SECOND, Part.UPPER), (Part.INNER, Part.UPPER), (Part.STRIPE, Part.LOWER))):
