@@ -102,8 +102,14 @@ def test_a_bad_image_stops_with_its_name(records: list[Record], kind: str, messa
     with pytest.raises((BadImageError, DatasetNotFoundError), match=message) as caught:
         _ = images[[0, 1]]
     assert records[1].path in str(caught.value)
-    with pytest.raises((BadImageError, DatasetNotFoundError), match="Caught"):  # a worker process passes it on
-        list(DataLoader(images, batch_sampler=[[0, 1]], collate_fn=as_is, num_workers=1))
+
+
+def test_a_worker_process_passes_the_name_on(records: list[Record]) -> None:
+    damage(records[1].path, "empty")
+    loader = DataLoader(ImageBatches(records, None, 24, 12), batch_sampler=[[0, 1]], collate_fn=as_is, num_workers=1)
+    with pytest.raises(BadImageError, match=r"empty \(0 bytes\)") as caught:
+        list(loader)
+    assert records[1].path in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

@@ -2,6 +2,7 @@
 
 from vireid.data.check import CheckReport, check_dataset
 from vireid.data.datasets import SYSU, PairedFolder, RegDB, read_mat
+from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
 from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
 from vireid.data.modules import (
     PairedFolderDataModule,
@@ -10,7 +11,8 @@ from vireid.data.modules import (
     SyntheticDataModule,
     SYSUDataModule,
 )
-from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, SearchRows, SearchSampler, draw_batch
+from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, draw_batch
+from vireid.data.search_sampler import SearchRows, SearchSampler
 from vireid.data.split import heldout_count, split_ids, split_images
 from vireid.data.transforms import (
     IMAGENET_MEAN,
@@ -19,9 +21,6 @@ from vireid.data.transforms import (
     CMNASAugmentation,
     FlipShiftAugmentation,
     Normalise,
-    crop_and_flip,
-    erase,
-    sample_rectangle,
 )
 
 __all__ = [

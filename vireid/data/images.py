@@ -17,7 +17,8 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vireid.data.sampler import BatchRows, SearchRows
+from vireid.data.sampler import BatchRows
+from vireid.data.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Batch, Modality, Record, SearchBatch
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch.distributed
@@ -33,13 +32,6 @@ class BatchRows(list[int]):
         self.n_visible = n_visible
         self.key = key
         self.images_per_identity = images_per_identity
-
-
-class SearchRows(NamedTuple):
-    """Row numbers of the weight step and of the architecture step."""
-
-    weights: BatchRows
-    architecture: BatchRows
 
 
 @dataclass
@@ -197,45 +189,6 @@ class CrossModalitySampler(Sampler[list[int]]):
         own = slice(self.rank * half, (self.rank + 1) * half)
         key = stack_keys(self.seed, self.rank, epoch, iteration, self.purpose)
         return BatchRows([*visible[own].tolist(), *infrared[own].tolist()], half, key, self.images_per_identity)
-
-
-class SearchSampler(Sampler[Any]):
-    """Batch sampler of a search: weight rows and architecture rows together, each from its own P x K sampler.
-
-    An epoch is as long as one of ``weights``; ``architecture`` has no end.
-
-    Args:
-        weights: rows of the weight step.
-        architecture: rows of the architecture step; must have another purpose.
-
-    Raises:
-        SettingsError: both samplers have the same purpose.
-    """
-
-    def __init__(self, weights: CrossModalitySampler, architecture: CrossModalitySampler) -> None:
-        if weights.purpose == architecture.purpose:
-            raise SettingsError(f"Both samplers have purpose {weights.purpose}; the two steps need different ones.")
-        self.weights, self.architecture = weights, architecture
-
-    @property
-    def sampler(self) -> SearchSampler:
-        """Itself, see :attr:`CrossModalitySampler.sampler`."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        """As :meth:`CrossModalitySampler.set_epoch`."""
-        self.weights.set_epoch(epoch)
-
-    def start_at(self, batch: int) -> None:
-        """As :meth:`CrossModalitySampler.start_at`."""
-        self.weights.start_at(batch)
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-    def __iter__(self) -> Iterator[SearchRows]:
-        steps = self.weights.position.steps(len(self))
-        return (SearchRows(self.weights.batch(epoch, iteration), self.architecture.batch(epoch, iteration)) for epoch, iteration in steps)
 
 
 def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]:

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from vireid.data.datasets.evaluations import first_trials
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages, as_is
 from vireid.data.modules.parts import Parts, SearchSplit, Validation, divide, ids_digest
-from vireid.data.sampler import ARCHITECTURE, TRAIN, CrossModalitySampler, SearchSampler, rank_and_world_size
+from vireid.data.sampler import ARCHITECTURE, TRAIN, CrossModalitySampler, rank_and_world_size
+from vireid.data.search_sampler import SearchSampler
 from vireid.data.split import split_ids
 from vireid.data.transforms import Augmentation, CMNASAugmentation
 from vireid.errors import DatasetError, SettingsError
@@ -28,7 +29,7 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
 
     Lists are read when they are first needed, images only by loaders. Test identities are never part of training, search or
     held-out validation. Under several processes each one holds whole P x K batches with identities of its own, and its share of the
-    evaluation batches; the Trainer must leave the samplers alone (``use_distributed_sampler=False``).
+    evaluation batches, whatever the Trainer's ``use_distributed_sampler``.
 
     Args:
         height, width: size of network input, in pixels.
@@ -214,6 +215,9 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
         return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
 
     def _loader(self, dataset: Dataset[T], **batching: Any) -> DataLoader[T]:
+        connector = getattr(self.trainer, "_accelerator_connector", None)
+        if connector is not None:
+            connector.use_distributed_sampler = False  # the samplers here share out the work; Lightning's would undo it
         return DataLoader(
             dataset,
             num_workers=self.num_workers,

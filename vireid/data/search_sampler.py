@@ -1,0 +1,57 @@
+"""Batches for both steps of an architecture search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from torch.utils.data import Sampler
+
+from vireid.data.sampler import BatchRows, CrossModalitySampler
+from vireid.errors import SettingsError
+
+
+class SearchRows(NamedTuple):
+    """Row numbers of the weight step and of the architecture step."""
+
+    weights: BatchRows
+    architecture: BatchRows
+
+
+class SearchSampler(Sampler[Any]):
+    """Batch sampler of a search: weight rows and architecture rows together, each from its own P x K sampler.
+
+    An epoch is as long as one of ``weights``; ``architecture`` has no end.
+
+    Args:
+        weights: rows of the weight step.
+        architecture: rows of the architecture step; must have another purpose.
+
+    Raises:
+        SettingsError: both samplers have the same purpose.
+    """
+
+    def __init__(self, weights: CrossModalitySampler, architecture: CrossModalitySampler) -> None:
+        if weights.purpose == architecture.purpose:
+            raise SettingsError(f"Both samplers have purpose {weights.purpose}; the two steps need different ones.")
+        self.weights, self.architecture = weights, architecture
+
+    @property
+    def sampler(self) -> SearchSampler:
+        """Itself, see :attr:`CrossModalitySampler.sampler`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """As :meth:`CrossModalitySampler.set_epoch`."""
+        self.weights.set_epoch(epoch)
+
+    def start_at(self, batch: int) -> None:
+        """As :meth:`CrossModalitySampler.start_at`."""
+        self.weights.start_at(batch)
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[SearchRows]:
+        steps = self.weights.position.steps(len(self))
+        return (SearchRows(self.weights.batch(epoch, iteration), self.architecture.batch(epoch, iteration)) for epoch, iteration in steps)
