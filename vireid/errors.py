@@ -31,6 +31,10 @@ class CheckpointError(VireidError, ValueError):
     """A checkpoint is damaged, not ours, or asks for code that may not be imported."""
 
 
+class MissingFileError(VireidError, FileNotFoundError):
+    """A file that was named is absent."""
+
+
 class SettingsError(VireidError, ValueError):
     """Arguments that are each valid do not fit together."""
 

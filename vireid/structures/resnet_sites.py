@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from vireid.errors import SettingsError
+
 BlockKind = Literal["basic", "bottleneck"]
 
 RESNETS: dict[str, tuple[BlockKind, tuple[int, int, int, int]]] = {
@@ -23,14 +25,14 @@ def cmnas_order(backbone: str) -> list[str]:
         backbone: a key of :data:`RESNETS`.
 
     Raises:
-        ValueError: unknown backbone.
+        SettingsError: unknown backbone.
 
     Example:
         >>> cmnas_order("resnet50")[:3], len(cmnas_order("resnet50"))
         (['bn1', 'layer1.0.downsample.1', 'layer1.0.bn1'], 53)
     """
     if backbone not in RESNETS:
-        raise ValueError(f"`backbone` must be one of {', '.join(RESNETS)}, got {backbone!r}.")
+        raise SettingsError(f"`backbone` must be one of {', '.join(RESNETS)}, got {backbone!r}.")
     kind, depths = RESNETS[backbone]
     norms = ("bn1", "bn2") if kind == "basic" else ("bn1", "bn2", "bn3")
     names = ["bn1"]

@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from vireid.errors import CheckpointError
 
+CATCH_ALL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # what a class without a constructor seems to take
+
 
 @runtime_checkable
 class HasSettings(Protocol):
@@ -53,8 +55,9 @@ class Recorded:
         """``{"class_path": ..., "init_args": {...}}`` of plain values."""
         args, kwargs = self._given  # type: ignore[attr-defined]
         bound = inspect.signature(type(self)).bind(*args, **kwargs)
+        named = {name for name, parameter in bound.signature.parameters.items() if parameter.kind not in CATCH_ALL}
         bound.apply_defaults()
-        arguments = {**bound.arguments, **self._resolved}  # type: ignore[attr-defined]
+        arguments = {**{k: v for k, v in bound.arguments.items() if k in named}, **self._resolved}  # type: ignore[attr-defined]
         return {"class_path": class_path(type(self)), "init_args": {k: plain(v) for k, v in arguments.items()}}
 
 
@@ -116,7 +119,7 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
     if "class_path" not in settings:
         return {key: instantiate(item, allowed) for key, item in settings.items()}
     cls = import_class(settings["class_path"], allowed)
-    arguments = {key: instantiate(item, allowed) for key, item in settings.get("init_args", {}).items()}
+    arguments = instantiate(settings.get("init_args", {}), allowed)
     try:
         return cls(**{**arguments, **extra})
     except TypeError as error:
@@ -133,8 +136,8 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
         for item in settings:
             check_class_paths(item, allowed)
     if isinstance(settings, dict):
-        path = settings.get("class_path")
-        if path is not None and not (isinstance(path, str) and path.startswith(allowed)):
+        path = settings.get("class_path", allowed[0])
+        if not (isinstance(path, str) and path.startswith(allowed)):
             raise CheckpointError(
                 f"The file asks to import {path!r}. Only classes whose path starts with {' or '.join(map(repr, allowed))} are imported "
                 "from a file; name any other class on the command line (for example --model.class_path)."
