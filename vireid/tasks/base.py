@@ -150,9 +150,9 @@ class ReIDModule(Recorded, pl.LightningModule):
         return ""
 
     def _publish(self, images: str) -> None:
+        path = run_directory(self.trainer) / "metrics.json"
         if not self.trainer.is_global_zero:
             return
-        path = run_directory(self.trainer) / "metrics.json"
         about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
         write_metrics(path, self.results, **about, checkpoint=_checkpoint_name(self.trainer))
 
@@ -161,8 +161,8 @@ class ReIDModule(Recorded, pl.LightningModule):
         assert self._table is not None
         records = self.evaluation("test").records
         embeddings = self._table.complete().numpy()
+        path = run_directory(self.trainer) / "embeddings.npz"
         if self.trainer.is_global_zero:
-            path = run_directory(self.trainer) / "embeddings.npz"
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(
                 path,
@@ -201,7 +201,7 @@ class ReIDModule(Recorded, pl.LightningModule):
 
 
 def run_directory(trainer: pl.Trainer) -> Path:
-    """Folder of the run: the logger's, else the Trainer's root."""
+    """Folder of the run: the logger's, else the Trainer's root. Call it on every rank: rank 0 tells the others."""
     return Path(trainer.log_dir or trainer.default_root_dir)
 
 

@@ -248,8 +248,9 @@ class SearchModule(ReIDModule):
         assert not isinstance(scheduler, list)
         scheduler.step()
         self._log_architecture()
+        path = run_directory(self.trainer) / "genotype.json"
         if self.trainer.is_global_zero:
-            self.derive().save(run_directory(self.trainer) / "genotype.json")
+            self.derive().save(path)
 
     def _log_architecture(self) -> None:
         architecture = self.architecture

@@ -1,0 +1,71 @@
+"""A search on two processes (gloo), as a user writes it in Python: ``python distributed_run.py ROOT FOLDER``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from vireid import SearchModule, SYSUDataModule
+from vireid.search import BNSeparation
+from vireid.structures import SearchBatch
+
+ROOT, FOLDER = sys.argv[1:3]
+
+
+def search_module() -> SearchModule:
+    return SearchModule(9, BNSeparation("resnet10", width=8), weights=None, warmup_epochs=1, seed=3)
+
+
+def data_module(root: str) -> SYSUDataModule:
+    return SYSUDataModule(
+        root, height=32, width=16, identities_per_batch=3, images_per_identity=2, search_split="image", num_workers=0, seed=3
+    )
+
+
+class Recorder(pl.Callback):
+    """What this rank saw: identities of every step, and the first batch with architecture step, its state and its gradients."""
+
+    def __init__(self) -> None:
+        self.pids: list[list[list[int]]] = []
+        self.first: dict[str, Any] = {}
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: SearchBatch, batch_idx: int) -> None:
+        self.pids.append([sorted(set(part.pids.tolist())) for part in (batch.weights, batch.architecture)])
+        if trainer.current_epoch == 1 and batch_idx == 0:
+            self.first = {"batch": batch, "state": {k: v.clone() for k, v in module.state_dict().items()}, "gradients": {}}
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer) -> None:
+        if self.first and len(self.first["gradients"]) < 2:
+            gradients = {n: None if p.grad is None else p.grad.clone() for n, p in module.named_parameters()}
+            self.first["gradients"]["weights" if self.first["gradients"] else "logits"] = gradients
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    recorder = Recorder()
+    trainer = pl.Trainer(
+        max_epochs=3,
+        limit_train_batches=3,
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=FOLDER,
+        callbacks=[recorder],
+    )
+    module = search_module()
+    trainer.fit(module, datamodule=data_module(ROOT))
+    genotype = module.derive()
+    content = {
+        "logits": module.architecture.logits.detach(),
+        "choices": dict(genotype.choices),
+        "pids": recorder.pids,
+        "first": recorder.first,
+        "state": module.state_dict(),
+    }
+    torch.save(content, Path(FOLDER) / f"rank{trainer.global_rank}.pt")
