@@ -53,7 +53,9 @@ def moved(module: ReIDModule) -> ReIDModule:
 
 
 def save(module: ReIDModule, path: Path) -> Path:
-    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, plugins=[SafeCheckpointIO()])
+    trainer = pl.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, plugins=[SafeCheckpointIO()]
+    )
     trainer.strategy.connect(module)
     trainer.save_checkpoint(path, weights_only=True)
     return path
@@ -174,17 +176,29 @@ def test_a_payload_is_not_executed(tmp_path: Path, bare: bool) -> None:
         torch.ones(2),
         {"state_dict": {}, "hyper_parameters": {}},
         {"state_dict": {}, "vireid": 3},
-        {"state_dict": {}, "vireid": {"version": 1}},
         {"vireid": {"version": 1, "model": {}}},
-        {"state_dict": {}, "vireid": {"version": 1, "model": "vireid.SearchModule"}},
-        {"state_dict": {}, "vireid": {"version": 1, "model": {"init_args": {}}}},
-        {"state_dict": {}, "vireid": {"version": 1, "model": {"class_path": "vireid.SearchModule", "init_args": {}}, "data": "vireid.SYSU"}},
     ],
 )
 def test_files_of_others(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "foreign.ckpt")
     with pytest.raises(CheckpointError, match="was not written by vireid"):
         read_checkpoint(tmp_path / "foreign.ckpt")
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {},
+        {"model": "vireid.SearchModule"},
+        {"model": {"init_args": {}}},
+        {"model": {"class_path": "vireid.SearchModule", "init_args": [1]}},
+        {"model": {"class_path": "vireid.SearchModule", "init_args": {}}, "data": "vireid.SYSUDataModule"},
+    ],
+)
+def test_damaged_settings(tmp_path: Path, section: Any) -> None:
+    torch.save({"state_dict": {}, "vireid": {"version": 1, **section}}, tmp_path / "damaged.ckpt")
+    with pytest.raises(CheckpointError, match="lacks the settings to rebuild its model or its data"):
+        read_checkpoint(tmp_path / "damaged.ckpt")
 
 
 def changed(checkpoint: Path, path: Path, change: Any) -> Path:
@@ -215,7 +229,9 @@ CHANGES: dict[str, Any] = {
     "the data": lambda section: section.update(data=HOSTILE),
     "an argument": lambda section: section["model"]["init_args"].update(space=HOSTILE),
     "an item of a list": lambda section: section["model"]["init_args"].update(losses=[HOSTILE]),
-    "deep inside": lambda section: section["model"]["init_args"].update(space={"class_path": "vireid.search.BNSeparation", "x": [{"y": HOSTILE}]}),
+    "deep inside": lambda section: section["model"]["init_args"].update(
+        space={"class_path": "vireid.search.BNSeparation", "x": [{"y": HOSTILE}]}
+    ),
     "a name in place of settings": lambda section: section["model"]["init_args"].update(space="planted_code.Planted"),
     "names in place of settings": lambda section: section["model"]["init_args"].update(losses=["planted_code.Planted"]),
 }

@@ -10,7 +10,7 @@ import importlib
 import inspect
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_args, get_type_hints, runtime_checkable
 
 from vireid.errors import CheckpointError
 
@@ -144,6 +144,32 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
             )
         for item in settings.values():
             check_class_paths(item, allowed)
+
+
+def check_objects(settings: Any) -> None:
+    """Refuse a text where a constructor wants an object: the parser of the command line takes it for a class to import or a file to read.
+
+    Call :func:`check_class_paths` first; this imports the classes that are named.
+
+    Raises:
+        CheckpointError: naming class, argument and text.
+    """
+    if not isinstance(settings, (dict, list)):
+        return
+    for item in settings.values() if isinstance(settings, dict) else settings:
+        check_objects(item)
+    if isinstance(settings, dict) and "class_path" in settings:
+        hints = get_type_hints(import_class(settings["class_path"]).__init__)  # type: ignore[misc]  # read, not called
+        for name, value in settings.get("init_args", {}).items():
+            texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+            if texts and _wants_object(hints.get(name)):
+                raise CheckpointError(f"{settings['class_path']} needs the settings of an object as `{name}`, the file has {texts[0]!r}.")
+
+
+def _wants_object(hint: Any) -> bool:
+    if arguments := get_args(hint):
+        return any(map(_wants_object, arguments))
+    return isinstance(hint, type) and hint.__module__ != "builtins" and not issubclass(hint, (Path, Enum))
 
 
 def import_class(path: Any, allowed: tuple[str, ...] = ("vireid.",)) -> type:

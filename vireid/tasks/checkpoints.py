@@ -13,8 +13,8 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from vireid.errors import CheckpointError, OutputError
-from vireid.structures.settings import check_class_paths
+from vireid.errors import CheckpointError, MissingFileError, OutputError
+from vireid.structures.settings import check_class_paths, check_objects
 
 SECTION = "vireid"
 VERSION = 1
@@ -46,31 +46,39 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> dict[str, Any]:
-    """A checkpoint of ours; nothing in it is executed, and no class it names is imported.
+    """A checkpoint of ours; nothing in it is executed, and only classes of vireid that it names are imported.
 
     Raises:
-        FileNotFoundError: no such file.
+        MissingFileError: no such file.
         CheckpointError: truncated, with a payload that is not data, not written by vireid, by a newer version, or naming foreign classes.
     """
     name = os.fspath(path)
     if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no checkpoint file {name!r}.")
+        raise MissingFileError(f"There is no checkpoint file {name!r}.")
     try:
         content = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{name!r} holds something other than tensors and plain values, or is damaged; it was not loaded. "
-            f"Checkpoints written by vireid hold data only. ({str(error).splitlines()[0]})"
+            f"Checkpoints written by vireid hold data only. ({_first_line(error)})"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{name!r} is damaged or truncated: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # whatever torch stumbles over in bytes that are not its own
+        raise CheckpointError(f"{name!r} is damaged or truncated: {_first_line(error)}") from error
     section = content.get(SECTION) if isinstance(content, dict) else None
-    if not isinstance(section, dict) or "model" not in section or "state_dict" not in content:
+    if not isinstance(section, dict) or "version" not in section or "state_dict" not in content:
         raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
-    if section.get("version") != VERSION:
-        raise CheckpointError(f"{name!r} has checkpoint version {section.get('version')!r}, this vireid reads {VERSION}; upgrade vireid.")
+    if section["version"] != VERSION:
+        raise CheckpointError(f"{name!r} has checkpoint version {section['version']!r}, this vireid reads {VERSION}; upgrade vireid.")
+    for part in (section.get("model"), section.get("data") or section.get("model")):
+        if not (isinstance(part, dict) and "class_path" in part and isinstance(part.get("init_args"), dict)):
+            raise CheckpointError(f"{name!r} is damaged: it lacks the settings to rebuild its model or its data.")
     check_class_paths(section)
+    check_objects(section)
     return dict(content)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class LastCheckpoint(Checkpoint):
