@@ -48,6 +48,11 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._table: EmbeddingTable | None = None
         self._evaluated = ExitStack()
 
+    def forward(self, batch: Batch) -> NetworkOutput:
+        """The network's output for a batch whose images are normalised."""
+        output: NetworkOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
+        return output
+
     # --- training -------------------------------------------------------------------------------------------------------------------
 
     def loss_inputs(self, output: NetworkOutput, batch: Batch) -> LossInputs:
@@ -71,7 +76,7 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def embed(self, batch: Batch) -> Tensor:
         """``(B, D)`` embeddings of single-modality rows, not normalised."""
-        output = self.network(batch.images, batch.n_visible)
+        output = self(batch)
         chosen: Tensor = output.embeddings if self.evaluate_on == "embeddings" else output.features
         return chosen
 

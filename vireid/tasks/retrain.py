@@ -100,7 +100,7 @@ class RetrainModule(ReIDModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
         if not isinstance(batch, Batch):
             raise SettingsError("Retraining takes all training rows: set `data.init_args.search_split` to `none`.")
-        output = self.network(batch.images, batch.n_visible)
+        output = self(batch)
         loss, terms = self.losses(self.loss_inputs(output, batch))
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=len(batch))

@@ -171,7 +171,7 @@ class SearchModule(ReIDModule):
         noise = self._noise(ARCHITECTURE_STEP, batch_idx)
         self.supernet.set_mixture(self.architecture_relaxation(logits, self.temperature, noise))
         with frozen_statistics(self.network):
-            output = self.network(batch.images, batch.n_visible)
+            output = self(batch)
             loss, terms = self.losses(self.loss_inputs(output, batch), without_classes=not self._architecture_rows_have_classes())
             loss = loss + self._regularisation()
             self.manual_backward(loss / self.accumulate_grad_batches, inputs=[logits])
@@ -187,7 +187,7 @@ class SearchModule(ReIDModule):
         noise = self._noise(WEIGHT_STEP, batch_idx)
         with torch.no_grad():
             self.supernet.set_mixture(self.weight_relaxation(self.architecture.logits.detach(), self.temperature, noise))
-        output = self.network(batch.images, batch.n_visible)
+        output = self(batch)
         loss, terms = self.losses(self.loss_inputs(output, batch))
         skipped = self.supernet.skipped_parameters()
         if self.trainer.world_size > 1:  # every rank skips the same candidates, but DDP waits for a gradient of each parameter

@@ -146,6 +146,10 @@ class SYSUDataModule(ReIDDataModule):
         visible, infrared = by_modality(records)
         return assemble("sysu", {"sysu/heldout/infrared-to-visible": [(infrared, visible)]})
 
+    def test_pids(self) -> list[int]:
+        """Identities of ``exp/test_id.txt``; no gallery is drawn for them."""
+        return list(self.dataset.ids("test"))
+
     def provenance(self) -> dict[str, Any]:
         """As :meth:`ReIDDataModule.provenance`, with the lineage of the galleries."""
         return {**super().provenance(), "gallery": self.gallery}
