@@ -27,16 +27,16 @@ class Difficulty:
         infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise.
     """
 
-    tone_coupling: float = 0.3
-    pattern_survival: float = 0.5
-    view_spread: float = 1.0
-    view_jitter: float = 0.2
-    background: float = 0.5
-    pose: float = 0.6
-    noise: float = 0.5
-    camera_gap: float = 0.7
+    tone_coupling: float = 0.6
+    pattern_survival: float = 0.8
+    view_spread: float = 0.7
+    view_jitter: float = 0.15
+    background: float = 0.3
+    pose: float = 0.5
+    noise: float = 0.25
+    camera_gap: float = 0.5
     occlusion: float = 0.05
-    infrared_contrast: float = 0.5
+    infrared_contrast: float = 0.8
 
     def __post_init__(self) -> None:
         for field in fields(self):

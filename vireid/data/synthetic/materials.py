@@ -35,6 +35,9 @@ class Part(IntEnum):
     HAT = 10
 
 
+PRINTS = ((Part.SECOND, Part.UPPER), (Part.INNER, Part.UPPER), (Part.STRIPE, Part.LOWER))  # and their grounds
+
+
 @dataclass(frozen=True)
 class Materials:
     """Responses of the :class:`Part` s of every person: ``(P, parts, 3)`` visible, ``(P, parts)`` near infrared and thermal emission."""
@@ -66,12 +69,7 @@ def _visible(rng: np.random.Generator, same_sleeves: np.ndarray) -> Floats:
     tone = uniform(rng, 0, 1, BLOCK, 1) ** 2
     colours[:, Part.HAIR] = DARK_HAIR * (1 - tone) + FAIR_HAIR * tone
     lightness = colours @ LUMINANCE
-    for part, other, least in (
-        (Part.LOWER, Part.UPPER, APART),
-        (Part.SECOND, Part.UPPER, 0.3),
-        (Part.INNER, Part.UPPER, 0.3),
-        (Part.STRIPE, Part.LOWER, 0.3),
-    ):
+    for part, other, least in ((Part.LOWER, Part.UPPER, APART), *((part, ground, 0.3) for part, ground in PRINTS)):
         wanted = _apart(lightness[:, part], lightness[:, other], least)
         colours[:, part] = np.clip(colours[:, part] + (wanted - lightness[:, part])[:, None], 0.02, 0.98)
         lightness = colours @ LUMINANCE
@@ -80,6 +78,7 @@ def _visible(rng: np.random.Generator, same_sleeves: np.ndarray) -> Floats:
 
 
 def _near_infrared(rng: np.random.Generator, lightness: Floats, same_sleeves: np.ndarray, difficulty: Difficulty) -> Floats:
+    """Reflectance of dyes is independent of the colour but for the coupling; a print keeps its sign: darker or lighter than its ground."""
     coupling = difficulty.tone_coupling
     response = (1 - coupling) * uniform(rng, 0.12, 0.95, BLOCK, len(Part)) + coupling * lightness
     response[:, Part.SKIN] = uniform(rng, 0.6, 0.75, BLOCK)
@@ -88,9 +87,10 @@ def _near_infrared(rng: np.random.Generator, lightness: Floats, same_sleeves: np
         response[:, part] = _apart(response[:, part], response[:, Part.SKIN], 0.12)
     response[:, Part.LOWER] = _apart(response[:, Part.LOWER], response[:, Part.UPPER], APART)
     survival = difficulty.pattern_survival + (1 - difficulty.pattern_survival) * rng.choice([0.0, 0.5, 1.0], size=(BLOCK, 3))
-    for column, (part, other) in enumerate(((Part.SECOND, Part.UPPER), (Part.INNER, Part.UPPER), (Part.STRIPE, Part.LOWER))):
-        contrast = _apart(response[:, part], response[:, other], 0.35) - response[:, other]
-        response[:, part] = response[:, other] + survival[:, column] * contrast
+    for column, (part, ground) in enumerate(PRINTS):
+        sign = np.sign(lightness[:, part] - lightness[:, ground])
+        contrast = np.clip(response[:, ground] + 0.4 * sign, 0.03, 0.99) - response[:, ground]
+        response[:, part] = response[:, ground] + survival[:, column] * contrast
     response[same_sleeves, Part.SLEEVE] = response[same_sleeves, Part.UPPER]
     return response.astype(np.float32)
 

@@ -10,7 +10,6 @@ from vireid.data.synthetic.materials import Sensor
 from vireid.data.synthetic.streams import Floats, Purpose, stream, uniform
 
 LARGER = 3  # the scene is so many image widths wide
-LAMP = 0.55  # near-infrared lamps light people more than what is behind them
 CHANNELS: dict[Sensor, int] = {"visible": 3, "near_infrared": 1, "thermal": 1}
 
 
@@ -27,7 +26,7 @@ def draw_scene(seed: int, camid: int, sensor: Sensor, height: int, width: int) -
         scene[:, y : y + tall, x : x + wide] = _shade(rng, channels)
     grain = 0.03 * rng.standard_normal((1, rows, columns), dtype=np.float32)
     lit: Floats = scene * (1 + 0.35 * _smooth(rng, rows, columns)) + grain
-    return (lit * (LAMP if sensor == "near_infrared" else 1)).astype(np.float32)
+    return lit.astype(np.float32)
 
 
 def crop_scenes(scene: Floats, rng: np.random.Generator, count: int, height: int, width: int, contrast: float) -> Floats:
