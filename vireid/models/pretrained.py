@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
@@ -21,7 +22,7 @@ def pretrained_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
         weights: member of its weights enum, such as ``IMAGENET1K_V1``.
 
     Raises:
-        SettingsError: no such weights, or they are neither on disk nor to be had.
+        SettingsError: no such weights, or they are neither readable on disk nor to be had.
     """
     try:
         known = get_model_weights(backbone).__members__
@@ -32,11 +33,11 @@ def pretrained_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
     entry = known[weights]
     try:
         state: Mapping[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
-    except (URLError, OSError, RuntimeError) as error:
+    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         name = entry.url.rsplit("/", 1)[-1]
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise SettingsError(
-            f"The weights {weights} of {backbone} cannot be fetched from {entry.url} ({error}). "
+            f"The weights {weights} of {backbone} cannot be fetched or read from {entry.url} ({error}). "
             f"Put the file {name!r} into {str(folder)!r}, or set `weights: null` to start from random weights."
         ) from error
     return state

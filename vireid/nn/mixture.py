@@ -40,6 +40,7 @@ class _FusedMixture(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, parts: Sequence[slice], statistics: Statistics, eps: float, *small: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        x = x.contiguous(memory_format=layout(x))
         moments = kernel_moments(x, parts)
         leaves = [tensor.detach().requires_grad_() for tensor in (moments.mean, moments.var, *small)]
         with torch.enable_grad():

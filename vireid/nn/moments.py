@@ -44,7 +44,7 @@ class Moments:
 
 
 def layout(x: Tensor) -> torch.memory_format:
-    """Memory format of ``(B, C, H, W)``."""
+    """Memory format in which ``(B, C, H, W)`` is normalised. The kernels' ``out`` variants are wrong for any other strides."""
     return torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
 
 

@@ -30,6 +30,7 @@ class _SeparateBatchNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, halves: tuple[_Half, _Half], *affine: Tensor | None) -> Tensor:
+        x = x.contiguous(memory_format=layout(x))
         out = torch.empty_like(x)
         statistics: list[Tensor | None] = []
         for half, weight, bias in zip(halves, affine[0::2], affine[1::2], strict=True):

@@ -1,0 +1,131 @@
+"""Time of separate batch norms and of the collapsed mixture relative to plain ones; ``pytest tests/benchmarks/test_norm_speed.py -s``.
+
+Every ratio is the median of paired ratios: within a round the variants run one after the other in the same process, so that a
+load from outside hits all of them. Times are forward and backward of a batch of 16 visible and 16 infrared rows.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor, nn
+
+from vireid.nn import NormChoice, SeparateBatchNorm2d
+from vireid.search import BNSeparation
+
+ROWS, N, ROUNDS = 32, 16, 12
+SHAPES = [(64, 64, 32), (64, 32, 16), (256, 32, 16), (512, 16, 8), (2048, 8, 4)]  # of a ResNet-50 at 128 x 64
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+class SplitAndConcatenate(nn.Module):
+    """The usual way."""
+
+    def __init__(self, layer: SeparateBatchNorm2d) -> None:
+        super().__init__()
+        self.visible, self.infrared = layer.visible, layer.infrared
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((self.visible(x[:N]), self.infrared(x[N:])))
+
+
+def paired_ratios(steps: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Median over rounds of time divided by that of the first step; two rounds of warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds + 2):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - start)
+    first = next(iter(times.values()))
+    return {name: statistics.median(t / base for t, base in zip(times[name][2:], first[2:], strict=True)) for name in times}
+
+
+def layer_steps(channels: int, height: int, width: int, layout: torch.memory_format, compiled: bool) -> dict[str, Callable[[], object]]:
+    """Forward and backward of one layer."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    x = torch.randn(ROWS, channels, height, width, device=device).contiguous(memory_format=layout).requires_grad_()
+    grad = torch.randn_like(x)
+    bn = nn.BatchNorm2d(channels, device=device)
+    separate, choice = SeparateBatchNorm2d.from_batch_norm(bn), NormChoice(bn)
+    separate.n_visible = choice.n_visible = N
+    choice.set_mixture(torch.full((2,), 0.5, device=device, requires_grad=True))
+    modules = {"plain": bn, "separate": separate, "split": SplitAndConcatenate(separate), "mixture": choice}
+
+    def step(module: Callable[[Tensor], Tensor], parameters: list[nn.Parameter]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(module(x), [x, *parameters], grad)
+
+    runs = {name: torch.compile(module, fullgraph=True) if compiled else module for name, module in modules.items()}
+    return {name: step(runs[name], list(module.parameters())) for name, module in modules.items()}
+
+
+def network_steps(layout: torch.memory_format, compiled: bool) -> dict[str, Callable[[], object]]:
+    """Forward and backward of a whole ResNet-50."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    space = BNSeparation("resnet50")
+    points = space.baselines()
+    nets: dict[str, nn.Module] = {"plain": space.materialise(points["all_shared"]), "separate": space.materialise(points["all_separate"])}
+    split = space.materialise(points["all_separate"])
+    for name, module in list(split.trunk.named_modules()):
+        if isinstance(module, SeparateBatchNorm2d):
+            split.trunk.set_submodule(name, SplitAndConcatenate(module))
+    supernet = space.supernet()
+    nets |= {"split": split, "mixture": supernet}
+    images = torch.randn(ROWS, 3, 128, 64, device=device).contiguous(memory_format=layout)
+    logits = torch.zeros(len(space.sites()), 2, device=device, requires_grad=True)
+
+    def step(name: str, net: nn.Module, run: Callable[[Tensor, int], Tensor]) -> Callable[[], object]:
+        def once() -> None:
+            if name == "mixture":
+                supernet.set_mixture(logits.softmax(1))
+            run(images, N).square().mean().backward()
+            net.zero_grad(set_to_none=True)
+
+        return once
+
+    steps = {}
+    for name, net in nets.items():
+        net.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        steps[name] = step(name, net, torch.compile(net, fullgraph=True) if compiled else net)
+    return steps
+
+
+def report(benchmark: BenchmarkFixture, label: str, steps: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Ratios, printed and kept with the benchmark, which itself times the separate variant."""
+    ratios = paired_ratios(steps, rounds)
+    benchmark.extra_info.update(ratios)
+    benchmark.pedantic(steps["separate"], rounds=2)
+    print(f"\n{label}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+    return ratios
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_layer(benchmark: BenchmarkFixture, shape: tuple[int, int, int], layout: str, compiled: bool) -> None:
+    """Goal for the separate layer: 1.10 of one plain layer."""
+    ratios = report(benchmark, f"layer {shape} {layout}", layer_steps(*shape, FORMATS[layout], compiled), rounds=30)
+    assert ratios["separate"] < 1.6  # measured 1.1 to 1.4 eager on a CPU
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_network(benchmark: BenchmarkFixture, layout: str) -> None:
+    """Goals: 1.05 for the separated child, 1.15 for the supernet."""
+    ratios = report(benchmark, f"ResNet-50 {layout}", network_steps(FORMATS[layout], compiled=False))
+    assert ratios["separate"] < 1.10
+    assert ratios["mixture"] < 1.30
+
+
+@pytest.mark.slow  # compiles four networks: several minutes
+@pytest.mark.parametrize("layout", FORMATS)
+def test_compiled_network(benchmark: BenchmarkFixture, layout: str) -> None:
+    """The same under torch.compile."""
+    ratios = report(benchmark, f"compiled ResNet-50 {layout}", network_steps(FORMATS[layout], compiled=True))
+    assert ratios["separate"] < 1.10
