@@ -1,0 +1,59 @@
+"""The README is code: its commands parse, its small ones run, its Python runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from vireid.cli import main
+from vireid.data.synthetic import write_dataset
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
+LAPTOP = [command for command in COMMANDS if "small/" in command]
+TINY = ["--model.space.init_args.width", "8", "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "2", "--trainer.accelerator", "cpu"]
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command)[1:]
+
+
+def test_two_lines_do_all_the_set_up() -> None:
+    lines = [command for command in COMMANDS if "venv" in command]
+    assert [line.split("/")[-1] for line in lines] == ["vireid demo", "python -m pytest"]
+    assert all(line.startswith("python3 -m venv ") and "pip install" in line for line in lines)
+
+
+def test_every_fit_command_parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [command for command in COMMANDS if command.startswith("vireid fit")]
+    assert len(commands) == 5
+    for command in commands:
+        with pytest.raises(SystemExit) as end:
+            main([*words(command), "--print_config"])
+        assert end.value.code == 0
+        assert "class_path: vireid." in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:.* test folders under")  # three images per camera: multi-shot galleries take all
+def test_laptop_commands_run_on_both_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(LAPTOP) == 3
+    for layout, config in (("sysu", "data/sysu.yaml"), ("regdb", "data/regdb.yaml")):
+        folder = tmp_path / layout
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        write_dataset("people", layout, identities=44, images=2)
+        small = ["--data.identities_per_batch", "4"]
+        extra = {0: [*TINY, "--model.warmup_epochs", "1", *small], 1: [*TINY, *small], 2: ["--data.trials", "2"] if layout == "sysu" else []}
+        for number, command in enumerate(LAPTOP):
+            main([*(word.replace("data/sysu.yaml", config) for word in words(command)), *extra[number]])
+        assert (folder / "small/search/genotype.json").exists()
+        assert list((folder / "small/child").glob("test-1/metrics.json"))
+
+
+def test_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    assert "sysu/all/single-shot" in capsys.readouterr().out
