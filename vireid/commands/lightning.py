@@ -18,13 +18,14 @@ from rich.console import Console
 
 from vireid.commands.configs import resolve_configs
 from vireid.commands.logger import RunLogger
-from vireid.commands.run_directory import fresh_directory
+from vireid.commands.run_directory import fresh_directory, next_free
 from vireid.data import ReIDDataModule
 from vireid.errors import SettingsError, VireidError
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, print_results, read_checkpoint
-from vireid.tasks.checkpoints import SECTION
+from vireid.tasks.checkpoints import SECTION, check_fits
 
 RUNS = Path("runs")
+CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
 
 
 def main(words: list[str]) -> int:
@@ -43,7 +44,8 @@ def quiet_lightning() -> None:
     for message, reason in IGNORED.items():
         assert reason
         warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_says_something)
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"pytorch_lightning.{name}").addFilter(_says_something)
 
 
 def _says_something(record: logging.LogRecord) -> bool:
@@ -59,6 +61,7 @@ IGNORED = {
     ".*dataloader is not resumable.*": "our sampler is",
     ".*Checkpoint directory.*exists and is not empty.*": "a resumed run",
     ".*Total length of .* across ranks is zero.*": "no validation was asked for",
+    ".*predict returned None.*": "embeddings.npz is written instead",
     ".*isinstance.treespec, LeafSpec.*": "torch deprecation inside Lightning",
 }
 
@@ -72,6 +75,7 @@ class VireidCLI(LightningCLI):
 
     def __init__(self, words: list[str]) -> None:
         self._subcommand_being_built = ""
+        self._made: list[Path] = []  # folders of this run, innermost first
         super().__init__(
             ReIDModule,
             ReIDDataModule,
@@ -115,8 +119,8 @@ class VireidCLI(LightningCLI):
         assert isinstance(args, list)
         checkpoint = _option(args, "--ckpt_path")
         if args[0] == "fit" or checkpoint is None:
-            if checkpoint not in (None, "last"):
-                read_checkpoint(checkpoint)  # a damaged file is reported before any work
+            if args[0] != "fit" and not any(word.startswith(CONFIGURES) for word in args):
+                raise SettingsError(f"`vireid {args[0]}` needs a checkpoint: add --ckpt PATH.")
             self.config = parser.parse_args(args)
             return
         section = read_checkpoint(checkpoint)[SECTION]
@@ -137,29 +141,61 @@ class VireidCLI(LightningCLI):
         assert self.subcommand is not None
         config = self.config[self.subcommand]
         checkpoint = config.get("ckpt_path")
-        if self.subcommand == "fit":
-            parent, name = RUNS, "fit"
-            resuming = checkpoint is not None
+        wanted = None if config.get("run_dir") is None else Path(config["run_dir"])
+        parent = RUNS if self.subcommand == "fit" else _home_of(checkpoint)
+        if checkpoint == "last" and self.subcommand == "fit":
+            if wanted is None:
+                raise SettingsError("`--ckpt_path last` goes on with a run: name its folder with --run_dir.")
+            last = wanted / "checkpoints" / "last.ckpt"
+            config["ckpt_path"] = str(last) if last.exists() else None  # it was stopped before its first checkpoint
+            resuming = last.exists() or (wanted / "config.yaml").is_file()
         else:
-            parent, name, resuming = _home_of(checkpoint), self.subcommand, False
+            resuming = (
+                self.subcommand == "fit" and wanted is not None and checkpoint is not None and _home_of(checkpoint) == wanted.resolve()
+            )
         if getattr(rank_zero_only, "rank", 0) == 0:
-            config["run_dir"] = str(fresh_directory(config.get("run_dir"), parent, name, resuming))
-        else:
-            config["run_dir"] = str(config.get("run_dir") or parent)
-        if self.subcommand == "fit" and checkpoint == "last":
-            last = Path(config["run_dir"]) / "checkpoints" / "last.ckpt"
-            config["ckpt_path"] = str(last) if last.exists() else None
-            if last.exists():
-                read_checkpoint(last)
+            wanted = wanted or next_free(parent, self.subcommand)
+            self._made = [folder for folder in (wanted, *wanted.parents) if not folder.exists()]
+            fresh_directory(wanted, parent, self.subcommand, resuming)
+        config["run_dir"] = str(wanted or parent)
 
     def instantiate_classes(self) -> None:
         """Arguments that a constructor refuses are bad input, not a crash."""
         try:
             super().instantiate_classes()
         except (VireidError, ValueError, TypeError, FileNotFoundError) as error:
-            with contextlib.suppress(OSError):
-                self._folder().rmdir()  # made a moment ago; stays if it holds a run that was to be resumed
+            self._discard()
             raise _own_error(error) from error
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Bad input that shows only when the run begins leaves no folder either."""
+        try:
+            super()._run_subcommand(subcommand)
+        except VireidError:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        """Remove the folders that this run made, unless there are results in them."""
+        if not self._made:
+            return
+        folder = self._made[0]
+        if [path.name for path in folder.iterdir()] == ["config.yaml"]:
+            (folder / "config.yaml").unlink()
+        with contextlib.suppress(OSError):
+            for made in self._made:
+                made.rmdir()
+
+    def before_fit(self) -> None:
+        """A checkpoint to go on from must be whole and of this network."""
+        checkpoint = self.config["fit"].get("ckpt_path")
+        if checkpoint is not None:
+            check_fits(checkpoint, self.model)
+
+    def before_validate(self) -> None:
+        """Without held-out identities there is nothing to validate on."""
+        if self.datamodule.validation == "none":
+            raise SettingsError("There is no validation: set `--data.validation` to heldout or faithful_test_set.")
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """The Trainer with our logger, progress bar and checkpoints, unless the user chose otherwise."""

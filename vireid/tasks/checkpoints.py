@@ -81,6 +81,24 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def check_fits(path: str | os.PathLike[str], module: pl.LightningModule) -> None:
+    """Check that training can go on from a checkpoint, before it starts.
+
+    Raises:
+        MissingFileError, CheckpointError: see :func:`read_checkpoint`.
+        CheckpointError: tensors of other names or shapes than those of ``module``.
+    """
+    states = (read_checkpoint(path)["state_dict"], module.state_dict())
+    found, wanted = ({name: tuple(value.shape) for name, value in state.items()} for state in states)
+    differing = [name for name in (*wanted, *found) if found.get(name) != wanted.get(name)]
+    if differing:
+        first = differing[0]
+        raise CheckpointError(
+            f"{os.fspath(path)!r} holds another network than the one to train: {first} is {found.get(first, 'absent')} in the file and "
+            f"{wanted.get(first, 'absent')} here. Give the configuration of its run (the config.yaml beside `checkpoints`)."
+        )
+
+
 class LastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt`` up to date: after every epoch and, if asked, every so many batches.
 

@@ -19,7 +19,7 @@ COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP"
 def results_table(results: Sequence[Result], title: str) -> Table:
     """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, below it the deviation over trials where there are several."""
     table = Table(title=title, title_justify="left")
-    table.add_column("protocol", min_width=max(len(result.protocol) for result in results), overflow="fold")
+    table.add_column("protocol", overflow="fold")  # gives way first in a narrow terminal: numbers are never cut
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
@@ -34,8 +34,9 @@ def _cell(result: Result, key: str) -> str:
 
 
 def print_results(results: Sequence[Result], title: str) -> None:
-    """The table, on the terminal."""
-    Console().print(results_table(results, title))
+    """The table, on the terminal, or 120 columns wide into a pipe."""
+    console = Console()
+    console.print(results_table(results, title), width=None if console.is_terminal else 120)
 
 
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:

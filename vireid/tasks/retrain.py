@@ -83,6 +83,8 @@ class RetrainModule(ReIDModule):
         return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: self.schedule(epoch))]
 
     def on_fit_start(self) -> None:
+        if getattr(getattr(self.trainer, "datamodule", None), "search_split", "none") != "none":
+            raise SettingsError("Retraining takes all training rows: set `data.init_args.search_split` to `none`.")
         if self.ema is None:
             return
         if not self.ema.shadow:
@@ -98,12 +100,11 @@ class RetrainModule(ReIDModule):
             self.ema.load_into(self.network)  # after the epoch's checkpoint, as CM-NAS does
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
-        if not isinstance(batch, Batch):
-            raise SettingsError("Retraining takes all training rows: set `data.init_args.search_split` to `none`.")
         output = self(batch)
         loss, terms = self.losses(self.loss_inputs(output, batch))
-        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch))
-        self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=len(batch))
+        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=len(batch))
+        means = {"train/loss": loss.detach(), **{f"train/{name}": value for name, value in terms.items()}}
+        self.log_dict(means, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss  # type: ignore[no-any-return]
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
