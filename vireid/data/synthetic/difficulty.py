@@ -27,7 +27,7 @@ class Difficulty:
         infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise.
     """
 
-    tone_coupling: float = 0.6
+    tone_coupling: float = 0.45
     pattern_survival: float = 0.8
     view_spread: float = 0.7
     view_jitter: float = 0.15

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -90,33 +91,39 @@ def write_dataset(
         _check_number("test_identities", test_identities, 1, identities - 2, " (two must remain to train and validate)")
     target = Path(root)
     _check_target(target)
-    look = Look(seed, height, width, difficulty)
-    partial_tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
+    work = units(plan.cameras(style), identities, images)
+    with _finished_tree(target, workers) as tree:
+        with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty)), work, workers)) as done:
+            for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
+                pass
+        plan.lists(tree, seed, identities, test_identities)
+    return target
+
+
+@contextmanager
+def _finished_tree(target: Path, workers: int) -> Generator[Path, None, None]:
+    """A hidden folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not."""
+    tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        partial_tree.mkdir(parents=True)
-        work = units(plan.cameras(style), identities, images)
-        done = _draw_all(partial(_draw, partial_tree, layout, look), work, workers)
-        for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
-            pass
-        plan.lists(partial_tree, seed, identities, test_identities)
-        partial_tree.replace(target)
+        tree.mkdir(parents=True)
+        yield tree
+        tree.replace(target)
     except BrokenProcessPool as error:
         raise OutputError(
-            f"The {workers} worker processes ended early, so nothing was written to {os.fspath(root)!r}. "
+            f"The {workers} worker processes ended early, so nothing was written to {os.fspath(target)!r}. "
             'Call write_dataset under `if __name__ == "__main__":`, or set `workers=0`.'
         ) from error
     except OSError as error:
-        raise OutputError(f"Cannot write {os.fspath(root)!r} ({error.strerror or error}); nothing was left there.") from error
+        raise OutputError(f"Cannot write {os.fspath(target)!r} ({error.strerror or error}); nothing was left there.") from error
     finally:
-        shutil.rmtree(partial_tree, ignore_errors=True)
-    return target
+        shutil.rmtree(tree, ignore_errors=True)
 
 
 def _draw(root: Path, layout: str, look: Look, unit: Unit) -> None:
     LAYOUTS[layout].save(root, unit, render(look, unit))
 
 
-def _draw_all(draw: partial[None], work: list[Unit], workers: int) -> Iterator[None]:
+def _draw_all(draw: partial[None], work: list[Unit], workers: int) -> Generator[None, None, None]:
     if not workers:
         yield from map(draw, work)
         return
