@@ -1,6 +1,7 @@
 """Five training steps of the published code, reproduced by the whole task under a Lightning Trainer."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,9 +48,12 @@ class Recording(RetrainModule):
             self.snapshot()
         self.rates.append([group["lr"] for group in self.trainer.optimizers[0].param_groups])
         loss = super().training_step(batch, batch_idx)
-        logged = self.trainer.callback_metrics
-        self.steps.append([*(float(logged[f"train/{term}"]) for term in TERMS), float(loss)])
+        self.steps.append([*(float(self.logged[f"train/{term}"]) for term in TERMS), float(loss)])
         return loss
+
+    def log_dict(self, dictionary: Any, **kwargs: Any) -> None:
+        self.logged = dict(dictionary)  # the trainer keeps means over the epoch
+        super().log_dict(dictionary, **kwargs)
 
     def on_train_end(self) -> None:
         self.snapshot()

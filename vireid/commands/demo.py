@@ -60,7 +60,7 @@ FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, w
 
 def main(words: list[str]) -> int:
     """Run ``vireid demo``; ``words[0]`` is ``demo``. ``--fast`` alone means ``--fast true``."""
-    pairs = zip(words[1:], [*words[2:], "--"], strict=True)
+    pairs = zip(words[1:], [*words[2:], "--"], strict=False)
     args = ["--fast=true" if word == "--fast" and after.startswith("-") else word for word, after in pairs]
     code: int = auto_cli(demo, args=args, prog="vireid demo")
     return code

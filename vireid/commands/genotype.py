@@ -37,7 +37,7 @@ def show(path: str) -> int:
         if key in genotype.provenance:
             value = genotype.provenance[key]
             shown = {k: v for k, v in value.items() if not isinstance(v, list)} if isinstance(value, dict) else value
-            console.print(f"{key}: {shown}", highlight=False)
+            console.print(f"{key}: {shown}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -68,7 +68,7 @@ def validate(path: str) -> int:
     """
     genotype = _load(path)
     space_of(genotype).validate(genotype)
-    Console().print(f"{path} is a valid genotype of {genotype.space['class_path']}.", highlight=False)
+    Console().print(f"{path} is a valid genotype of {genotype.space['class_path']}.", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -89,7 +89,7 @@ def convert(source: str, target: str, backbone: str = "resnet50") -> int:
         genotype.save(target)
     else:
         raise SettingsError(f"`target` must end in .json or .cfg, got {target!r}.")
-    Console().print(f"Wrote {target}", highlight=False)
+    Console().print(f"Wrote {target}", highlight=False, soft_wrap=True)
     return 0
 
 
