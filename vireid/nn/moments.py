@@ -87,8 +87,8 @@ def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: T
         out, x: ``(N, C, H, W)``.
         centre, scale, offset: ``(C,)``, float32 or better.
     """
-    one, empty = torch.ones_like(centre), centre.new_empty(0)
-    _affine(x, scale, offset, centre, one, False, 0.0, 0.0, out=out, save_mean=empty, save_invstd=torch.empty_like(empty))
+    one, unused = torch.ones_like(centre), [torch.empty_like(centre) for _ in range(2)]
+    _affine(x, scale, offset, centre, one, False, 0.0, 0.0, out=out, save_mean=unused[0], save_invstd=unused[1])
 
 
 def affine_sums(grad: Tensor, x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,8 +34,7 @@ class _SeparateBatchNorm(torch.autograd.Function):
         out = torch.empty_like(x)
         statistics: list[Tensor | None] = []
         for half, weight, bias in zip(halves, affine[0::2], affine[1::2], strict=True):
-            size = x.shape[1] if half.training else 0
-            saved = [torch.empty(size, dtype=wide(x), device=x.device) for _ in range(2)]  # mean and inverse deviation
+            saved = [torch.empty(x.shape[1], dtype=wide(x), device=x.device) for _ in range(2)]  # mean and inverse deviation
             mode = (half.training, half.momentum, half.eps)
             _forward(x[half.rows], weight, bias, *half.running, *mode, out=out[half.rows], save_mean=saved[0], save_invstd=saved[1])
             statistics += saved if half.training else half.running
