@@ -15,7 +15,9 @@ class Difficulty:
 
     Attributes:
         tone_coupling: 0..1, share of the visible lightness in the near-infrared response of a garment. The strongest knob: at 1 a grey
-            image gives the infrared one away, at 0 only shapes, patterns and outlines connect the two.
+            image gives the infrared one away, at 0 only shapes, patterns and outlines connect the two. At 0.6 a template of grey
+            values alone reaches an mAP of 0.24 to 0.35 (60 test people; chance is 0.024): report it beside trained results, and
+            prefer 0.4 or less, with longer training, for serious studies.
         pattern_survival: 0..1, how much of the contrast of a garment pattern the near infrared keeps at least.
         view_spread: factor on the camera yaws (0: every camera looks from the front).
         view_jitter: standard deviation of the yaw within one camera and view, radians.
@@ -27,7 +29,7 @@ class Difficulty:
         infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise.
     """
 
-    tone_coupling: float = 0.45
+    tone_coupling: float = 0.6
     pattern_survival: float = 0.8
     view_spread: float = 0.7
     view_jitter: float = 0.15
