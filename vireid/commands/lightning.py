@@ -75,7 +75,8 @@ class VireidCLI(LightningCLI):
 
     def __init__(self, words: list[str]) -> None:
         self._subcommand_being_built = ""
-        self._made: list[Path] = []  # folders of this run, innermost first
+        self._fresh: Path | None = None  # folder of this run, which was empty
+        self._made: list[Path] = []  # folders that were made for it, innermost first
         super().__init__(
             ReIDModule,
             ReIDDataModule,
@@ -156,7 +157,8 @@ class VireidCLI(LightningCLI):
         if getattr(rank_zero_only, "rank", 0) == 0:
             wanted = wanted or next_free(parent, self.subcommand)
             self._made = [folder for folder in (wanted, *wanted.parents) if not folder.exists()]
-            fresh_directory(wanted, parent, self.subcommand, resuming)
+            folder = fresh_directory(wanted, parent, self.subcommand, resuming)
+            self._fresh = None if resuming else folder
         config["run_dir"] = str(wanted or parent)
 
     def instantiate_classes(self) -> None:
@@ -176,12 +178,11 @@ class VireidCLI(LightningCLI):
             raise
 
     def _discard(self) -> None:
-        """Remove the folders that this run made, unless there are results in them."""
-        if not self._made:
+        """Remove the folders that this run made and the configuration in them, unless there are results too."""
+        if self._fresh is None:
             return
-        folder = self._made[0]
-        if [path.name for path in folder.iterdir()] == ["config.yaml"]:
-            (folder / "config.yaml").unlink()
+        if [path.name for path in self._fresh.iterdir()] == ["config.yaml"]:
+            (self._fresh / "config.yaml").unlink()
         with contextlib.suppress(OSError):
             for made in self._made:
                 made.rmdir()
@@ -229,6 +230,8 @@ class VireidCLI(LightningCLI):
             title = f"{self.model.phase.capitalize()} network, percent (mean ± deviation over trials)"
             rank_zero_only(print_results)(self.model.results, title)
             _say(f"Results in {self._folder() / 'metrics.json'}")
+        elif not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning
+            raise SettingsError("No image was embedded: set `trainer.limit_test_batches` (or val) back to 1.0.")
 
     after_validate = after_test
 
