@@ -102,9 +102,8 @@ class RetrainModule(ReIDModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
         output = self(batch)
         loss, terms = self.losses(self.loss_inputs(output, batch))
-        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=len(batch))
-        means = {"train/loss": loss.detach(), **{f"train/{name}": value for name, value in terms.items()}}
-        self.log_dict(means, on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log_dict({f"train/{n}": v for n, v in terms.items()}, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss  # type: ignore[no-any-return]
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -161,7 +160,7 @@ def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: Se
         chosen = space or BNSeparation()
         imported = Genotype.from_cmnas_cfg(genotype, str(chosen.settings()["init_args"].get("backbone")))
         found = chosen.genotype(imported.choices, imported.provenance)
-    elif str(genotype).endswith(".json") or Path(genotype).exists():
+    elif str(genotype).endswith(".json") or Path(genotype).is_file():
         found = Genotype.load(genotype)
     else:
         baselines = (space or BNSeparation()).baselines()
