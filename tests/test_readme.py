@@ -12,7 +12,16 @@ from vireid.data.synthetic import write_dataset
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
 LAPTOP = [command for command in COMMANDS if "small/" in command]
-TINY = ["--model.space.init_args.width", "8", "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "2", "--trainer.accelerator", "cpu"]
+TINY = [
+    "--model.space.init_args.width",
+    "8",
+    "--trainer.max_epochs",
+    "2",
+    "--trainer.limit_train_batches",
+    "2",
+    "--trainer.accelerator",
+    "cpu",
+]
 
 
 def words(command: str) -> list[str]:
@@ -45,7 +54,11 @@ def test_laptop_commands_run_on_both_layouts(tmp_path: Path, monkeypatch: pytest
         monkeypatch.chdir(folder)
         write_dataset("people", layout, identities=44, images=2)
         small = ["--data.identities_per_batch", "4"]
-        extra = {0: [*TINY, "--model.warmup_epochs", "1", *small], 1: [*TINY, *small], 2: ["--data.trials", "2"] if layout == "sysu" else []}
+        extra = {
+            0: [*TINY, "--model.warmup_epochs", "1", *small],
+            1: [*TINY, *small],
+            2: ["--data.trials", "2"] if layout == "sysu" else [],
+        }
         for number, command in enumerate(LAPTOP):
             main([*(word.replace("data/sysu.yaml", config) for word in words(command)), *extra[number]])
         assert (folder / "small/search/genotype.json").exists()

@@ -47,9 +47,11 @@ def main(args: list[str] | None = None) -> None:
         code = run(words)
     except VireidError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted.\n")
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, KeyboardInterrupt) or isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits with 1
+            sys.stderr.write("\nInterrupted.\n")
+            raise SystemExit(130) from None
+        raise
     if code:
         raise SystemExit(code)
 

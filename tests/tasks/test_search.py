@@ -35,11 +35,20 @@ class Watch(pl.Callback):
 
 
 def data(root: Path, **arguments: Any) -> SYSUDataModule:
-    settings = {"height": 32, "width": 16, "identities_per_batch": 3, "images_per_identity": 2, "num_workers": 0, "search_split": "identity"}
+    settings = {
+        "height": 32,
+        "width": 16,
+        "identities_per_batch": 3,
+        "images_per_identity": 2,
+        "num_workers": 0,
+        "search_split": "identity",
+    }
     return SYSUDataModule(root, **{**settings, **arguments})
 
 
-def search(root: Path, folder: Path, epochs: int = 2, batches: int = 2, split: str = "identity", **arguments: Any) -> tuple[SearchModule, Watch]:
+def search(
+    root: Path, folder: Path, epochs: int = 2, batches: int = 2, split: str = "identity", **arguments: Any
+) -> tuple[SearchModule, Watch]:
     datamodule = data(root, search_split=split)
     settings = {"space": BNSeparation(*SPACE), "weights": None, "warmup_epochs": 1, **arguments}
     module = SearchModule(datamodule.num_classes, **settings)
@@ -87,7 +96,9 @@ def test_a_skipped_candidate_keeps_parameters_and_statistics(sysu_root: Path, tm
     names = {name for name, parameter in module.named_parameters() if id(parameter) in skipped}
     assert names
     assert not names & watch.moved(0), "no decay and no momentum either"
-    used = {name for name, _ in module.supernet.named_parameters() if ".layers." in name} - {n.removeprefix("network.backbone.") for n in names}
+    used = {name for name, _ in module.supernet.named_parameters() if ".layers." in name} - {
+        n.removeprefix("network.backbone.") for n in names
+    }
     assert all(f"network.backbone.{name}" in watch.moved(0) for name in used if name.endswith("weight"))
 
 
@@ -147,6 +158,52 @@ def test_clipping_and_accumulation_are_ours(sysu_root: Path, tmp_path: Path) -> 
     _, accumulated = search(sysu_root, tmp_path / "acc", epochs=1, batches=3, warmup_epochs=0, accumulate_grad_batches=2)
     moved = ["network.backbone.trunk.conv1.weight" in accumulated.moved(batch) for batch in range(3)]
     assert moved == [False, True, True], "after two batches, and at the end of the epoch"
+
+
+def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    original = SearchModule._weight_step
+
+    def noted(self: SearchModule, batch: Any, batch_idx: int) -> None:
+        original(self, batch, batch_idx)
+        seen.append(["".join(str(int(active)) for active in choice.active) for choice in self.supernet.choices.values()])
+
+    monkeypatch.setattr(SearchModule, "_weight_step", noted)
+    logits = Adam(lr=5.0, weight_decay=0.0)  # steps that would change any sample
+    search(sysu_root, tmp_path, epochs=1, batches=4, warmup_epochs=0, accumulate_grad_batches=2, architecture_optimizer=logits)
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3]
+    assert seen[0] != seen[2]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed", "bf16-mixed"])
+def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: str) -> None:
+    datamodule = data(sysu_root)
+    arguments: dict[str, Any] = {"gradient_clip_val": 1e-3, "optimizer": SGD(1.0, 0.0, False, 0.0)}
+    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, warmup_epochs=0, **arguments)
+    watch = Watch()
+    trainer = pl.Trainer(
+        max_epochs=2,
+        limit_train_batches=8,  # the first steps of a loss scale may be skipped
+        accelerator="gpu",
+        devices=1,
+        precision=precision,  # type: ignore[arg-type]
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+        callbacks=[watch],
+    )
+    trainer.fit(module, datamodule=datamodule)
+    assert all(torch.isfinite(trainer.callback_metrics[name]) for name in ("train/loss", "search/architecture_loss"))
+    assert module.architecture.logits.abs().max() > 0
+    names = [name for name, parameter in module.network.named_parameters(prefix="network") if parameter.requires_grad]
+    steps = [
+        sum(((after[n] - before[n]) ** 2).sum() for n in names) ** 0.5 for before, after in zip(watch.before, watch.after, strict=True)
+    ]
+    assert 0 < max(float(step) for step in steps) <= 1.1e-3, "clipped after unscaling"
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]  # has no types
-
 import vireid
 from vireid.errors import SettingsError
 
@@ -24,7 +22,7 @@ def resolve_configs(words: Sequence[str]) -> list[str]:
     """``words`` with every configuration that is no local file replaced by the packaged one of that name.
 
     Raises:
-        SettingsError: neither here nor packaged (the message lists the packaged ones), or not YAML.
+        SettingsError: neither here nor packaged; the message lists the packaged ones.
 
     Example:
         >>> from pathlib import Path
@@ -49,15 +47,6 @@ def _find(name: str) -> str:
     folder = packaged_configs()
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file():
-            _check(path)
             return str(path if path == Path(name) else path.resolve())
     shipped = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml")))
     raise SettingsError(f"There is no configuration file {name!r}, neither here nor in the package. Packaged: {shipped}.")
-
-
-def _check(path: Path) -> None:
-    """The parser's message would not say which of several files is meant."""
-    try:
-        yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"The configuration {str(path)!r} is not YAML: {error}.") from error

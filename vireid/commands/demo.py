@@ -78,7 +78,9 @@ def demo(output: str | None = None, seed: int = 0, fast: bool = False) -> int:
     folder = fresh_directory(output, Path("runs"), "demo")
     try:
         Demo(folder, seed, FAST if fast else FULL).run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits when interrupted
+            raise
         Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)
         return 130
     return 0

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import RichProgressBar
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
+import vireid
 from vireid.commands.configs import resolve_configs
 from vireid.commands.logger import RunLogger
 from vireid.commands.run_directory import fresh_directory, next_free
@@ -25,6 +27,7 @@ from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, print_res
 from vireid.tasks.checkpoints import SECTION, check_fits
 
 RUNS = Path("runs")
+HEADER = f"vireid=={vireid.__version__}"
 CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
 
 
@@ -66,6 +69,14 @@ IGNORED = {
 }
 
 
+class RunConfig(SaveConfigCallback):
+    """``config.yaml`` in the run directory, which is fresh, or whose own run goes on."""
+
+    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002 (interface)
+        path = Path(trainer.default_root_dir) / self.config_filename
+        self.parser.save(self.config, str(path), skip_none=False, overwrite=True)
+
+
 class VireidCLI(LightningCLI):
     """Links data and model, finds the run directory, and lets ``--ckpt`` alone say what to test.
 
@@ -86,10 +97,15 @@ class VireidCLI(LightningCLI):
             trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            save_config_kwargs={"overwrite": True},  # the run directory is fresh, or its own run goes on in it
+            save_config_callback=RunConfig,
+            save_config_kwargs={"save_to_log_dir": False},
             parser_kwargs={"prog": "vireid"},
             args=words,
         )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """A parser whose saved configurations say that they are ours."""
+        return super().init_parser(**{"dump_header": [HEADER], **kwargs})
 
     # --- options --------------------------------------------------------------------------------------------------------------------
 
@@ -111,22 +127,24 @@ class VireidCLI(LightningCLI):
             default=None,
             help="also update checkpoints/last.ckpt in the middle of an epoch; default: after every epoch",
         )
-        parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=int)
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=_seed)
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=_seed)
         parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the settings of a checkpoint as defaults where one is evaluated."""
         assert isinstance(args, list)
         checkpoint = _option(args, "--ckpt_path")
+        self._importable = ("vireid.", *_named_classes(args))
         if args[0] == "fit" or checkpoint is None:
             if args[0] != "fit" and not any(word.startswith(CONFIGURES) for word in args):
                 raise SettingsError(f"`vireid {args[0]}` needs a checkpoint: add --ckpt PATH.")
             self.config = parser.parse_args(args)
             return
-        section = read_checkpoint(checkpoint)[SECTION]
+        section = read_checkpoint(checkpoint, allowed=self._importable)[SECTION]
         defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
-        defaults["model"]["init_args"]["weights"] = None  # the checkpoint brings them
+        if "weights" in defaults["model"]["init_args"]:
+            defaults["model"]["init_args"]["weights"] = None  # the checkpoint brings them
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.json"
             path.write_text(json.dumps(defaults), encoding="utf-8")
@@ -149,7 +167,7 @@ class VireidCLI(LightningCLI):
                 raise SettingsError("`--ckpt_path last` goes on with a run: name its folder with --run_dir.")
             last = wanted / "checkpoints" / "last.ckpt"
             config["ckpt_path"] = str(last) if last.exists() else None  # it was stopped before its first checkpoint
-            resuming = last.exists() or (wanted / "config.yaml").is_file()
+            resuming = last.exists() or _is_ours(wanted / "config.yaml")
         else:
             resuming = (
                 self.subcommand == "fit" and wanted is not None and checkpoint is not None and _home_of(checkpoint) == wanted.resolve()
@@ -170,11 +188,15 @@ class VireidCLI(LightningCLI):
             raise _own_error(error) from error
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Bad input that shows only when the run begins leaves no folder either."""
+        """Bad input that shows only when the run begins leaves no folder either; a run that is interrupted says how it goes on."""
         try:
             super()._run_subcommand(subcommand)
         except VireidError:
             self._discard()
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            if subcommand == "fit" and (self._folder() / "checkpoints" / "last.ckpt").exists():
+                _say(f"To go on, give the same command with --run_dir {self._folder()} --ckpt_path last")
             raise
 
     def _discard(self) -> None:
@@ -191,7 +213,7 @@ class VireidCLI(LightningCLI):
         """A checkpoint to go on from must be whole and of this network."""
         checkpoint = self.config["fit"].get("ckpt_path")
         if checkpoint is not None:
-            check_fits(checkpoint, self.model)
+            check_fits(checkpoint, self.model, self._importable)
 
     def before_validate(self) -> None:
         """Without held-out identities there is nothing to validate on."""
@@ -211,6 +233,10 @@ class VireidCLI(LightningCLI):
             callbacks.append(RichProgressBar(leave=False))
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
             callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
+            if self.datamodule.validation != "none":
+                best = ModelCheckpoint(folder / "checkpoints", "best", monitor="val/mAP", mode="max", enable_version_counter=False)
+                callbacks.append(best)
+        self.model.run_dir = folder
         plugins = trainer.get("plugins")
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
         kwargs.setdefault("default_root_dir", str(folder))
@@ -242,6 +268,27 @@ class VireidCLI(LightningCLI):
     def _folder(self) -> Path:
         assert self.subcommand is not None
         return Path(self.config[self.subcommand]["run_dir"])
+
+
+def _seed(value: bool | int) -> int:
+    """One number for model and data."""
+    if isinstance(value, bool):
+        raise SettingsError("`seed_everything` must be a number: weights, sampling and search are functions of it.")
+    return value
+
+
+def _is_ours(config: Path) -> bool:
+    return config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(f"# {HEADER.split('==')[0]}==")
+
+
+def _named_classes(words: list[str]) -> tuple[str, ...]:
+    """Everything in options and configuration files that reads like the path of a class: what the user named may be imported."""
+    texts = list(words)
+    for i, word in enumerate(words):
+        path = Path(word.partition("=")[2] if word.startswith(("-c=", "--config=")) else word)
+        if (word.startswith("--config=") or (i and words[i - 1] in ("-c", "--config"))) and path.is_file():
+            texts.append(path.read_text(encoding="utf-8"))
+    return tuple(re.findall(r"\b[A-Za-z_]\w*(?:\.\w+)+\b", " ".join(texts)))
 
 
 @rank_zero_only

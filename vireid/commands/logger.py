@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
-
-from vireid.commands.run_directory import next_free
+from pytorch_lightning.utilities import rank_zero_only
 
 
 class RunLogger(CSVLogger):
@@ -30,9 +29,17 @@ class RunLogger(CSVLogger):
     def experiment(self) -> Any:
         """Lightning's writer. It would delete an earlier ``metrics.csv``; that file is moved aside first."""
         if self._experiment is None:
-            earlier = Path(self.log_dir) / "metrics.csv"
-            if earlier.exists():
-                earlier.rename(next_free(earlier.parent, "metrics-before-resume").with_suffix(".csv"))
+            set_aside(Path(self.log_dir) / "metrics.csv")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Experiment logs directory")  # it holds config.yaml, and nothing is deleted
             return super().experiment
+
+
+@rank_zero_only
+def set_aside(path: Path) -> None:
+    """Rename a file that exists to ``<name>-before-resume-N``, with the smallest N from 1 that is free."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}-before-resume-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        path.rename(aside)

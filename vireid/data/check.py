@@ -114,6 +114,13 @@ def problem_of(path: str) -> str | None:
     return None
 
 
+def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:
+    """Identities that a cross-modality batch cannot be drawn from."""
+    visible, infrared = ({record.pid for record in records if record.modality == modality} for modality in Modality)
+    kinds = {pid: "visible" if pid in visible else "infrared" for pid in sorted(visible ^ infrared)}
+    return [f"identity {pid} of {split} has {kind} images only" for pid, kind in kinds.items()]
+
+
 def _sysu(root: Path, report: CheckReport) -> list[Record]:
     dataset = SYSU(root)
     lists, records = {}, []
@@ -128,6 +135,8 @@ def _sysu(root: Path, report: CheckReport) -> list[Record]:
                 records.extend(dataset.records([pid]))
             except DatasetError as error:
                 report.errors.append(str(error))
+        if split != "test":
+            report.errors.extend(one_modality_problems(split, [record for record in records if record.pid in set(lists[split])]))
     if dataset.strays:
         report.warnings.append(f"{len(dataset.strays)} entries are not images, e.g. {dataset.strays[0]}")
     if len(lists) == 3:
@@ -154,6 +163,7 @@ def _regdb(root: Path, report: CheckReport) -> list[Record]:
             report.errors.append(str(error))
             continue
         records.extend(found)
+        report.errors.extend(one_modality_problems(f"trial {trial}", found))
         report.counts.update({(f"{split} {trial}", name): value for (split, name), value in counts.items()})
         report.warnings.extend(f"trial {trial}: {difference}" for difference in regdb_differences(counts))
     return records
@@ -166,7 +176,5 @@ def _folder(root: Path, report: CheckReport) -> list[Record]:
         for modality in Modality:
             images = [record for record in records if record.modality == modality]
             report.counts[split, modality.name.lower()] = len({record.pid for record in images}), len(images)
-        visible, infrared = ({record.pid for record in records if record.modality == modality} for modality in Modality)
-        for pid in sorted(visible ^ infrared):
-            report.errors.append(f"identity {pid} of {split} has {'visible' if pid in visible else 'infrared'} images only")
+        report.errors.extend(one_modality_problems(split, records))
     return [*dataset.train_records(), *dataset.test_records()]

@@ -47,7 +47,9 @@ class _Rows:
         return replace(self, **moved)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Same rows on another device or in another dtype (as ``Tensor.to``)."""
+        """Same rows on another device or in another dtype (as ``Tensor.to``); pinned rows go to a GPU while the host works on."""
+        if args and torch.device(args[0] if isinstance(args[0], (str, torch.device, int)) else "cpu").type == "cuda":
+            kwargs.setdefault("non_blocking", True)
         return self._map("to", *args, **kwargs)
 
     def pin_memory(self) -> Any:

@@ -146,7 +146,7 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
             check_class_paths(item, allowed)
 
 
-def check_objects(settings: Any) -> None:
+def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
     """Refuse a text where a constructor wants an object: the parser of the command line takes it for a class to import or a file to read.
 
     Call :func:`check_class_paths` first; this imports the classes that are named.
@@ -157,9 +157,9 @@ def check_objects(settings: Any) -> None:
     if not isinstance(settings, (dict, list)):
         return
     for item in settings.values() if isinstance(settings, dict) else settings:
-        check_objects(item)
+        check_objects(item, allowed)
     if isinstance(settings, dict) and "class_path" in settings:
-        hints = get_type_hints(import_class(settings["class_path"]).__init__)  # type: ignore[misc]  # read, not called
+        hints = get_type_hints(import_class(settings["class_path"], allowed).__init__)  # type: ignore[misc]  # read, not called
         for name, value in settings.get("init_args", {}).items():
             texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
             if texts and _wants_object(hints.get(name)):

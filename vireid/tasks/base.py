@@ -18,6 +18,7 @@ from vireid.errors import SettingsError
 from vireid.losses import LossInputs, LossSum
 from vireid.models import NetworkOutput, ReIDNetwork
 from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
+from vireid.structures.settings import class_path
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable
 from vireid.tasks.optimisers import OptimizerSettings
@@ -35,6 +36,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         losses: weighted sum of loss terms.
         evaluate_on: what retrieval compares, ``embeddings`` (after the neck) or ``features`` (before it).
         results: rows of the last evaluation.
+        run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
 
     phase = "trained"
@@ -45,6 +47,7 @@ class ReIDModule(Recorded, pl.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.results: list[Result] = []
+        self.run_dir: Path | None = None
         self._table: EmbeddingTable | None = None
         self._evaluated = ExitStack()
 
@@ -95,7 +98,7 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def _start_evaluation(self, stage: Literal["validate", "test"]) -> None:
         self._evaluated.enter_context(self.evaluated_weights())
-        self._table = EmbeddingTable(len(self.evaluation(stage).records))
+        self._table = EmbeddingTable(len(self.evaluation(stage).records), self.device)
 
     def evaluation(self, stage: Literal["validate", "test"]) -> Evaluation:
         """The protocol of the attached data module."""
@@ -119,8 +122,8 @@ class ReIDModule(Recorded, pl.LightningModule):
             return
         self.results = self._score("validate")
         for result in self.results[:1]:
-            self.log("val/mAP", result.mean["mAP"], prog_bar=True, rank_zero_only=True)
-            self.log("val/rank1", result.mean["rank1"], rank_zero_only=True)
+            self.log("val/mAP", result.mean["mAP"], prog_bar=True)  # every rank has the same number, which may select checkpoints
+            self.log("val/rank1", result.mean["rank1"])
         if self.trainer.state.fn == "validate":
             self._publish("validation identities")
 
@@ -154,8 +157,12 @@ class ReIDModule(Recorded, pl.LightningModule):
         """What a reader must know about the rows of this evaluation."""
         return ""
 
+    def results_folder(self) -> Path:
+        """Where files of results go. Call it on every rank: rank 0 tells the others where its logger writes."""
+        return self.run_dir or Path(self.trainer.log_dir or self.trainer.default_root_dir)
+
     def _publish(self, images: str) -> None:
-        path = run_directory(self.trainer) / "metrics.json"
+        path = self.results_folder() / "metrics.json"
         if not self.trainer.is_global_zero:
             return
         about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
@@ -163,10 +170,12 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def on_predict_epoch_end(self) -> None:
         """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities."""
+        if _is_trial_run(self.trainer):
+            return
         assert self._table is not None
         records = self.evaluation("test").records
         embeddings = self._table.complete().numpy()
-        path = run_directory(self.trainer) / "embeddings.npz"
+        path = self.results_folder() / "embeddings.npz"
         if self.trainer.is_global_zero:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(
@@ -188,26 +197,36 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # weights-only, and without Lightning's import of any class a file names
-        cls, checkpoint_path: str | os.PathLike[str], map_location: Any = "cpu", strict: bool = True, **overrides: Any
+        cls,
+        checkpoint_path: str | os.PathLike[str],
+        map_location: Any = "cpu",
+        strict: bool = True,
+        allowed: tuple[str, ...] = (),
+        **overrides: Any,
     ) -> Any:
-        """The module that a checkpoint holds, with ``overrides`` of its arguments. Executes nothing that the file brings.
+        """The module that a checkpoint holds. Executes nothing that the file brings.
+
+        Args:
+            checkpoint_path: the file.
+            map_location: device of the module.
+            strict: whether names of tensors must agree.
+            allowed: class paths of your own that the file may name, such as ``mylib.MyLoss``; vireid's and this class's always may.
+            overrides: arguments of the module that win over the saved ones.
 
         Raises:
-            CheckpointError: not a checkpoint of ours, damaged, or of another class.
+            CheckpointError: not a checkpoint of ours, damaged, or naming other classes.
+            SettingsError: a module of another class.
         """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        importable = ("vireid.", class_path(cls), *allowed)
+        checkpoint = read_checkpoint(checkpoint_path, map_location, importable)
         settings = checkpoint[SECTION]["model"]
-        module = instantiate(settings, **{"weights": None, **overrides})
+        known = {"weights": None} if "weights" in settings["init_args"] else {}  # the checkpoint brings them
+        module = instantiate(settings, importable, **{**known, **overrides})
         if not isinstance(module, cls):
             raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {type(module).__name__}, not a {cls.__name__}.")
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"], strict=strict)
         return module.to(map_location)
-
-
-def run_directory(trainer: pl.Trainer) -> Path:
-    """Folder of the run: the logger's, else the Trainer's root. Call it on every rank: rank 0 tells the others."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
 
 
 def _is_trial_run(trainer: pl.Trainer) -> bool:

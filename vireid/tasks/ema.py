@@ -23,8 +23,9 @@ class EMA(Recorded):
     Args:
         decay: in (0, 1); 0.997 for SYSU-MM01 and 0.968 for RegDB, about one epoch of steps.
         mode: ``pull_back``, faithful to CM-NAS: the shadow is loaded into the live model every ``pull_back_every`` epochs (after
-            the checkpoint of that epoch) and training goes on from there; the *raw* weights are evaluated. ``average``: the shadow never
-            touches training and is what is evaluated.
+            the checkpoint of that epoch) and training goes on from there; the *raw* weights are evaluated. After the last epoch too the
+            module is left with the shadow, so test the checkpoint (``vireid test --ckpt``), which holds the raw weights.
+            ``average``: the shadow never touches training and is what is evaluated.
         pull_back_every: epochs between pull-backs (CM-NAS: 2 for SYSU-MM01, 10 for RegDB); without effect in mode ``average``.
 
     Reference:

@@ -13,10 +13,11 @@ class EmbeddingTable:
 
     Args:
         rows: number of images.
+        device: where embeddings are kept until they are complete.
     """
 
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
+    def __init__(self, rows: int, device: torch.device | str = "cpu") -> None:
+        self.rows, self.device = rows, device
         self._positions: list[Tensor] = []
         self._values: list[Tensor] = []
 
@@ -33,14 +34,16 @@ class EmbeddingTable:
         Raises:
             SettingsError: some images were not embedded.
         """
-        if not self._values:
-            raise SettingsError("No image was embedded; set `trainer.limit_test_batches` (or val, predict) back to 1.0.")
-        values, positions = torch.cat(self._values), torch.cat(self._positions)
-        table = values.new_zeros(self.rows, values.shape[1])
-        count = values.new_zeros(self.rows)
-        table[positions] = values
-        count[positions] = 1
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        width = torch.tensor(self._values[0].shape[1] if self._values else 0, device=self.device)
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if distributed:  # a rank may have had no batch at all
+            torch.distributed.all_reduce(width, torch.distributed.ReduceOp.MAX)
+        table = torch.zeros(self.rows, int(width), device=self.device)
+        count = torch.zeros(self.rows, device=self.device)
+        for positions, values in zip(self._positions, self._values, strict=True):
+            table[positions] = values
+            count[positions] = 1
+        if distributed:
             torch.distributed.all_reduce(table)
             torch.distributed.all_reduce(count)
         missing = int((count == 0).sum())

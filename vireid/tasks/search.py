@@ -17,12 +17,13 @@ from vireid.models import ReIDNetwork
 from vireid.nn import frozen_statistics
 from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, Supernet
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
-from vireid.tasks.base import EvaluatedFeature, ReIDModule, run_directory, seeded
+from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
 from vireid.tasks.schedules import Schedule, WarmupMultiStep, geometric, second_half_ramp
 
 ARCHITECTURE_STEP, WEIGHT_STEP = 1, 2
+NEEDS_BOTH = "A search needs rows for both steps: set `data.init_args.search_split` to `identity` or `image`."
 
 
 class SearchModule(ReIDModule):
@@ -55,7 +56,7 @@ class SearchModule(ReIDModule):
         entropy_weight: weight of the mean entropy of the probabilities, ramped up from 0 in the second half of the search.
         cost_weight: weight of the mean probability of modality-specific candidates: a price for what costs memory in deployment.
         gradient_clip_val: clip the norm of the weights' gradient, after unscaling; null for none.
-        accumulate_grad_batches: batches per optimiser step, of both kinds.
+        accumulate_grad_batches: batches per optimiser step, of both kinds; the weights see one sample of the architecture in them.
         evaluate_on: what validation compares.
         seed: of initial weights and architecture noise.
     """
@@ -136,10 +137,17 @@ class SearchModule(ReIDModule):
         nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.gradient_clip_val)
 
     def on_fit_start(self) -> None:
+        if getattr(getattr(self.trainer, "datamodule", None), "search_split", "") == "none":
+            raise SettingsError(NEEDS_BOTH)
         if (self.trainer.max_epochs or 0) <= self.warmup_epochs:
             raise SettingsError(
                 f"`trainer.max_epochs` is {self.trainer.max_epochs}, which leaves no architecture step after "
                 f"{self.warmup_epochs} epochs of warm-up. Raise it, or lower `model.init_args.warmup_epochs`."
+            )
+        if self.trainer.precision == "16-mixed" and self.accumulate_grad_batches > 1:
+            raise SettingsError(
+                "`accumulate_grad_batches` above 1 and `16-mixed` do not go together in a search: its two optimisers share one loss scale, "
+                "which may change between the batches that are added up. Use `bf16-mixed`, or accumulate nothing."
             )
 
     # --- the two steps --------------------------------------------------------------------------------------------------------------
@@ -157,7 +165,7 @@ class SearchModule(ReIDModule):
 
     def training_step(self, batch: SearchBatch, batch_idx: int) -> None:
         if not isinstance(batch, SearchBatch):
-            raise SettingsError("A search needs rows for both steps: set `data.init_args.search_split` to `identity` or `image`.")
+            raise SettingsError(NEEDS_BOTH)
         if self.current_epoch >= self.warmup_epochs:
             self._architecture_step(batch.architecture, batch_idx)
         self._weight_step(batch.weights, batch_idx)
@@ -184,17 +192,18 @@ class SearchModule(ReIDModule):
             self._optimiser_step(1)
 
     def _weight_step(self, batch: Batch, batch_idx: int) -> None:
-        noise = self._noise(WEIGHT_STEP, batch_idx)
-        with torch.no_grad():
-            self.supernet.set_mixture(self.weight_relaxation(self.architecture.logits.detach(), self.temperature, noise))
+        if batch_idx % self.accumulate_grad_batches == 0:  # one sample per optimiser step, whatever the logits do within it
+            noise = self._noise(WEIGHT_STEP, batch_idx)
+            self._sample = self.weight_relaxation(self.architecture.logits.detach(), self.temperature, noise)
+        self.supernet.set_mixture(self._sample)
         output = self(batch)
         loss, terms = self.losses(self.loss_inputs(output, batch))
         skipped = self.supernet.skipped_parameters()
         if self.trainer.world_size > 1:  # every rank skips the same candidates, but DDP waits for a gradient of each parameter
             loss = loss + sum((0.0 * parameter.sum() for parameter in skipped), torch.zeros((), device=loss.device))
         self.manual_backward(loss / self.accumulate_grad_batches)
-        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch))
-        self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=len(batch))
+        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log_dict({f"train/{n}": v for n, v in terms.items()}, on_step=False, on_epoch=True, batch_size=len(batch))
         if self._steps_now(batch_idx):
             for parameter in skipped:
                 parameter.grad = None  # no decay and no momentum for what was not used
@@ -248,7 +257,7 @@ class SearchModule(ReIDModule):
         assert not isinstance(scheduler, list)
         scheduler.step()
         self._log_architecture()
-        path = run_directory(self.trainer) / "genotype.json"
+        path = self.results_folder() / "genotype.json"
         if self.trainer.is_global_zero:
             self.derive().save(path)
 

@@ -23,6 +23,7 @@ class PairedFolderDataModule(ReIDDataModule):
     Args:
         root: folder or CSV file.
         test_fraction: share of identities for the test, in (0, 1), where the data has no train and test of its own.
+        test_seed: chooses these identities; separate from ``seed``, so that runs with different seeds are tested on the same people.
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
@@ -55,6 +56,7 @@ class PairedFolderDataModule(ReIDDataModule):
         self,
         root: str | Path,
         test_fraction: float = 0.5,
+        test_seed: int = 0,
         height: int = 256,
         width: int = 128,
         identities_per_batch: int = 16,
@@ -84,7 +86,7 @@ class PairedFolderDataModule(ReIDDataModule):
             on_bad_image=on_bad_image,
             cache_images=cache_images,
         )
-        self.dataset = PairedFolder(root, test_fraction, seed)
+        self.dataset = PairedFolder(root, test_fraction, test_seed)
         self.record(root=str(self.dataset.root))
 
     def _training_records(self) -> list[Record]:
