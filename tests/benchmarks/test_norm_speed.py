@@ -1,14 +1,14 @@
 """Time of separate batch norms and of the collapsed mixture relative to plain ones; ``pytest tests/benchmarks/test_norm_speed.py -s``.
 
-Every ratio is the median of paired ratios: within a round the variants run one after the other in the same process, so that a
-load from outside hits all of them. Times are forward and backward of a batch of 16 visible and 16 infrared rows.
+Every ratio is the median of paired ratios: within a round the variants run one after the other in the same process. On a CPU
+they are CPU times of one thread, so that other programs do not count. Forward and backward of 16 visible and 16 infrared rows.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import torch
@@ -34,16 +34,31 @@ class SplitAndConcatenate(nn.Module):
         return torch.cat((self.visible(x[:N]), self.infrared(x[N:])))
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch._dynamo.reset()
+    yield
+    torch.set_num_threads(threads)
+
+
+def now() -> float:
+    """CPU time of the process, or wall time when a GPU works."""
+    if not torch.cuda.is_available():
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def paired_ratios(steps: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
     """Median over rounds of time divided by that of the first step; two rounds of warm-up."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds + 2):
         for name, step in steps.items():
-            start = time.perf_counter()
+            start = now()
             step()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(now() - start)
     first = next(iter(times.values()))
     return {name: statistics.median(t / base for t, base in zip(times[name][2:], first[2:], strict=True)) for name in times}
 
@@ -112,15 +127,15 @@ def report(benchmark: BenchmarkFixture, label: str, steps: Mapping[str, Callable
 def test_layer(benchmark: BenchmarkFixture, shape: tuple[int, int, int], layout: str, compiled: bool) -> None:
     """Goal for the separate layer: 1.10 of one plain layer."""
     ratios = report(benchmark, f"layer {shape} {layout}", layer_steps(*shape, FORMATS[layout], compiled), rounds=30)
-    assert ratios["separate"] < 1.6  # measured 1.1 to 1.4 eager on a CPU
+    assert compiled or ratios["separate"] < ratios["split"]  # a compiler gets the same expression for both
 
 
 @pytest.mark.parametrize("layout", FORMATS)
 def test_network(benchmark: BenchmarkFixture, layout: str) -> None:
     """Goals: 1.05 for the separated child, 1.15 for the supernet."""
     ratios = report(benchmark, f"ResNet-50 {layout}", network_steps(FORMATS[layout], compiled=False))
-    assert ratios["separate"] < 1.10
-    assert ratios["mixture"] < 1.30
+    assert ratios["separate"] < 1.05
+    assert ratios["mixture"] < 1.15
 
 
 @pytest.mark.slow  # compiles four networks: several minutes

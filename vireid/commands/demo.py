@@ -54,7 +54,7 @@ class Budget:
     identities_per_batch: int
 
 
-FULL = Budget(310, 60, 3, 20, warmup_epochs=3, search_epochs=9, retrain_epochs=14, width=32, identities_per_batch=16)
+FULL = Budget(310, 60, 3, 20, warmup_epochs=3, search_epochs=7, retrain_epochs=10, width=32, identities_per_batch=16)
 FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, width=8, identities_per_batch=4)
 
 
