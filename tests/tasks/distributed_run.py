@@ -11,8 +11,6 @@ from vireid import SearchModule, SYSUDataModule
 from vireid.search import BNSeparation
 from vireid.structures import SearchBatch
 
-ROOT, FOLDER = sys.argv[1:3]
-
 
 def search_module() -> SearchModule:
     return SearchModule(9, BNSeparation("resnet10", width=8), weights=None, warmup_epochs=1, seed=3)
@@ -43,6 +41,7 @@ class Recorder(pl.Callback):
 
 
 if __name__ == "__main__":
+    root, folder = sys.argv[1:3]
     torch.set_num_threads(1)
     recorder = Recorder()
     trainer = pl.Trainer(
@@ -55,11 +54,11 @@ if __name__ == "__main__":
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        default_root_dir=FOLDER,
+        default_root_dir=folder,
         callbacks=[recorder],
     )
     module = search_module()
-    trainer.fit(module, datamodule=data_module(ROOT))
+    trainer.fit(module, datamodule=data_module(root))
     genotype = module.derive()
     content = {
         "logits": module.architecture.logits.detach(),
@@ -68,4 +67,4 @@ if __name__ == "__main__":
         "first": recorder.first,
         "state": module.state_dict(),
     }
-    torch.save(content, Path(FOLDER) / f"rank{trainer.global_rank}.pt")
+    torch.save(content, Path(folder) / f"rank{trainer.global_rank}.pt")
