@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vireid.metrics.functional import evaluate
+from vireid.metrics.functional import cosine_distances, evaluate
 from vireid.structures import Evaluation, Setting
 
 TOPK = (1, 5, 10, 20)
@@ -58,16 +58,15 @@ def score(evaluation: Evaluation, embeddings: Tensor, remark: str = "") -> list[
     Returns:
         One result per setting.
     """
-    unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
     pids = np.array([record.pid for record in evaluation.records])
     camids = np.array([record.camid for record in evaluation.records])
-    return [_score_setting(setting, unit, pids, camids, remark) for setting in evaluation.settings]
+    return [_score_setting(setting, embeddings, pids, camids, remark) for setting in evaluation.settings]
 
 
-def _score_setting(setting: Setting, unit: Tensor, pids: Any, camids: Any, remark: str) -> Result:
+def _score_setting(setting: Setting, embeddings: Tensor, pids: Any, camids: Any, remark: str) -> Result:
     queries = np.unique(np.concatenate([trial.query for trial in setting.trials]))
     gallery = np.unique(np.concatenate([trial.gallery for trial in setting.trials]))
-    distances = 1 - unit[torch.from_numpy(queries)] @ unit[torch.from_numpy(gallery)].T  # once for all trials
+    distances = cosine_distances(embeddings[torch.from_numpy(queries)], embeddings[torch.from_numpy(gallery)])  # once for all trials
     rows = []
     valid = 0
     for number, trial in enumerate(setting.trials):
