@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.data import PairedFolderDataModule, RegDBDataModule, SyntheticDataModule, SYSUDataModule
@@ -22,23 +23,11 @@ __all__ = [
     "SyntheticDataModule",
 ]
 
-_HOMES = {
-    "Genotype": "vireid.structures",
-    "PairedFolderDataModule": "vireid.data",
-    "RegDBDataModule": "vireid.data",
-    "RetrainModule": "vireid.tasks",
-    "SYSUDataModule": "vireid.data",
-    "SearchModule": "vireid.tasks",
-    "SyntheticDataModule": "vireid.data",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import public names on first use: ``import vireid`` alone loads neither torch nor Lightning."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'vireid' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "vireid.data": ["PairedFolderDataModule", "RegDBDataModule", "SYSUDataModule", "SyntheticDataModule"],
+        "vireid.structures": ["Genotype"],
+        "vireid.tasks": ["RetrainModule", "SearchModule"],
+    },
+)

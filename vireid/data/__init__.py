@@ -1,27 +1,37 @@
-"""Datasets, samplers, augmentation and data modules."""
+"""Datasets, samplers, augmentation and data modules.
 
-from vireid.data.check import CheckReport, check_dataset
-from vireid.data.datasets import SYSU, PairedFolder, RegDB, read_mat
-from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
-from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
-from vireid.data.modules import (
-    PairedFolderDataModule,
-    RegDBDataModule,
-    ReIDDataModule,
-    SyntheticDataModule,
-    SYSUDataModule,
-)
-from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, draw_batch
-from vireid.data.search_sampler import SearchRows, SearchSampler
-from vireid.data.split import heldout_count, split_ids, split_images
-from vireid.data.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Augmentation,
-    CMNASAugmentation,
-    FlipShiftAugmentation,
-    Normalise,
-)
+Names are imported on first use, so that processes that only draw or list images need not load Lightning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.data.check import CheckReport, check_dataset
+    from vireid.data.datasets import SYSU, PairedFolder, RegDB, read_mat
+    from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
+    from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
+    from vireid.data.modules import (
+        PairedFolderDataModule,
+        RegDBDataModule,
+        ReIDDataModule,
+        SyntheticDataModule,
+        SYSUDataModule,
+    )
+    from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, draw_batch
+    from vireid.data.search_sampler import SearchRows, SearchSampler
+    from vireid.data.split import heldout_count, split_ids, split_images
+    from vireid.data.transforms import (
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        Augmentation,
+        CMNASAugmentation,
+        FlipShiftAugmentation,
+        Normalise,
+    )
 
 __all__ = [
     "ARCHITECTURE",
@@ -59,3 +69,18 @@ __all__ = [
     "split_ids",
     "split_images",
 ]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        ".check": ["CheckReport", "check_dataset"],
+        ".datasets": ["PairedFolder", "RegDB", "SYSU", "read_mat"],
+        ".geometry": ["crop_and_flip", "erase", "sample_rectangle"],
+        ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
+        ".modules": ["PairedFolderDataModule", "ReIDDataModule", "RegDBDataModule", "SYSUDataModule", "SyntheticDataModule"],
+        ".sampler": ["ARCHITECTURE", "BatchRows", "CrossModalitySampler", "TRAIN", "draw_batch"],
+        ".search_sampler": ["SearchRows", "SearchSampler"],
+        ".split": ["heldout_count", "split_ids", "split_images"],
+        ".transforms": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
+    },
+)
