@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -207,9 +207,7 @@ class Demo:
         self.console.print(stage_table(genotypes))
         scores = {name: f"mAP {100 * shown[name].mean['mAP']:.1f}" for name in genotypes}
         draw_genotypes(genotypes, self.folder / "genotypes.png", scores)
-        named = [
-            Result(f"{r.protocol} [{name}]", r.mean, r.std, r.trials, r.queries, r.remark) for name, rows in results.items() for r in rows
-        ]
+        named = [replace(r, protocol=f"{r.protocol} [{name}]") for name, rows in results.items() for r in rows]
         write_metrics(self.folder / "metrics.json", named, seed=self.seed, seconds=round(seconds, 1))
         self._where(genotypes, seconds)
 

@@ -5,9 +5,10 @@ from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_chec
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
 from vireid.tasks.report import print_results, results_table, write_metrics
+from vireid.tasks.results import Result
 from vireid.tasks.retrain import RetrainModule
 from vireid.tasks.schedules import Schedule, WarmupCosine, WarmupMultiStep
-from vireid.tasks.scoring import Result, score
+from vireid.tasks.scoring import score
 from vireid.tasks.search import SearchModule
 
 __all__ = [

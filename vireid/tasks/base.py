@@ -23,7 +23,8 @@ from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable
 from vireid.tasks.optimisers import OptimizerSettings
 from vireid.tasks.report import write_metrics
-from vireid.tasks.scoring import Result, score
+from vireid.tasks.results import Result
+from vireid.tasks.scoring import score
 
 EvaluatedFeature = Literal["embeddings", "features"]
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vireid.structures.genotype import write_text_atomically
-from vireid.tasks.scoring import Result
+from vireid.tasks.results import Result
 
 COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
 
@@ -23,7 +23,7 @@ def results_table(results: Sequence[Result], title: str) -> Table:
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
-        label = f"{result.protocol}\n[italic]{result.remark}[/italic]" if result.remark else result.protocol
+        label = f"{result.name}\n[italic]{result.remark}[/italic]" if result.remark else result.name
         table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()))
     return table
 

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vireid.metrics.functional import cosine_distances, evaluate
-from vireid.structures import Evaluation, Setting
-
-TOPK = (1, 5, 10, 20)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One row of a results table; fractions in [0, 1].
-
-    Attributes:
-        protocol: id of the setting, e.g. ``sysu/all/single-shot/seeded``.
-        mean: ``rank1``, ``rank5``, ``rank10``, ``rank20``, ``mAP``, ``mINP``; arithmetic mean over the trials.
-        std: same keys; sample standard deviation over the trials, 0 for a single one.
-        trials: number of trials.
-        queries: valid queries of the first trial.
-        remark: what a reader must know about the row, or empty.
-    """
-
-    protocol: str
-    mean: dict[str, float]
-    std: dict[str, float]
-    trials: int
-    queries: int
-    remark: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
-            "protocol": self.protocol,
-            "mean": self.mean,
-            "std": self.std,
-            "trials": self.trials,
-            "queries": self.queries,
-            "remark": self.remark,
-        }
+from vireid.structures import Evaluation, Record, Setting
+from vireid.tasks.results import METRICS, TOPK, Result
 
 
 def score(evaluation: Evaluation, embeddings: Tensor, remark: str = "") -> list[Result]:
@@ -58,33 +26,36 @@ def score(evaluation: Evaluation, embeddings: Tensor, remark: str = "") -> list[
     Returns:
         One result per setting.
     """
-    pids = np.array([record.pid for record in evaluation.records])
-    camids = np.array([record.camid for record in evaluation.records])
-    return [_score_setting(setting, embeddings, pids, camids, remark) for setting in evaluation.settings]
+    return [_score_setting(setting, embeddings, evaluation.records, remark) for setting in evaluation.settings]
 
 
-def _score_setting(setting: Setting, embeddings: Tensor, pids: Any, camids: Any, remark: str) -> Result:
+def _score_setting(setting: Setting, embeddings: Tensor, records: Sequence[Record], remark: str) -> Result:
+    pids, camids = (np.array([getattr(record, name) for record in records]) for name in ("pid", "camid"))
     queries = np.unique(np.concatenate([trial.query for trial in setting.trials]))
     gallery = np.unique(np.concatenate([trial.gallery for trial in setting.trials]))
     distances = cosine_distances(embeddings[torch.from_numpy(queries)], embeddings[torch.from_numpy(gallery)])  # once for all trials
-    rows = []
-    valid = 0
-    for number, trial in enumerate(setting.trials):
+    scores = []
+    for trial in setting.trials:
         row = torch.from_numpy(np.searchsorted(queries, trial.query))
         column = torch.from_numpy(np.searchsorted(gallery, trial.gallery))
-        scores = evaluate(
-            distances[row][:, column],
-            pids[trial.query],
-            pids[trial.gallery],
-            camids[trial.query],
-            camids[trial.gallery],
-            rule=setting.rule,
-            topk=TOPK,
-        )
-        rows.append([*(float(value) for value in scores["cmc"]), float(scores["mAP"]), float(scores["mINP"])])
-        valid = int(scores["num_valid"]) if number == 0 else valid
-    names = [*(f"rank{k}" for k in TOPK), "mAP", "mINP"]
-    table = np.array(rows)
-    spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(names))
-    mean = dict(zip(names, table.mean(axis=0).tolist(), strict=True))
-    return Result(setting.protocol, mean, dict(zip(names, spread.tolist(), strict=True)), len(table), valid, remark)
+        labels = pids[trial.query], pids[trial.gallery], camids[trial.query], camids[trial.gallery]
+        scores.append(evaluate(distances[row][:, column], *labels, rule=setting.rule, topk=TOPK))
+    table = [(*score["cmc"].tolist(), score["mAP"], score["mINP"]) for score in scores]
+    return Result(
+        setting.protocol,
+        dict(zip(METRICS, zip(*table, strict=True), strict=True)),
+        scores[0]["num_valid"],
+        remark,
+        images_sha256=_digest(setting, records),
+        ap=tuple(score["ap"] for score in scores),
+    )
+
+
+def _digest(setting: Setting, records: Sequence[Record]) -> str:
+    """Which images were compared: identity, camera and file name of all queries and gallery entries, in order."""
+    names = [f"{record.modality.value}/{record.pid}/{record.camid}/{Path(record.path).name}" for record in records]
+    digest = hashlib.sha256()
+    for trial in setting.trials:
+        for side in (trial.query, trial.gallery):
+            digest.update("\n".join(names[row] for row in side).encode() + b"\0")
+    return digest.hexdigest()
