@@ -6,12 +6,16 @@ distances and for cosines, and knows neither cameras nor mINP.
 
 from vireid.metrics.functional import RetrievalScores, cosine_distances, evaluate, evaluate_embeddings, pairwise_distances
 from vireid.metrics.retrieval import CrossModalRetrieval
+from vireid.metrics.statistics import PairedTest, bootstrap_interval, paired_test
 
 __all__ = [
     "CrossModalRetrieval",
+    "PairedTest",
     "RetrievalScores",
+    "bootstrap_interval",
     "cosine_distances",
     "evaluate",
     "evaluate_embeddings",
+    "paired_test",
     "pairwise_distances",
 ]
