@@ -31,6 +31,10 @@ class CheckpointError(VireidError, ValueError):
     """A checkpoint is damaged, not ours, or asks for code that may not be imported."""
 
 
+class ResultsError(VireidError, ValueError):
+    """A file of results is damaged or not ours, or results cannot be compared."""
+
+
 class MissingFileError(VireidError, FileNotFoundError):
     """A file that was named is absent."""
 

@@ -6,6 +6,7 @@ from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
 from vireid.tasks.report import print_results, results_table, write_metrics
 from vireid.tasks.results import Result
+from vireid.tasks.results_files import RunResults, read_results
 from vireid.tasks.retrain import RetrainModule
 from vireid.tasks.schedules import Schedule, WarmupCosine, WarmupMultiStep
 from vireid.tasks.scoring import score
@@ -21,6 +22,7 @@ __all__ = [
     "ReIDModule",
     "Result",
     "RetrainModule",
+    "RunResults",
     "SafeCheckpointIO",
     "Schedule",
     "SearchModule",
@@ -28,6 +30,7 @@ __all__ = [
     "WarmupMultiStep",
     "print_results",
     "read_checkpoint",
+    "read_results",
     "results_table",
     "score",
     "write_metrics",

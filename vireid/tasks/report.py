@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vireid.structures.genotype import write_text_atomically
 from vireid.tasks.results import Result
+from vireid.tasks.results_files import FORMAT, QUERIES_FILE, VERSION, write_queries
 
 COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
 
@@ -42,8 +43,11 @@ def print_results(results: Sequence[Result], title: str) -> None:
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
     """``metrics.json``: every result with its protocol id, mean and deviation, and what ``about`` says of the run.
 
+    Beside it goes ``queries.npz`` with the average precision of every query (:func:`~vireid.tasks.results_files.write_queries`).
+
     Raises:
         OutputError: the file cannot be written.
     """
-    content = {"format": "vireid.metrics", "version": 1, **about, "results": [result.to_dict() for result in results]}
+    write_queries(path.with_name(QUERIES_FILE), results)  # first: where metrics.json is, the rest is complete
+    content = {"format": FORMAT, "version": VERSION, **about, "results": [result.to_dict() for result in results]}
     write_text_atomically(path, json.dumps(content, indent=1) + "\n")

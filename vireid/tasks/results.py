@@ -24,6 +24,7 @@ class Result:
         variant: what was done beyond the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.
         images_sha256: digest of the query and gallery images of all trials; rows are comparable query by query if it is equal.
         ap: per trial, ``(Q,)`` average precision of every query, NaN for one without a match that counts.
+        pids: per trial, ``(Q,)`` identity of every query.
     """
 
     protocol: str
@@ -33,6 +34,7 @@ class Result:
     variant: str = ""
     images_sha256: str = ""
     ap: tuple[NDArray[np.float64], ...] = field(default=(), repr=False, compare=False)
+    pids: tuple[NDArray[np.int64], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def trials(self) -> int:

@@ -48,6 +48,7 @@ def _score_setting(setting: Setting, embeddings: Tensor, records: Sequence[Recor
         remark,
         images_sha256=_digest(setting, records),
         ap=tuple(score["ap"] for score in scores),
+        pids=tuple(pids[trial.query] for trial in setting.trials),
     )
 
 
