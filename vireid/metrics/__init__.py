@@ -4,7 +4,15 @@ They are our own because torchmetrics' retrieval AP takes every score of at most
 distances and for cosines, and knows neither cameras nor mINP.
 """
 
-from vireid.metrics.functional import RetrievalScores, cosine_distances, evaluate, evaluate_embeddings, pairwise_distances
+from vireid.metrics.functional import (
+    RetrievalScores,
+    cosine_distances,
+    evaluate,
+    evaluate_embeddings,
+    k_reciprocal_rerank,
+    pairwise_distances,
+    rerank_embeddings,
+)
 from vireid.metrics.retrieval import CrossModalRetrieval
 from vireid.metrics.statistics import PairedTest, bootstrap_interval, paired_test
 
@@ -16,6 +24,8 @@ __all__ = [
     "cosine_distances",
     "evaluate",
     "evaluate_embeddings",
+    "k_reciprocal_rerank",
     "paired_test",
     "pairwise_distances",
+    "rerank_embeddings",
 ]
