@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conftest import SYSU_TEST, SYSU_TRAIN, SYSU_VAL, make_sysu
+from tests.conftest import LLCM_TEST, LLCM_TRAIN, SYSU_TEST, SYSU_TRAIN, SYSU_VAL, TEST, TRAIN, make_llcm, make_market, make_sysu
 from vireid.data import (
     ARCHITECTURE,
     CMNASAugmentation,
+    DukeMTMCDataModule,
     FlipShiftAugmentation,
+    LLCMDataModule,
+    Market1501DataModule,
+    MSMT17DataModule,
     PairedFolderDataModule,
     RegDBDataModule,
     ReIDDataModule,
@@ -43,13 +47,16 @@ Make = Callable[..., ReIDDataModule]
 class Contract:
     """What every data module promises; a subclass gives ``make``."""
 
+    modalities = 2
+
     def test_plain_training(self, make: Make) -> None:
         data = make()
         batch = next(iter(data.train_dataloader()))
         assert isinstance(batch, Batch)
-        assert batch.images.shape == (4, 3, 16, 8)
+        assert batch.images.shape == (2 * self.modalities, 3, 16, 8)
         assert batch.images.dtype == torch.uint8
         assert batch.n_visible == 2
+        assert batch.modalities.tolist() == [0, 0, 1, 1][: 2 * self.modalities]
         assert set(batch.labels.tolist()) < set(range(data.num_classes))
         records = data.parts.weights
         assert batch.pids.tolist() == [records[row].pid for row in batch.positions]
@@ -351,3 +358,146 @@ def test_a_single_image_cannot_be_halved(folder_root: Path, tmp_path: Path) -> N
         (root / f"visible/{pid}/0.png").unlink()
     with pytest.raises(SettingsError, match=r"needs two images of every identity and modality; 3 have one.*Use `search_split: identity`"):
         _ = PairedFolderDataModule(root, search_split="image").parts
+
+
+class TestLLCM(Contract):
+    @pytest.fixture
+    def make(self, llcm_root: Path) -> Make:
+        def build(**changes: Any) -> ReIDDataModule:
+            return LLCMDataModule(llcm_root, **{**SMALL, "trials": 2, **changes})
+
+        return build
+
+    def test_who_trains(self, make: Make) -> None:
+        assert make().training_pids() == list(LLCM_TRAIN)
+        assert make().test_pids() == list(LLCM_TEST)
+
+    def test_swapped_is_asked_for_by_name(self, make: Make) -> None:
+        protocols = ["llcm/visible-to-infrared", "llcm/infrared-to-visible"]
+        assert [setting.protocol for setting in make().evaluation("test").settings] == protocols
+        settings = make(swapped=True).evaluation("test").settings
+        assert [setting.protocol for setting in settings] == [*protocols, "llcm/visible-to-infrared/swapped"]
+        assert {len(setting.trials) for setting in settings} == {2}
+        with pytest.raises(SettingsError, match="`trials` must be 1 to 10 for LLCM, got 0"):
+            make(trials=0)
+
+    def test_held_out_validation_has_both_directions(self, make: Make) -> None:
+        evaluation = make(validation="heldout").evaluation("validate")
+        assert [(setting.protocol, setting.rule) for setting in evaluation.settings] == [
+            ("llcm/heldout/visible-to-infrared", "llcm"),
+            ("llcm/heldout/infrared-to-visible", "llcm"),
+        ]
+        for setting, modality in zip(evaluation.settings, Modality, strict=True):
+            assert {evaluation.records[row].modality for row in setting.trials[0].query} == {modality}
+            assert {evaluation.records[row].modality for row in setting.trials[0].gallery} == {1 - modality}
+
+
+class SingleModality(Contract):
+    modalities = 1
+
+    def test_held_out_queries_are_the_first_image_of_each_identity_and_camera(self, make: Make) -> None:
+        data = make(validation="heldout")
+        evaluation = data.evaluation("validate")
+        (setting,) = evaluation.settings
+        assert (setting.protocol, setting.rule) == (f"{data.dataset_name}/heldout/query-to-gallery", "market")
+        query, gallery = ([evaluation.records[row] for row in rows] for rows in (setting.trials[0].query, setting.trials[0].gallery))
+        assert len({(record.pid, record.camid) for record in query}) == len(query)
+        assert sorted((*query, *gallery), key=str) == sorted(data.parts.heldout, key=str)
+        for record in query:
+            same = [r.path for r in data.parts.heldout if (r.pid, r.camid) == (record.pid, record.camid)]
+            assert record.path == min(same)
+
+    def test_only_a_nearly_complete_copy_is_compared_with_the_release(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            make().setup("fit")
+            assert not caplog.records
+            monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+            data = make()
+            data.setup("fit")
+            data.setup("test")
+        (record,) = caplog.records
+        assert "query has 9 visible images, the release" in record.getMessage()
+
+    def test_a_wrong_root_is_an_error_at_construction(self, make: Make, sysu_root: Path) -> None:
+        with pytest.raises(DatasetNotFoundError, match=r"No `(bounding_box_train|train)/` folder under .*Set `data.init_args.root`"):
+            type(make())(sysu_root)
+
+
+class TestMarket1501(SingleModality):
+    @pytest.fixture
+    def make(self, market_root: Path) -> Make:
+        return lambda **changes: Market1501DataModule(market_root, **{**SMALL, **changes})
+
+    def test_distractors_are_tested_and_never_trained(self, make: Make) -> None:
+        assert make().training_pids() == list(TRAIN)
+        assert make().test_pids() == [0, *TEST]
+
+
+class TestDukeMTMC(SingleModality):
+    @pytest.fixture
+    def make(self, duke_root: Path) -> Make:
+        return lambda **changes: DukeMTMCDataModule(duke_root, **{**SMALL, **changes})
+
+    def test_identities_of_the_gallery_alone_are_tested(self, make: Make) -> None:
+        assert make().test_pids() == [*TEST, 20]
+
+
+class TestMSMT17(SingleModality):
+    @pytest.fixture
+    def make(self, msmt17_root: Path) -> Make:
+        return lambda **changes: MSMT17DataModule(msmt17_root, **{**SMALL, **changes})
+
+    def test_lists_of_the_training(self, make: Make) -> None:
+        assert make().training_pids() == [0, 1, 2]
+        assert make(train_on="trainval").training_pids() == [0, 1, 2, 3]
+        assert make().test_pids() == [10_000, 10_001, 10_002]
+        assert make(train_on="trainval").provenance()["train_on"] == "trainval"
+
+    def test_the_training_total_is_compared_with_both_lists_only(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+        with caplog.at_level(logging.WARNING):
+            make().setup("fit")
+            assert "train has" not in caplog.text
+            make(train_on="trainval").setup("fit")
+        assert "train has 24 visible images, the release 32621" in caplog.text
+
+
+def test_a_copy_of_llcm_is_compared_with_the_release(
+    llcm_root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        LLCMDataModule(llcm_root).setup("fit")
+        assert not caplog.records
+        monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+        data = LLCMDataModule(llcm_root)
+        data.setup("fit")
+        data.setup("test")
+    (record,) = caplog.records
+    assert "train has 4 identities, the release 713" in record.getMessage()
+
+
+def test_modules_of_two_modalities_refuse_data_of_one(llcm_root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "people.csv"
+    table.write_text("path,pid,modality\n" + "".join(f"{pid}.png,{pid},visible\n" for pid in range(4)))
+    with pytest.raises(DatasetError, match="Training needs visible and infrared images of every identity; there are visible images only"):
+        PairedFolderDataModule(table, **SMALL).train_dataloader()
+
+
+def test_one_root_is_never_taken_for_another(tmp_path: Path) -> None:
+    market, llcm = make_market(tmp_path / "market"), make_llcm(tmp_path / "llcm")
+    with pytest.raises(DatasetNotFoundError, match=r"No `vis/` folder under .*market"):
+        LLCMDataModule(market)
+    with pytest.raises(DatasetNotFoundError, match=r"No `bounding_box_train/` folder under .*llcm"):
+        Market1501DataModule(llcm)
+    with pytest.raises(DatasetNotFoundError, match=r"No `train/` folder under .*market"):
+        MSMT17DataModule(market)
+    with pytest.raises(DatasetNotFoundError, match=r"No `cam1/` folder"):
+        SYSUDataModule(llcm)
+    with pytest.raises(DatasetNotFoundError, match=r"No `Visible/` folder"):
+        RegDBDataModule(llcm)
+    with pytest.raises(DatasetError, match=r"is not named like `0005_c2_f0046985.jpg`, as the images of DukeMTMC-reID are"):
+        _ = DukeMTMCDataModule(market).num_classes

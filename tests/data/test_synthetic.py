@@ -54,7 +54,7 @@ class TestDeterminism:
         first, *others = [digest(tree) for tree in trees]
         assert all(other == first for other in others)
 
-    @pytest.mark.parametrize("layout", ["sysu", "regdb"])
+    @pytest.mark.parametrize("layout", ["sysu", "regdb", "llcm", "market"])
     def test_same_bytes_for_any_order_of_work(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: layouts.LayoutName) -> None:
         """What two workers may do, in one process: units are drawn from last to first."""
         forwards = write_dataset(tmp_path / "forwards", layout, identities=20, images=5, seed=3, **SMALL)
@@ -353,7 +353,8 @@ class TestWriting:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ({"layout": "market"}, "`layout` must be one of sysu, regdb, got 'market'."),
+            ({"layout": "duke"}, "`layout` must be one of sysu, regdb, llcm, market, got 'duke'."),
+            ({"layout": "market", "images": 1}, "`images` must be a whole number from 2 to 9999, got 1."),
             ({"style": "x-ray"}, "`style` must be one of near_infrared, thermal, got 'x-ray'."),
             ({"identities": 3}, "`identities` must be a whole number from 4 to 9999, got 3."),
             ({"identities": 8.0}, "`identities` must be a whole number from 4 to 9999, got 8.0."),

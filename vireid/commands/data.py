@@ -46,7 +46,8 @@ def check(root: str, workers: int = 0) -> int:
     """Check a dataset folder: lists, counts against the release, and every image.
 
     Args:
-        root: folder in the layout of SYSU-MM01 or RegDB, or with visible/ and infrared/ folders, or a CSV file.
+        root: folder in the layout of SYSU-MM01, RegDB, LLCM, Market-1501, DukeMTMC-reID or MSMT17, or with visible/ and infrared/
+            folders, or a CSV file.
         workers: threads that read images; 0 is one per processor.
 
     Returns:
@@ -77,7 +78,7 @@ def _show(report: CheckReport, root: str, console: Console) -> None:
 
 def synthesize(
     root: str = "data/synthetic",
-    layout: Literal["sysu", "regdb"] = "sysu",
+    layout: Literal["sysu", "regdb", "llcm", "market"] = "sysu",
     identities: int = 310,
     test_identities: int | None = None,
     images: int | None = None,

@@ -11,10 +11,14 @@ from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.data.check import CheckReport, check_dataset
-    from vireid.data.datasets import SYSU, PairedFolder, RegDB, read_mat
+    from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
     from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
     from vireid.data.modules import (
+        DukeMTMCDataModule,
+        LLCMDataModule,
+        Market1501DataModule,
+        MSMT17DataModule,
         PairedFolderDataModule,
         RegDBDataModule,
         ReIDDataModule,
@@ -37,6 +41,8 @@ __all__ = [
     "ARCHITECTURE",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "LLCM",
+    "MSMT17",
     "SYSU",
     "TRAIN",
     "Augmentation",
@@ -44,9 +50,15 @@ __all__ = [
     "CMNASAugmentation",
     "CheckReport",
     "CrossModalitySampler",
+    "DukeMTMC",
+    "DukeMTMCDataModule",
     "EvaluationBatches",
     "FlipShiftAugmentation",
     "ImageBatches",
+    "LLCMDataModule",
+    "MSMT17DataModule",
+    "Market1501",
+    "Market1501DataModule",
     "Normalise",
     "PairedFolder",
     "PairedFolderDataModule",
@@ -74,10 +86,20 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         ".check": ["CheckReport", "check_dataset"],
-        ".datasets": ["PairedFolder", "RegDB", "SYSU", "read_mat"],
+        ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
         ".geometry": ["crop_and_flip", "erase", "sample_rectangle"],
         ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
-        ".modules": ["PairedFolderDataModule", "ReIDDataModule", "RegDBDataModule", "SYSUDataModule", "SyntheticDataModule"],
+        ".modules": [
+            "DukeMTMCDataModule",
+            "LLCMDataModule",
+            "MSMT17DataModule",
+            "Market1501DataModule",
+            "PairedFolderDataModule",
+            "ReIDDataModule",
+            "RegDBDataModule",
+            "SYSUDataModule",
+            "SyntheticDataModule",
+        ],
         ".sampler": ["ARCHITECTURE", "BatchRows", "CrossModalitySampler", "TRAIN", "draw_batch"],
         ".search_sampler": ["SearchRows", "SearchSampler"],
         ".split": ["heldout_count", "split_ids", "split_images"],

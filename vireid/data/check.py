@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,18 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from vireid.data.datasets.folder import PairedFolder
+from vireid.data.datasets.llcm import LLCM
+from vireid.data.datasets.market import DukeMTMC, Market1501
+from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
 from vireid.data.datasets.official import Counts, regdb_counts, regdb_differences, sysu_counts, sysu_differences
+from vireid.data.datasets.published import differences, split_counts
 from vireid.data.datasets.regdb import TRIALS, RegDB
 from vireid.data.datasets.sysu import SYSU
 from vireid.errors import DatasetError, VireidError
 from vireid.structures import Modality, Record
 
-Layout = Literal["sysu", "regdb", "folder"]
+Layout = Literal["sysu", "regdb", "folder", "llcm", "market1501", "dukemtmc", "msmt17"]
+BOXES = {"bounding_box_train", "query", "bounding_box_test"}
 OnImage = Callable[[int, int], None]
 
 
@@ -60,14 +65,31 @@ def detect_layout(root: str | Path) -> Layout:
         names = {entry.name for entry in os.scandir(path)}
         if "cam1" in names or {"exp", "cam3"} <= names:
             return "sysu"
+        if names & {"vis", "nir", "test_vis", "test_nir"}:
+            return "llcm"
+        if names & {*VERSIONS, "mask_train_v2", "list_train.txt", "list_query.txt"}:
+            return "msmt17"
+        for dataset in (Market1501, DukeMTMC):
+            if dataset.FOLDER in names or (len(names & BOXES) > 1 and _named_like(path, dataset)):
+                return "market1501" if dataset is Market1501 else "dukemtmc"
+        if len(names & BOXES) > 1:
+            return "market1501"
         if names & {"Visible", "Thermal"} or "idx" in names:
             return "regdb"
         if names & {"visible", "infrared"} or {"train", "test"} <= names:
             return "folder"
     raise DatasetError(
         f"{str(root)!r} has none of the known layouts; looked for cam1/ .. cam6/ and exp/ (SYSU-MM01), Visible/, "
-        "Thermal/ and idx/ (RegDB), visible/ and infrared/, directly or under train/ and test/ (folder), or a .csv file."
+        "Thermal/ and idx/ (RegDB), vis/, nir/, test_vis/ and test_nir/ (LLCM), bounding_box_train/, query/ and bounding_box_test/ "
+        "(Market-1501, DukeMTMC-reID), list_train.txt and list_query.txt (MSMT17), "
+        "visible/ and infrared/, directly or under train/ and test/ (folder), or a .csv file."
     )
+
+
+def _named_like(root: Path, dataset: type[Market1501] | type[DukeMTMC]) -> bool:
+    """Whether the first file of the layout's folders has a name as the dataset's images have."""
+    names = (entry.name for folder in sorted(BOXES) if (root / folder).is_dir() for entry in os.scandir(root / folder))
+    return any(dataset.PATTERN.match(name) for name in names)
 
 
 def check_dataset(root: str | Path, on_image: OnImage | None = None, workers: int | None = None) -> CheckReport:
@@ -85,7 +107,7 @@ def check_dataset(root: str | Path, on_image: OnImage | None = None, workers: in
     report = CheckReport(detect_layout(root))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        records = {"sysu": _sysu, "regdb": _regdb, "folder": _folder}[report.layout](Path(root), report)
+        records = CHECKS[report.layout](Path(root), report)
     report.warnings.extend(str(warning.message) for warning in caught)
     paths = sorted({record.path for record in records})
     report.images = len(paths)
@@ -178,3 +200,68 @@ def _folder(root: Path, report: CheckReport) -> list[Record]:
             report.counts[split, modality.name.lower()] = len({record.pid for record in images}), len(images)
         report.errors.extend(one_modality_problems(split, records))
     return [*dataset.train_records(), *dataset.test_records()]
+
+
+def _llcm(root: Path, report: CheckReport) -> list[Record]:
+    dataset = LLCM(root)
+    splits = _read(report, {"train": dataset.train_records, "test": lambda: dataset.splits()["test"]})
+    report.errors.extend(one_modality_problems("train", splits.get("train", [])))
+    return _compare(splits, report, dataset.strays)
+
+
+def _market(root: Path, report: CheckReport) -> list[Record]:
+    return _boxes(Market1501(root), report)
+
+
+def _duke(root: Path, report: CheckReport) -> list[Record]:
+    return _boxes(DukeMTMC(root), report)
+
+
+def _boxes(dataset: Market1501 | DukeMTMC, report: CheckReport) -> list[Record]:
+    reads = {
+        "train": lambda: dataset.records("train"),
+        "query": lambda: dataset.records("query"),
+        "gallery": lambda: dataset.records("gallery"),
+    }
+    splits = _read(report, reads)
+    return _compare(splits, report, dataset.strays)
+
+
+def _msmt17(root: Path, report: CheckReport) -> list[Record]:
+    dataset = MSMT17(root, "trainval")
+    reads = {"train": dataset.train_records, "query": dataset.query_records, "gallery": dataset.gallery_records}
+    return _compare(_read(report, reads), report)
+
+
+def _read(report: CheckReport, reads: Mapping[str, Callable[[], list[Record]]]) -> dict[str, list[Record]]:
+    """The splits that can be read; what is wrong with the others goes to the report's errors."""
+    splits = {}
+    for split, read in reads.items():
+        try:
+            splits[split] = read()
+        except VireidError as error:
+            report.errors.append(str(error))
+    return splits
+
+
+def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Sequence[str] = ()) -> list[Record]:
+    """Counts, differences from the release, strays, and people that are in training and test; gives all records."""
+    if strays:
+        report.warnings.append(f"{len(strays)} entries are not images, e.g. {strays[0]}")
+    report.counts = split_counts(splits)
+    report.warnings.extend(differences(report.layout, splits))
+    test = {record.pid for split, records in splits.items() if split != "train" for record in records}
+    if shared := test & {record.pid for record in splits.get("train", [])}:
+        report.errors.append(f"{len(shared)} identities are in the test and in the training, e.g. {min(shared)}")
+    return [record for records in splits.values() for record in records]
+
+
+CHECKS: dict[Layout, Callable[[Path, CheckReport], list[Record]]] = {
+    "sysu": _sysu,
+    "regdb": _regdb,
+    "folder": _folder,
+    "llcm": _llcm,
+    "market1501": _market,
+    "dukemtmc": _duke,
+    "msmt17": _msmt17,
+}

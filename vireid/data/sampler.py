@@ -72,12 +72,14 @@ def draw_batch(
 
     Args:
         rng: legacy NumPy generator; it moves on.
-        visible, infrared: rows of every identity, in the same order of identities (ascending labels in the reference).
+        visible, infrared: rows of every identity, in the same order of identities (ascending labels in the reference). An empty
+            ``infrared`` draws visible images alone.
         identities_per_batch: P.
         images_per_identity: K.
 
     Returns:
-        Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K.
+        Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K; no infrared
+        rows where there are none.
 
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
@@ -87,8 +89,9 @@ def draw_batch(
     drawn: tuple[list[Rows], list[Rows]] = ([], [])
     for identity in identities:
         drawn[0].append(rng.choice(visible[identity], images_per_identity))
-        drawn[1].append(rng.choice(infrared[identity], images_per_identity))
-    return identities, np.concatenate(drawn[0]), np.concatenate(drawn[1])
+        if infrared:
+            drawn[1].append(rng.choice(infrared[identity], images_per_identity))
+    return identities, np.concatenate(drawn[0]), np.concatenate(drawn[1]) if infrared else np.empty(0, np.int64)
 
 
 def rank_and_world_size() -> tuple[int, int]:
@@ -105,6 +108,8 @@ class CrossModalitySampler(Sampler[list[int]]):
     draw the same P x world_size identities and take P of them each: the identities of a step are disjoint between ranks, and
     together the ranks hold the batch that one process with P x world_size identities would draw.
 
+    Where no record at all is infrared, a batch is P identities x K visible images, and all of its rows are visible ones.
+
     Args:
         records: the images that rows refer to.
         identities_per_batch: P, per rank.
@@ -115,7 +120,7 @@ class CrossModalitySampler(Sampler[list[int]]):
 
     Raises:
         SettingsError: P or K below 1, or fewer than P x world_size identities.
-        DatasetError: identities with images of one modality only.
+        DatasetError: identities with images of one modality only, in a set that is not all visible.
 
     Example:
         >>> records = [Record("", pid, 1, modality) for modality in Modality for pid in range(4) for _ in range(8)]
@@ -194,13 +199,17 @@ class CrossModalitySampler(Sampler[list[int]]):
 def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]:
     """Row numbers of every identity, identities ascending, of the visible and of the infrared images.
 
+    Without any infrared image the second list is empty.
+
     Raises:
-        DatasetError: identities with images of one modality only; up to five are named.
+        DatasetError: identities with images of one modality only, in a set that is not all visible; up to five are named.
     """
     rows: tuple[dict[int, list[int]], dict[int, list[int]]] = (defaultdict(list), defaultdict(list))
     for row, record in enumerate(records):
         rows[record.modality][record.pid].append(row)
     pids = sorted({*rows[0], *rows[1]})
+    if not rows[Modality.INFRARED]:
+        return [np.array(rows[0][pid], np.int64) for pid in pids], []
     alone = [pid for pid in pids if pid not in rows[0] or pid not in rows[1]]
     if alone:
         named = ", ".join(f"{pid} ({'infrared' if pid in rows[Modality.INFRARED] else 'visible'})" for pid in alone[:5])

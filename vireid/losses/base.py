@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor, nn
 
+from vireid.errors import SettingsError
 from vireid.losses.inputs import Level, LossInputs
 
 
@@ -48,3 +49,14 @@ def check_level(on: Level) -> Level:
     if on not in ("features", "embeddings"):
         raise ValueError(f'`on` must be "features" (before the neck) or "embeddings" (after it), got {on!r}.')
     return on
+
+
+def check_modalities(loss: Loss, output: LossInputs) -> None:
+    """Raise ``SettingsError`` unless the batch has rows of both modalities, which ``loss`` compares."""
+    rows = output.labels.shape[0]
+    if output.n_visible in (0, rows):
+        kind = "visible" if output.n_visible else "infrared"
+        raise SettingsError(
+            f"`{type(loss).__name__}` compares visible with infrared rows, but all {rows} rows of this batch are {kind}. For data of one "
+            "modality set `model.init_args.losses` to losses such as vireid.losses.CrossEntropy and vireid.losses.BatchHardTriplet."
+        )

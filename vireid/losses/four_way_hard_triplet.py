@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from vireid.losses import functional
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss, check_level, check_modalities
 from vireid.losses.functional.triplet import check_margin
 from vireid.losses.inputs import Level, LossInputs
 from vireid.structures import Recorded
@@ -35,6 +35,11 @@ class FourWayHardTriplet(Recorded, Loss):
         self.on = check_level(on)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """Scalar, not yet weighted.
+
+        Raises:
+            SettingsError: a batch of one modality.
+        """
+        check_modalities(self, output)
         v, t = output.visible, output.infrared
         return functional.four_way_hard_triplet(v.level(self.on), t.level(self.on), v.labels, self.margin, self.normalise, t.labels)

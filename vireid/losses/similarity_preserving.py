@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from vireid.losses import functional
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss, check_level, check_modalities
 from vireid.losses.inputs import Level, LossInputs
 from vireid.structures import Recorded
 
@@ -27,5 +27,10 @@ class SimilarityPreserving(Recorded, Loss):
         self.on = check_level(on)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """Scalar, not yet weighted.
+
+        Raises:
+            SettingsError: a batch of one modality.
+        """
+        check_modalities(self, output)
         return functional.similarity_preserving(output.visible.level(self.on), output.infrared.level(self.on))

@@ -211,7 +211,7 @@ def read_ids(file: Path) -> tuple[int, ...]:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DatasetNotFoundError(f"There is no `exp/{file.name}` under {str(file.parent.parent)!r}.") from None
+        raise DatasetNotFoundError(f"There is no `{file.parent.name}/{file.name}` under {str(file.parent.parent)!r}.") from None
     words = text.replace(",", " ").split()
     wrong = [word for word in words if not word.isdigit()]
     if wrong:

@@ -47,6 +47,8 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
     """
 
     dataset_name = ""
+    single_modality = False
+    """Whether all images are visible; a module that does not say so refuses such data."""
 
     def __init__(
         self,
@@ -176,6 +178,9 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
         return images[0] if self.search_split == "none" else SearchImages(*images)
 
     def _sampler(self, records: tuple[Record, ...], purpose: int) -> CrossModalitySampler:
+        if not self.single_modality and len({record.modality for record in records}) < 2:
+            kind = "no" if not records else records[0].modality.name.lower()
+            raise DatasetError(f"Training needs visible and infrared images of every identity; there are {kind} images only.")
         return CrossModalitySampler(records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
 
     def _resume_point(self) -> tuple[int, int]:
@@ -189,7 +194,7 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
         return epochs.processed, batches.current.processed
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of P x K images per modality; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
+        """Batches of P x K images of each modality that there is; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
         sampler: CrossModalitySampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
         if self.search_split != "none":
             sampler = SearchSampler(self._sampler(self.parts.weights, TRAIN), self._sampler(self.parts.architecture, ARCHITECTURE))

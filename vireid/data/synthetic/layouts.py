@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,10 +12,10 @@ from PIL import Image
 
 from vireid.data.synthetic.materials import Sensor
 from vireid.data.synthetic.people import BLOCK
-from vireid.data.synthetic.render import SHOTS, Drawn, Unit
+from vireid.data.synthetic.render import MOUNT, SHOTS, Drawn, Unit
 from vireid.data.synthetic.streams import Purpose, stream
 
-LayoutName = Literal["sysu", "regdb"]
+LayoutName = Literal["sysu", "regdb", "llcm", "market"]
 Style = Literal["near_infrared", "thermal"]
 TRIALS = 10
 JPEG_QUALITY = 92
@@ -24,6 +25,7 @@ class Layout(Protocol):
     """What the writer needs to know of a layout."""
 
     default_images: int
+    least_images: int
 
     def cameras(self, style: Style) -> dict[int, Sensor]:
         """Sensor of every camera number."""
@@ -42,6 +44,7 @@ class Sysu:
     """``cam1``..``cam6`` with ``NNNN/NNNN.jpg``; cameras 3 and 6 are infrared; ``exp/*_id.txt``."""
 
     default_images = 3
+    least_images = 1
 
     def cameras(self, style: Style) -> dict[int, Sensor]:
         """Six cameras."""
@@ -71,6 +74,7 @@ class RegDB:
     """``Visible/<id>/*.bmp`` and ``Thermal/<id>/*.bmp``; ``idx/{train,test}_{visible,thermal}_{1..10}.txt``."""
 
     default_images = 10
+    least_images = 1
 
     def cameras(self, style: Style) -> dict[int, Sensor]:
         """Camera 1 is the visible one."""
@@ -98,7 +102,88 @@ class RegDB:
                     path.write_text("".join(_index_lines(root, modality, pids)), encoding="utf-8")
 
 
-LAYOUTS: dict[str, Layout] = {"sysu": Sysu(), "regdb": RegDB()}
+class LLCM:
+    """``vis/<id>`` and ``nir/<id>`` with all images, ``test_vis/cam<d>/<id>`` and ``test_nir/cam<d>/<id>`` with copies of the test ones.
+
+    Nine cameras; all but the third have a near-infrared sensor beside the visible one, with the same number.
+    """
+
+    default_images = 2
+    least_images = 1
+
+    def cameras(self, style: Style) -> dict[int, Sensor]:
+        """Visible cameras 1..9, and infrared sensors on the mounts of all but camera 3."""
+        infrared: dict[int, Sensor] = {MOUNT + camid: style for camid in range(1, 10) if camid != 3}
+        return {**dict.fromkeys(range(1, 10), "visible"), **infrared}
+
+    def save(self, root: Path, unit: Unit, drawn: Drawn) -> None:
+        """JPEG files named like the published ones: identity, camera, sequence, frame, modality."""
+        kind = "nir" if unit.camid > MOUNT else "vis"
+        for pid, images in zip(unit.pids, drawn.images, strict=True):
+            folder = root / kind / f"{pid:04d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, image in enumerate(images, start=unit.first + 1):
+                name = f"{pid:04d}_c{unit.camid % MOUNT:02d}_s{number:06d}_f{number:04d}_{kind}.jpg"
+                Image.fromarray(image).save(folder / name, quality=JPEG_QUALITY)
+
+    def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
+        """Index files, and the copies of the test images; a third of the identities is test, as in the release."""
+        (root / "idx").mkdir()
+        test, train = _divide(seed, identities, test_identities if test_identities is not None else max(2, round(identities / 3)))
+        (root / "idx" / "test_id.txt").write_text(",".join(map(str, test)) + "\n", encoding="utf-8")
+        for kind in ("vis", "nir"):
+            for part, pids in (("train", train), ("test", test)):
+                lines = "".join(_index_lines(root, kind, [f"{pid:04d}" for pid in pids]))
+                (root / "idx" / f"{part}_{kind}.txt").write_text(lines, encoding="utf-8")
+            for pid in test:
+                for path in sorted((root / kind / f"{pid:04d}").iterdir()):
+                    folder = root / f"test_{kind}" / f"cam{int(path.name.split('_')[1][1:])}" / f"{pid:04d}"
+                    folder.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, folder / path.name)
+
+
+class Market:
+    """``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras.
+
+    The gallery also has distractors (identity 0) and junk (identity -1), made of badly placed boxes around training people and around
+    test people: a few of each, in place of the thousands of the release.
+    """
+
+    default_images = 3
+    least_images = 2
+
+    def cameras(self, style: Style) -> dict[int, Sensor]:  # noqa: ARG002 - no infrared camera
+        """Six visible cameras."""
+        return dict.fromkeys(range(1, 7), "visible")
+
+    def save(self, root: Path, unit: Unit, drawn: Drawn) -> None:
+        """JPEG files named like the published ones, all in the training folder until the lists are known."""
+        folder = root / "bounding_box_train"
+        folder.mkdir(parents=True, exist_ok=True)
+        for pid, images in zip(unit.pids, drawn.images, strict=True):
+            for number, image in enumerate(images, start=unit.first + 1):
+                Image.fromarray(image).save(folder / f"{pid:04d}_c{unit.camid}s1_{number:06d}_01.jpg", quality=JPEG_QUALITY)
+
+    def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
+        """Move the test people: their first image of each camera to the queries, the others to the gallery. Half of all are test."""
+        train, query, gallery = (root / name for name in ("bounding_box_train", "query", "bounding_box_test"))
+        query.mkdir()
+        gallery.mkdir()
+        test, others = _divide(seed, identities, test_identities if test_identities is not None else identities - identities // 2)
+        few = max(2, len(test) // 2)
+        for name, pids in (("0000", others), ("-1", test)):
+            for index in range(few):
+                pid, camid = pids[index % len(pids)], index % 6 + 1
+                with Image.open(train / f"{pid:04d}_c{camid}s1_000002_01.jpg") as image:
+                    misplaced = np.roll(np.asarray(image), (image.height // 3, image.width // 2), (0, 1))
+                Image.fromarray(misplaced).save(gallery / f"{name}_c{camid}s1_{index + 1:06d}_02.jpg", quality=JPEG_QUALITY)
+        for pid in test:
+            for path in sorted(train.glob(f"{pid:04d}_*")):
+                first = path.name.endswith("_000001_01.jpg")
+                path.rename(query / path.name.replace("_01.jpg", "_00.jpg") if first else gallery / path.name)
+
+
+LAYOUTS: dict[str, Layout] = {"sysu": Sysu(), "regdb": RegDB(), "llcm": LLCM(), "market": Market()}
 
 
 def units(cameras: dict[int, Sensor], identities: int, images: int) -> list[Unit]:
@@ -111,7 +196,13 @@ def units(cameras: dict[int, Sensor], identities: int, images: int) -> list[Unit
     ]
 
 
-def _index_lines(root: Path, modality: str, pids: Sequence[np.int64]) -> Iterator[str]:
+def _divide(seed: int, identities: int, test: int) -> tuple[list[int], list[int]]:
+    """Test and training identities, each ascending, by the seed."""
+    order = stream(seed, Purpose.SPLIT, 0).permutation(identities) + 1
+    return sorted(order[:test].tolist()), sorted(order[test:].tolist())
+
+
+def _index_lines(root: Path, modality: str, pids: Sequence[object]) -> Iterator[str]:
     for label, pid in enumerate(pids):
         for path in sorted((root / modality / str(pid)).iterdir()):
             yield f"{modality}/{pid}/{path.name} {label}\n"

@@ -19,6 +19,7 @@ from vireid.data.synthetic.skeleton import draw_pose, project
 from vireid.data.synthetic.streams import Floats, Purpose, stream
 
 SHOTS = 4  # images of each person in one unit, at most
+MOUNT = 100  # a camera number + MOUNT is another sensor on the mount of that camera: same place and view, moments of its own
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ def render(look: Look, unit: Unit) -> Drawn:
     difficulty = look.difficulty
     who = np.repeat(np.arange(unit.people), unit.shots)
     place = (unit.camid, unit.block, unit.first)
-    camera = draw_camera(look.seed, unit.camid, unit.sensor, difficulty)
+    mount = unit.camid % MOUNT
+    camera = draw_camera(look.seed, mount, unit.sensor, difficulty)
     people = draw_people(look.seed, unit.block).take(who)
     colours = draw_materials(look.seed, unit.block, difficulty).seen_by(unit.sensor)[who]
     pose = draw_pose(stream(look.seed, Purpose.POSE, *place), camera.yaws, camera.pitch, len(who), difficulty)
 
-    scene = _scene(look.seed, unit.camid, unit.sensor, look.height, look.width)
+    scene = _scene(look.seed, mount, unit.sensor, look.height, look.width)
     crops = stream(look.seed, Purpose.CROP, *place)
     pixels = crop_scenes(scene, crops, len(who), look.height, look.width, difficulty.background)
     if unit.sensor == "thermal":

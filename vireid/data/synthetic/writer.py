@@ -24,7 +24,7 @@ GENERATOR_VERSION = 1
 """Raised whenever the same arguments give other files; part of cache keys."""
 
 STYLES = ("near_infrared", "thermal")
-LEAST = {"identities": 4, "images": 1, "seed": 0, "height": 32, "width": 16, "workers": 0}
+LEAST = {"identities": 4, "seed": 0, "height": 32, "width": 16, "workers": 0}
 MOST = {"identities": 9999, "images": 9999, "seed": 2**32 - 1, "height": 1024, "width": 512, "workers": 64}
 
 
@@ -51,13 +51,18 @@ def write_dataset(
       identities are test, a fifth of the others validation, the rest training (SYSU-MM01 has 96, 99 and 296), drawn by the seed.
       Unlike SYSU-MM01, every identity is in all six cameras, validation included, and there is no ``rand_perm_cam.mat``.
     * ``regdb``: ``Visible`` and ``Thermal`` folders of bitmaps and ten index trials; half of the identities train in each trial.
+    * ``llcm``: ``vis`` and ``nir`` folders of nine places, index files, and copies of the test images by camera; a third is test. Both
+      sensors of a place have one number; infrared there is none at place 3.
+    * ``market``: ``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras; half of the identities are test. The
+      gallery has a few distractors (identity 0) and junk images (identity -1); ``style`` changes nothing.
 
     Args:
         root: folder to make; may exist only if it is empty.
-        layout: ``sysu`` or ``regdb``.
+        layout: ``sysu``, ``regdb``, ``llcm`` or ``market``.
         identities: number of people, 4 to 9999; identity numbers are 1..identities.
-        test_identities: number of test people (per trial for RegDB); ``None`` is a fifth for ``sysu``, half for ``regdb``.
-        images: per identity and camera; ``None`` is 3 for ``sysu``, 10 for ``regdb``.
+        test_identities: number of test people (per trial for RegDB); ``None`` is a fifth for ``sysu``, half for ``regdb`` and
+            ``market``, a third for ``llcm``.
+        images: per identity and camera; ``None`` is 3 for ``sysu`` and ``market`` (which needs 2), 10 for ``regdb``, 2 for ``llcm``.
         seed: 0 to 2**32 - 1.
         height, width: pixels; people fill the height.
         style: what the infrared cameras see: reflected ``near_infrared`` light, or ``thermal`` emission (much harder).
@@ -86,7 +91,7 @@ def write_dataset(
     images = plan.default_images if images is None else images
     given = {"identities": identities, "images": images, "seed": seed, "height": height, "width": width, "workers": workers}
     for name, value in given.items():
-        _check_number(name, value, LEAST[name], MOST[name])
+        _check_number(name, value, plan.least_images if name == "images" else LEAST[name], MOST[name])
     if test_identities is not None:
         _check_number("test_identities", test_identities, 1, identities - 2, " (two must remain to train and validate)")
     target = Path(root)
