@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.metrics.naive import naive_evaluate
 from vireid.metrics import evaluate, evaluate_embeddings
-from vireid.metrics.functional import evaluation
+from vireid.metrics.functional import evaluation, scoring
 
 RULES = ("sysu", "regdb", "llcm", "market")
 
@@ -40,7 +40,7 @@ def valid(case):
     return naive_evaluate(*case.values(), topk=(1,)) is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(cases(), st.sampled_from([None, True, False]))
 def test_equals_the_naive_loop(case, unique):
     topk = (1, 2, 3, 5, 20)
@@ -91,6 +91,60 @@ def test_block_size_does_not_matter(case, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "BLOCK", {"cpu": block, "cuda": block})
         same(evaluate(**case), expected)
+
+
+@st.composite
+def embedded_cases(draw):
+    """Small integer embeddings, whose squared distances are exact in any order of summation, with duplicates."""
+    q, g, d = draw(st.integers(1, 8)), draw(st.integers(1, 24)), 2
+    numbers = lambda n, low, high: np.array(draw(st.lists(st.integers(low, high), min_size=n, max_size=n)))  # noqa: E731  # used six times
+    labels = numbers(q, 0, 6), numbers(g, 0, 6), numbers(q, 1, 6), numbers(g, 1, 6)
+    return numbers(q * d, 0, 3).reshape(q, d), numbers(g * d, 0, 3).reshape(g, d), *labels, draw(st.sampled_from(RULES))
+
+
+@settings(max_examples=500, deadline=None)
+@given(embedded_cases(), st.integers(1, 40), st.integers(1, 12), st.integers(0, 3))
+def test_tiles_of_embeddings_equal_the_naive_loop(case, tile, columns, kept):
+    query, gallery, *labels, rule = case
+    distances = ((query[:, None] - gallery) ** 2).sum(2)
+    expected = naive_evaluate(distances, *labels, rule=rule)
+    tensors = torch.tensor(query).float(), torch.tensor(gallery).float(), *labels
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "TILE", {"cpu": tile, "cuda": tile})
+        patch.setattr(evaluation, "TILE_COLUMNS", {"cpu": columns, "cuda": columns})
+        patch.setattr(scoring, "KEPT_TILES", kept)
+        if expected is None:
+            with pytest.raises(ValueError, match="has a match in the gallery that counts"):
+                evaluate_embeddings(*tensors, rule=rule, normalise=False)
+        else:
+            same(evaluate_embeddings(*tensors, rule=rule, normalise=False), expected)
+
+
+def test_threads_sort_alike(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    arguments = torch.rand(40, 50, generator=generator), torch.arange(40) % 9, torch.arange(50) % 9
+    expected = evaluate(*arguments, rule="regdb")
+    monkeypatch.setattr(scoring, "SMALL", 1)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        same(evaluate(*arguments, rule="regdb"), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_float16_that_overflowed_is_refused():
+    big = torch.tensor([[70000.0, 1.0]]).half()
+    with pytest.raises(ValueError, match="`query` must be finite, but 1 of 1 rows"):
+        evaluate_embeddings(big, torch.ones(1, 2).half(), [1], [1], rule="regdb")
+    assert evaluate_embeddings(torch.tensor([[60000.0, 1.0]]).half(), torch.ones(1, 2).half(), [1], [1], rule="regdb")["mAP"] == 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lengths_whose_squares_overflow_are_refused(dtype):
+    rows = torch.full((1, 2), float(torch.finfo(dtype).max), dtype=dtype)
+    with pytest.raises(ValueError, match="`query` must be finite, but the length of 1 of 1 rows overflows"):
+        evaluate_embeddings(rows, torch.ones(1, 2, dtype=dtype), [1], [1], rule="regdb")
 
 
 def test_hand_worked_ranking():
@@ -205,7 +259,7 @@ def test_regdb_reads_no_cameras():
         (torch.ones(2), torch.ones(1, 2), "`query` must have shape"),
         (torch.ones(1, 2), torch.ones(0, 2), "`gallery` must have shape .* at least one row"),
         (torch.ones(1, 2), torch.tensor([[1.0, float("nan")]]), "`gallery` must be finite, but 1 of 1 rows"),
-        (torch.full((1, 2), 1e25), torch.full((1, 2), -1e25), "`distances` must be finite"),
+        (torch.full((1, 2), 1e19), torch.full((1, 2), -1e19), "`distances` must be finite"),
     ],
 )
 def test_refused_embeddings(query, gallery, message):

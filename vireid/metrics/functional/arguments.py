@@ -77,14 +77,20 @@ def _integers(name: str, values: Any, rows: int, device: torch.device) -> Tensor
 
 def check_finite(columns: Tensor) -> None:
     """Raise ``ValueError`` if a distance is NaN or infinite."""
-    if not bool(columns.isfinite().all()):
+    least, most = columns.aminmax()  # NaN wins both
+    if not (bool(least.isfinite()) and bool(most.isfinite())):
         raise ValueError("`distances` must be finite, but hold NaN or infinity; to leave entries out, choose a `rule` that removes them.")
 
 
 def check_embeddings(name: str, rows: Tensor) -> None:
-    """Raise ``ValueError`` unless ``rows`` is ``(n, D)``, n at least 1, and finite."""
+    """Raise ``ValueError`` unless ``rows`` is ``(n, D)``, n at least 1, and finite, squared length included."""
     if rows.ndim != 2 or rows.shape[0] == 0:
         raise ValueError(f"`{name}` must have shape (rows, dimensions) with at least one row, got {tuple(rows.shape)}.")
+    lengths = torch.linalg.vector_norm(rows.detach() if rows.dtype in (torch.float32, torch.float64) else rows.detach().float(), dim=1)
+    if bool(lengths.isfinite().all()):
+        return
     bad = int((~rows.isfinite().all(1)).sum())
     if bad:
         raise ValueError(f"`{name}` must be finite, but {bad} of {len(rows)} rows hold NaN or infinity; has training diverged?")
+    bad = int((~lengths.isfinite()).sum())
+    raise ValueError(f"`{name}` must be finite, but the length of {bad} of {len(rows)} rows overflows {rows.dtype}; scale them down.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -28,9 +28,7 @@ def pairwise_distances(query: Tensor, gallery: Tensor) -> Tensor:
         tensor([[5., 1.]])
     """
     query, gallery = _comparable(query, gallery)
-    with _exact_products(query):
-        squares = query.square().sum(1, keepdim=True) + gallery.square().sum(1)
-        return torch.addmm(squares, query, gallery.mT, alpha=-2).clamp(min=0).sqrt()
+    return _euclidean(query, gallery)
 
 
 def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
@@ -53,19 +51,65 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
         tensor([[0., 1., 2.]])
     """
     query, gallery = _comparable(query, gallery)
+    return _cosine(F.normalize(query), F.normalize(gallery))
+
+
+class DistanceTiles:
+    """Distances between blocks of embeddings, without ever holding all of them.
+
+    Args:
+        query: ``(Q, D)``.
+        gallery: ``(G, D)``.
+        order: ``(G,)`` rows of the gallery that the columns of a tile count.
+        normalise: :func:`cosine_distances`, otherwise :func:`pairwise_distances`.
+
+    Raises:
+        ValueError: shapes or dtypes that do not fit.
+    """
+
+    def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool) -> None:
+        _check_comparable(query, gallery)
+        self.query, self.gallery, self.order, self.normalise = query.detach(), gallery.detach(), order, normalise
+
+    def of(self, rows: Tensor) -> Callable[[slice], Tensor]:
+        """Distances of some queries as a function of the columns, ``(len(rows), columns)``."""
+        query = self.query[rows]
+        if self.normalise:
+            query = F.normalize(_comparable(query, self.gallery[:0])[0])
+
+        def tile(columns: slice) -> Tensor:
+            here, there = _comparable(query, self.gallery[self.order[columns]])
+            return _cosine(here, F.normalize(there, out=there)) if self.normalise else _euclidean(here, there)
+
+        return tile
+
+
+def _cosine(query: Tensor, gallery: Tensor) -> Tensor:
+    """One minus the products of rows of unit length."""
     with _exact_products(query):
-        return 1 - F.normalize(query) @ F.normalize(gallery).mT
+        products = query @ gallery.mT
+    return torch.sub(1, products, out=products) if not products.requires_grad else 1 - products
+
+
+def _euclidean(query: Tensor, gallery: Tensor) -> Tensor:
+    with _exact_products(query):
+        squares = query.square().sum(1, keepdim=True) + gallery.square().sum(1)
+        return torch.addmm(squares, query, gallery.mT, alpha=-2).clamp(min=0).sqrt()
 
 
 def _comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    _check_comparable(query, gallery)
+    dtype = torch.float64 if torch.float64 in (query.dtype, gallery.dtype) else torch.float32
+    return query.to(dtype), gallery.to(dtype)
+
+
+def _check_comparable(query: Tensor, gallery: Tensor) -> None:
     if query.ndim != 2 or gallery.ndim != 2 or query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"`query` and `gallery` must have shapes (Q, D) and (G, D) with equal D, got {tuple(query.shape)} and {tuple(gallery.shape)}."
         )
     if not (query.is_floating_point() and gallery.is_floating_point()):
         raise ValueError(f"`query` and `gallery` must be floating point, got {query.dtype} and {gallery.dtype}.")
-    dtype = torch.float64 if torch.float64 in (query.dtype, gallery.dtype) else torch.float32
-    return query.to(dtype), gallery.to(dtype)
 
 
 @contextmanager

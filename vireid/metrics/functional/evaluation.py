@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -11,13 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vireid.metrics.functional.arguments import as_distances, check_embeddings, check_finite, check_topk, labels, ranked_dtype
-from vireid.metrics.functional.distances import cosine_distances, pairwise_distances
+from vireid.metrics.functional.distances import DistanceTiles
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
-from vireid.metrics.functional.scoring import GalleryScorer, QueryScores
+from vireid.metrics.functional.scoring import GalleryScorer, QueryScores, Tile
 from vireid.structures import Rule
 
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
-"""Distances scored at once: a block should fit the CPU's cache, or fill a GPU."""
+"""Given distances that are scored at once: they should fit the CPU's cache, or fill a GPU."""
+
+TILE = {"cpu": 2**23, "cuda": 2**26}
+"""Distances of embeddings that are computed and scored at once."""
+
+TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
+"""Gallery entries among them."""
 
 
 class RetrievalScores(TypedDict):
@@ -96,12 +102,11 @@ def evaluate(
     g_pids, g_camids = labels("gallery", gallery_pids, gallery_camids, matrix.shape[1], rule, matrix.device)
     ranks = check_topk(topk)
     scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
-    parts = []
-    for rows in _blocks(matrix.shape[0], matrix.shape[1], matrix.device):
-        columns = ranked_dtype(matrix[rows].index_select(1, scorer.order))
-        check_finite(columns)
-        parts.append(scorer.score(columns, q_pids[rows], None if q_camids is None else q_camids[rows]))
-    return _means(QueryScores.concatenate(parts), ranks)
+
+    def tiles(rows: Tensor) -> Tile:
+        return lambda cut: ranked_dtype(matrix[rows].index_select(1, scorer.order[cut]))
+
+    return _means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
 
 
 def evaluate_embeddings(
@@ -147,15 +152,31 @@ def evaluate_embeddings(
     q_pids, q_camids = labels("query", query_pids, query_camids, len(query), rule, query.device)
     g_pids, g_camids = labels("gallery", gallery_pids, gallery_camids, len(gallery), rule, query.device)
     ranks = check_topk(topk)
-    scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
-    measure = cosine_distances if normalise else pairwise_distances
-    by_identity = gallery.detach()[scorer.order]
+    width = TILE_COLUMNS.get(query.device.type, TILE_COLUMNS["cuda"])
+    scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc), width)
+    tiles = DistanceTiles(query, gallery, scorer.order, normalise)
+    return _means(_score(scorer, tiles.of, q_pids, q_camids, TILE), ranks)
+
+
+def _score(
+    scorer: GalleryScorer, tiles: Callable[[Tensor], Tile], pids: Tensor, camids: Tensor | None, size: Mapping[str, int]
+) -> QueryScores:
+    """Scores of all queries, some at a time, by identity: then few tiles of the gallery hold their matches."""
+    by_identity = torch.argsort(pids, stable=True)
+    step = max(1, size.get(pids.device.type, size["cuda"]) // scorer.widest)
     parts = []
-    for rows in _blocks(len(query), len(gallery), query.device):
-        columns = measure(query.detach()[rows], by_identity)
-        check_finite(columns)
-        parts.append(scorer.score(columns, q_pids[rows], None if q_camids is None else q_camids[rows]))
-    return _means(QueryScores.concatenate(parts), ranks)
+    for rows in torch.split(by_identity, step):
+        parts.append(scorer.score(_checked(tiles(rows)), pids[rows], None if camids is None else camids[rows]))
+    return QueryScores.concatenate(parts)[torch.argsort(by_identity).cpu().numpy()]
+
+
+def _checked(tile: Tile) -> Tile:
+    def checked(cut: slice) -> Tensor:
+        distances = tile(cut)
+        check_finite(distances)
+        return distances
+
+    return checked
 
 
 def _means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
@@ -172,8 +193,3 @@ def _means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
         num_valid=int(valid.sum()),
         ap=scores.ap,
     )
-
-
-def _blocks(queries: int, gallery: int, device: torch.device) -> list[slice]:
-    step = max(1, BLOCK.get(device.type, BLOCK["cuda"]) // gallery)
-    return [slice(start, start + step) for start in range(0, queries, step)]

@@ -42,17 +42,25 @@ def check_camids(rule: Rule, name: str, camids: Tensor | None) -> None:
         raise ValueError(f'`{name}` must be 1 to 6 for rule "sysu", got {int(camids.min())} to {int(camids.max())}.')
 
 
-def removed(
-    rule: Rule, query_pids: Tensor, gallery_pids: Tensor, query_camids: Tensor | None, gallery_camids: Tensor | None
-) -> Tensor | None:
-    """``(Q, G)`` bool, true where the gallery entry does not count for the query; ``None`` if all of them count.
+def removed(rule: Rule, query_camids: Tensor, gallery_camids: Tensor) -> Tensor | None:
+    """``(Q, G)`` bool, true where a gallery entry does not count whatever its identity; ``None`` if the rule asks for the identity.
 
-    ``sysu`` removes the query's own location whatever the identity; ``llcm`` and ``market`` remove the same identity in the
-    same camera.
+    ``sysu`` removes the query's own location.
     """
-    if rule == "regdb" or query_camids is None or gallery_camids is None:
+    if rule != "sysu":
         return None
+    return _locations(query_camids)[:, None] == _locations(gallery_camids)
+
+
+def removed_matches(rule: Rule, query_camids: Tensor, gallery_camids: Tensor) -> Tensor:
+    """Bool, true where a gallery entry of the query's own identity does not count; shapes are broadcast.
+
+    ``sysu`` removes the same location, ``llcm`` and ``market`` the same camera.
+    """
     if rule == "sysu":
-        locations = torch.tensor(SYSU_LOCATIONS, dtype=torch.int8, device=query_camids.device)
-        return locations[query_camids][:, None] == locations[gallery_camids]
-    return (query_pids[:, None] == gallery_pids) & (query_camids[:, None] == gallery_camids)
+        return _locations(query_camids) == _locations(gallery_camids)
+    return query_camids == gallery_camids
+
+
+def _locations(camids: Tensor) -> Tensor:
+    return torch.tensor(SYSU_LOCATIONS, dtype=torch.int8, device=camids.device)[camids]

@@ -1,0 +1,123 @@
+"""Time of the evaluator relative to what it is measured by; ``pytest tests/benchmarks/test_evaluation_speed.py -s``.
+
+The large case runs with a tenth of its queries; ``python -c "from tests.benchmarks.test_evaluation_speed import large; large()"`` runs it
+whole.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tests.metrics.sysu_protocol import gallery, query
+from vireid.metrics import evaluate, evaluate_embeddings
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def people(count: int, identities: int, width: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings ``(count, width)`` that cluster by identity, and the identities."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(identities, width, generator=torch.Generator().manual_seed(99))
+    pids = torch.randint(0, identities, (count,), generator=generator)
+    return centres[pids] + 3 * torch.randn(count, width, generator=generator), pids
+
+
+def numpy_evaluate(
+    q: NDArray[np.float64], g: NDArray[np.float64], q_pids: NDArray[np.int64], g_pids: NDArray[np.int64], q_cams: object, g_cams: object
+) -> float:
+    """The usual evaluator: distances at once, then one query after the other (rules of SYSU-MM01)."""
+    location = np.array([0, 1, 2, 2, 4, 5, 6])
+    distances = -q @ g.T
+    order = np.argsort(distances, axis=1, kind="stable")
+    aps, hits = [], np.zeros(20)
+    for i in range(len(q)):
+        kept = order[i][location[g_cams[order[i]]] != location[q_cams[i]]]
+        ranked = g_pids[kept]
+        match = ranked == q_pids[i]
+        if not match.any():
+            continue
+        _, first = np.unique(ranked, return_index=True)
+        unique = ranked[np.sort(first)]
+        hits += np.arange(20) >= np.flatnonzero(unique == q_pids[i])[0]
+        positions = np.flatnonzero(match) + 1
+        aps.append(np.mean(np.arange(1, len(positions) + 1) / positions))
+    return float(np.mean(aps))
+
+
+def test_sysu_protocol(benchmark: BenchmarkFixture) -> None:
+    """3803 queries, 4 settings, 10 trials, 2048-d float32 features."""
+    q_cams, q_pids, _ = query()
+    draws = [gallery(mode, shots, trial) for mode in ("all", "indoor") for shots in (1, 10) for trial in range(10)]
+    generator = torch.Generator().manual_seed(0)
+    q = torch.nn.functional.normalize(torch.randn(len(q_pids), 2048, generator=generator))
+    galleries = [torch.nn.functional.normalize(torch.randn(len(pids), 2048, generator=generator)) for _, pids, _ in draws]
+
+    def ours() -> list[float]:
+        return [
+            evaluate_embeddings(q, g, q_pids, pids, q_cams, cams, rule="sysu")["mAP"]
+            for g, (cams, pids, _) in zip(galleries, draws, strict=True)
+        ]
+
+    def usual() -> list[float]:
+        return [
+            numpy_evaluate(q.double().numpy(), g.double().numpy(), q_pids, pids, q_cams, cams)
+            for g, (cams, pids, _) in zip(galleries, draws, strict=True)
+        ]
+
+    expected: list[float] = []
+    slow = seconds(lambda: expected.extend(usual()))
+    found = benchmark.pedantic(ours, rounds=2)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    print(f"\nSYSU: usual {slow:.1f} s, ours {benchmark.stats['min']:.2f} s")
+
+
+def test_market_size(benchmark: BenchmarkFixture) -> None:
+    """3368 x 15913 given distances against one ``argsort`` of the same matrix."""
+    generator = torch.Generator().manual_seed(0)
+    distances = torch.rand(3368, 15913, generator=generator)
+    draw = lambda high, n: torch.randint(0, high, (n,), generator=generator)  # noqa: E731  # used four times
+    labels = draw(750, 3368), draw(751, 15913), draw(6, 3368), draw(6, 15913)
+    array = distances.numpy()
+    pairs = [(seconds(lambda: np.argsort(array, axis=1)), seconds(lambda: evaluate(distances, *labels, rule="market"))) for _ in range(3)]
+    benchmark.pedantic(lambda: evaluate(distances, *labels, rule="market"), rounds=1)
+    print(f"\nMarket: argsort {pairs[0][0]:.2f} s, ours / argsort {statistics.median(b / a for a, b in pairs):.2f}")
+
+
+@pytest.mark.parametrize("queries", [2000])
+def test_large(benchmark: BenchmarkFixture, queries: int) -> None:
+    """A tenth of 20 000 queries against 200 000 x 512 embeddings, all threads, against the bare matrix products."""
+    benchmark.pedantic(lambda: large(queries), rounds=1)
+
+
+def large(queries: int = 20_000, entries: int = 200_000) -> None:
+    """Prints the ratio to the bare matrix products and the memory beyond the embeddings."""
+    torch.set_num_threads(2)
+    identities = entries // 20
+    (q, q_pids), (g, g_pids) = people(queries, identities * queries // 20_000, 512, 1), people(entries, identities, 512, 2)
+    transposed = torch.nn.functional.normalize(g).mT
+    floor = seconds(lambda: [q[i : i + 1024] @ transposed for i in range(0, queries, 1024)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    took = seconds(lambda: evaluate_embeddings(q, g, q_pids, g_pids, rule="regdb"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"\nlarge {queries} x {entries}: products {floor:.1f} s, ours / products {took / floor:.2f}, {(peak - before) >> 10} MiB more")
