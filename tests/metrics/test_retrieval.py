@@ -128,3 +128,69 @@ def test_refused_results():
 def test_refused_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         CrossModalRetrieval(**options)
+
+
+def test_images_that_come_twice_count_once_in_the_order_of_positions():
+    embeddings, pids, camids, query = rows = problem()
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(1))
+    padded = torch.cat((order, order[:7]))
+    metric = CrossModalRetrieval()
+    for part in padded.split(13):
+        metric.update(embeddings[part], pids[part], camids[part], query[part], positions=part)
+    same(metric.compute(), direct(*rows))
+
+
+def test_positions_in_some_updates_only():
+    rows = problem()
+    for first, second in (({"positions": torch.arange(60)}, {}), ({}, {"positions": torch.arange(60)})):
+        metric = CrossModalRetrieval()
+        metric.update(*rows, **first)
+        with pytest.raises(ValueError, match="`positions` must be given in every update or in none"):
+            metric.update(*rows, **second)
+    with pytest.raises(ValueError, match=r"`positions` must have shape \(60,\)"):
+        CrossModalRetrieval().update(*rows, positions=torch.arange(3))
+
+
+def _rank(rank, world, file, queue):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=world)
+    embeddings, pids, camids, query = problem(n=61)
+    share = torch.arange(-(-61 // world) * world).remainder(61)[rank::world]  # as DistributedSampler pads
+    metric = CrossModalRetrieval(topk=(1, 3))
+    for part in share.split(8):
+        metric.update(embeddings[part], pids[part], camids[part], query[part], positions=part)
+    scores = metric.compute()
+    queue.put((rank, {key: np.asarray(value).tolist() for key, value in scores.items()}))
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_equal_one_exactly(tmp_path):
+    context = torch.multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    processes = [context.Process(target=_rank, args=(rank, 2, tmp_path / "store", queue)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    expected = {key: np.asarray(value).tolist() for key, value in direct(*problem(n=61), topk=(1, 3)).items()}
+    for _ in processes:
+        rank, found = queue.get()
+        assert repr(found) == repr(expected), rank  # repr: NaN of queries without a match
+
+
+def test_plot():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    metric = CrossModalRetrieval(topk=(1, 3))
+    metric.update(*problem())
+    figure, axes = metric.plot()
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), metric.compute()["cmc"])
+    assert metric.plot(metric.compute(), axes)[1] is axes
+    pyplot.close(figure)
+
+
+def test_plot_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    metric = CrossModalRetrieval()
+    metric.update(*problem())
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'vireid\[plots\]'"):
+        metric.plot()

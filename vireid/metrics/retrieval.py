@@ -15,11 +15,14 @@ from vireid.metrics.functional.evaluation import RetrievalScores, evaluate_embed
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
 from vireid.structures import Rule
 
+STATES = ("embeddings", "pids", "camids", "is_query", "positions")
+
 
 class CrossModalRetrieval(Metric):
     """CMC, mAP and mINP over all batches of an evaluation, on all processes.
 
-    Gallery order, which decides ties, is the order of updates (with several processes: rank by rank).
+    Gallery order, which decides ties, is the order of updates (with several processes: rank by rank), or that of ``positions`` where they
+    are given. Samplers that pad the last batches of some processes give images twice: with ``positions`` each counts once.
 
     Args:
         rule: which gallery entries count, see :func:`~vireid.metrics.functional.evaluate`.
@@ -46,6 +49,7 @@ class CrossModalRetrieval(Metric):
     pids: list[Tensor]
     camids: list[Tensor]
     is_query: list[Tensor]
+    positions: list[Tensor]
 
     def __init__(
         self, rule: Rule = "sysu", topk: Sequence[int] = (1, 5, 10, 20), cmc: CMC = "auto", normalise: bool = True, **kwargs: Any
@@ -57,10 +61,10 @@ class CrossModalRetrieval(Metric):
         self.topk = tuple(int(rank) for rank in check_topk(topk))
         self.cmc: CMC = cmc
         self.normalise = normalise
-        for name in ("embeddings", "pids", "camids", "is_query"):
+        for name in STATES:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, embeddings: Tensor, pids: Tensor, camids: Tensor, is_query: Tensor | bool) -> None:
+    def update(self, embeddings: Tensor, pids: Tensor, camids: Tensor, is_query: Tensor | bool, positions: Tensor | None = None) -> None:
         """Add one batch.
 
         Args:
@@ -68,6 +72,7 @@ class CrossModalRetrieval(Metric):
             pids: ``(B,)`` integers.
             camids: ``(B,)`` integers as on disk.
             is_query: ``(B,)`` bool, or one value for the batch; the other rows are gallery.
+            positions: ``(B,)`` integers that name the images, such as their rows in the dataset. Give them in every update or in none.
 
         Raises:
             ValueError: shapes or dtypes that do not fit.
@@ -77,7 +82,11 @@ class CrossModalRetrieval(Metric):
         rows = embeddings.shape[0]
         queries = torch.as_tensor(is_query, device=embeddings.device)
         queries = queries.expand(rows) if queries.ndim == 0 else queries
-        for name, values in (("pids", pids), ("camids", camids), ("is_query", queries)):
+        if self.embeddings and (positions is None) != (len(self.positions) == 0):
+            raise ValueError("`positions` must be given in every update or in none.")
+        for name, values in (("pids", pids), ("camids", camids), ("is_query", queries), ("positions", positions)):
+            if values is None:
+                continue
             if values.shape != (rows,):
                 raise ValueError(f"`{name}` must have shape ({rows},), one value for each row of `embeddings`, got {tuple(values.shape)}.")
         if queries.dtype != torch.bool:
@@ -87,6 +96,8 @@ class CrossModalRetrieval(Metric):
         self.pids.append(pids.to(device=kept.device, dtype=torch.int64))
         self.camids.append(camids.to(device=kept.device, dtype=torch.int64))
         self.is_query.append(queries.clone())
+        if positions is not None:
+            self.positions.append(positions.to(device=kept.device, dtype=torch.int64))
 
     def compute(self) -> RetrievalScores:
         """Scores over all updates.
@@ -96,8 +107,11 @@ class CrossModalRetrieval(Metric):
         """
         if len(self.embeddings) == 0:  # a list, or after a gather one tensor
             raise ValueError("CrossModalRetrieval has no embeddings yet; call `update` before `compute`.")
-        embeddings, pids, camids = dim_zero_cat(self.embeddings), dim_zero_cat(self.pids), dim_zero_cat(self.camids)
-        query = dim_zero_cat(self.is_query)
+        rows = [dim_zero_cat(getattr(self, name)) for name in STATES if name != "positions"]
+        if len(self.positions):
+            once = _first_of_each(dim_zero_cat(self.positions))
+            rows = [values[once] for values in rows]
+        embeddings, pids, camids, query = rows
         if bool(query.all()) or not bool(query.any()):
             raise ValueError(f"Both queries and gallery are needed, got {int(query.sum())} queries among {len(query)} embeddings.")
         return evaluate_embeddings(
@@ -107,3 +121,35 @@ class CrossModalRetrieval(Metric):
             cmc=self.cmc,
             normalise=self.normalise,
         )
+
+    def plot(self, val: RetrievalScores | None = None, ax: Any = None) -> tuple[Any, Any]:
+        """The CMC curve at ``topk``, with mAP and mINP in the title.
+
+        Args:
+            val: scores to draw; ``None`` computes them.
+            ax: matplotlib axes to draw on; ``None`` makes some.
+
+        Returns:
+            Figure and axes.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed (extra ``plots``).
+        """
+        try:
+            from matplotlib import pyplot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("Drawing curves needs matplotlib: pip install 'vireid[plots]'.") from error
+        scores = self.compute() if val is None else val
+        figure, ax = pyplot.subplots() if ax is None else (ax.get_figure(), ax)
+        ax.plot(self.topk, scores["cmc"], marker="o")
+        ax.set(xlabel="rank", ylabel="CMC", ylim=(0, 1), title=f"mAP {scores['mAP']:.3f}, mINP {scores['mINP']:.3f}")
+        return figure, ax
+
+
+def _first_of_each(positions: Tensor) -> Tensor:
+    """Rows of the first appearance of each position, in ascending order of positions."""
+    order = torch.argsort(positions, stable=True)
+    ordered = positions[order]
+    new = torch.ones_like(ordered, dtype=torch.bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return order[new]
