@@ -36,8 +36,13 @@ def _cell(result: Result, key: str) -> str:
 
 def print_results(results: Sequence[Result], title: str) -> None:
     """The table, on the terminal, or 120 columns wide into a pipe."""
+    table_console().print(results_table(results, title))
+
+
+def table_console() -> Console:
+    """The terminal, or 120 columns into a pipe, where rich would take 80."""
     console = Console()
-    console.print(results_table(results, title), width=None if console.is_terminal else 120)
+    return console if console.is_terminal else Console(width=120)
 
 
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:

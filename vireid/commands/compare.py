@@ -1,0 +1,106 @@
+"""``vireid compare``: is the difference of two runs more than noise?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import auto_cli
+from rich.markup import escape
+from rich.table import Table
+
+from vireid.commands.comparisons import Comparison, compare_runs, compare_series
+from vireid.errors import ResultsError, SettingsError
+from vireid.tasks import RunResults, read_results
+from vireid.tasks.report import table_console
+
+ALPHA = 0.05
+COVERS = {
+    "queries": "The test over queries covers the choice of the people who are searched, not training: the same method trained with "
+    "another seed may come out on the other side. To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.",
+    "trials": "The test over trials covers the gallery draw only, neither the choice of queries nor training with another seed.",
+    "runs": "The test over runs covers training with another seed (and the split, where runs are trials), run against run in the given "
+    "order.",
+}
+
+
+def main(words: list[str]) -> int:
+    """Run ``vireid compare A B``; ``words[0]`` is ``compare``."""
+    return int(auto_cli(compare, args=words[1:], prog="vireid compare", as_positional=True))
+
+
+def compare(a: str, b: str) -> int:
+    """Say for every protocol that both hold whether their difference is more than noise.
+
+    Args:
+        a: a run, the folder of a test, or a metrics.json; several with commas between them, one per seed or trial.
+        b: what to compare with; as many as in a, in the same order.
+    """
+    first, second = ([read_results(path) for path in _split(side)] for side in (a, b))
+    _check_sides(first, second)
+    if len(first) == 1:
+        compared, refused = compare_runs(first[0], second[0])
+    else:
+        compared, refused = compare_series(first, second)
+    if not compared:
+        raise ResultsError("Nothing can be compared. " + " ".join(f"{name}: {reason}." for name, reason in refused.items()))
+    console = table_console()
+    console.print(f"A = {a}\nB = {b}", highlight=False, markup=False, soft_wrap=True)
+    console.print(_table(compared))
+    for name, reason in refused.items():
+        console.print(f"{name}: not compared, {reason}.", highlight=False, markup=False, soft_wrap=True)
+    verdicts = [found for found in compared if found.metric == "mAP"]
+    for found in verdicts:
+        console.print(f"{found.name}: {verdict(found)}", highlight=False, markup=False, soft_wrap=True)
+    for over in dict.fromkeys(found.over for found in verdicts):
+        console.print(COVERS[over], highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def verdict(found: Comparison) -> str:
+    """One sentence about a difference of mAP."""
+    test = found.test
+    assert test is not None
+    points = f"{100 * abs(test.difference):.2f} points of mAP"
+    if test.p_value < ALPHA:
+        return f"{'A' if test.difference > 0 else 'B'} is better by {points} ({_p(test.p_value)})."
+    if test.smallest_p >= ALPHA:
+        why = f"with {found.units} p is never below {test.smallest_p:.2g}"
+        return f"within noise, as any difference would be ({why}): A and B differ by {points}."
+    return f"within noise: A and B differ by {points} ({_p(test.p_value)})."
+
+
+def _split(side: str) -> list[str]:
+    return [side] if Path(side).exists() else [path for path in side.split(",") if path]
+
+
+def _check_sides(a: Sequence[RunResults], b: Sequence[RunResults]) -> None:
+    if not a or len(a) != len(b):
+        raise SettingsError(f"`a` and `b` must name equally many runs, which are paired in order, got {len(a)} and {len(b)}.")
+    paths = [run.path.resolve() for run in (*a, *b)]
+    for run, path in zip((*a, *b), paths, strict=True):
+        if paths.count(path) > 1:
+            raise SettingsError(f"{run.name!r} is given more than once.")
+
+
+def _table(compared: Sequence[Comparison]) -> Table:
+    table = Table(title="Percent", title_justify="left")
+    table.add_column("protocol", overflow="fold")
+    for column in ("metric", "A", "B", "A - B", "95 %", "p", "over"):
+        table.add_column(column, justify="left" if column in ("metric", "over") else "right", no_wrap=True)
+    for found in compared:
+        cells = [f"{100 * found.a:.2f}", f"{100 * found.b:.2f}", f"{100 * (found.a - found.b):+.2f}", *_evidence(found)]
+        table.add_row(escape(found.label), "R1" if found.metric == "rank1" else found.metric, *cells)
+    return table
+
+
+def _evidence(found: Comparison) -> tuple[str, str, str]:
+    if found.test is None:
+        return "", "", ""
+    interval = "" if math.isnan(found.test.low) else f"{100 * found.test.low:+.2f} to {100 * found.test.high:+.2f}"
+    return interval, _p(found.test.p_value).removeprefix("p = ").removeprefix("p "), found.units
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
