@@ -5,6 +5,7 @@ from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_chec
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
 from vireid.tasks.report import print_results, results_table, write_metrics
+from vireid.tasks.reranking import Reranking
 from vireid.tasks.results import Result
 from vireid.tasks.results_files import RunResults, read_results
 from vireid.tasks.retrain import RetrainModule
@@ -20,6 +21,7 @@ __all__ = [
     "LastCheckpoint",
     "OptimizerSettings",
     "ReIDModule",
+    "Reranking",
     "Result",
     "RetrainModule",
     "RunResults",

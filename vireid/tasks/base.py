@@ -20,13 +20,15 @@ from vireid.models import NetworkOutput, ReIDNetwork
 from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
 from vireid.structures.settings import class_path
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
-from vireid.tasks.embeddings import EmbeddingTable
+from vireid.tasks.embeddings import EmbeddingTable, flip_mean
 from vireid.tasks.optimisers import OptimizerSettings
 from vireid.tasks.report import write_metrics
+from vireid.tasks.reranking import Reranking
 from vireid.tasks.results import Result
 from vireid.tasks.scoring import score
 
 EvaluatedFeature = Literal["embeddings", "features"]
+PLAIN, FLIP = "", "flip"  # variants of embeddings, as results name them
 
 
 class ReIDModule(Recorded, pl.LightningModule):
@@ -36,12 +38,16 @@ class ReIDModule(Recorded, pl.LightningModule):
         network: called ``network(images, n_visible)``.
         losses: weighted sum of loss terms.
         evaluate_on: what retrieval compares, ``embeddings`` (after the neck) or ``features`` (before it).
+        flip_test: whether results also have rows for the mean of the embeddings of each image and its mirror image.
+        reranking: whether and how results also have re-ranked rows.
         results: rows of the last evaluation.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
 
     phase = "trained"
     evaluate_on: EvaluatedFeature
+    flip_test: bool = False
+    reranking: Reranking | None = None
     network: ReIDNetwork
     losses: LossSum
 
@@ -49,7 +55,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         super().__init__()
         self.results: list[Result] = []
         self.run_dir: Path | None = None
-        self._table: EmbeddingTable | None = None
+        self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
 
     def forward(self, batch: Batch) -> NetworkOutput:
@@ -94,12 +100,21 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._put(batch)
 
     def _put(self, batch: Batch) -> None:
-        assert self._table is not None
-        self._table.put(batch.positions, self.embed(batch))
+        embeddings = self.embed(batch)
+        self._tables[PLAIN].put(batch.positions, embeddings)
+        if FLIP in self._tables:
+            mirrored = self.embed(batch.with_images(batch.images.flip(-1)))
+            self._tables[FLIP].put(batch.positions, flip_mean(embeddings, mirrored))
 
     def _start_evaluation(self, stage: Literal["validate", "test"]) -> None:
         self._evaluated.enter_context(self.evaluated_weights())
-        self._table = EmbeddingTable(len(self.evaluation(stage).records), self.device)
+        variants = (PLAIN, FLIP) if self.flip_test and self._is_final() else (PLAIN,)
+        rows = len(self.evaluation(stage).records)
+        self._tables = {variant: EmbeddingTable(rows, self.device) for variant in variants}
+
+    def _is_final(self) -> bool:
+        """Whether this is an evaluation by itself; the one after each epoch of a fit is by the plain protocol only."""
+        return self.trainer.state.fn != "fit"
 
     def evaluation(self, stage: Literal["validate", "test"]) -> Evaluation:
         """The protocol of the attached data module."""
@@ -134,7 +149,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.results = self._score("test")
         for result in self.results:
             for name in ("rank1", "mAP", "mINP"):
-                self.log(f"test/{result.protocol}/{name}", result.mean[name], rank_zero_only=True)
+                self.log(f"test/{result.name}/{name}", result.mean[name], rank_zero_only=True)
         self._publish("test identities")
 
     def on_validation_end(self) -> None:
@@ -148,11 +163,18 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def _end_evaluation(self) -> None:
         self._evaluated.close()
-        self._table = None
+        self._tables = {}
 
     def _score(self, stage: Literal["validate", "test"]) -> list[Result]:
-        assert self._table is not None
-        return score(self.evaluation(stage), self._table.complete(), self.remark(stage))
+        evaluation, remark = self.evaluation(stage), self.remark(stage)
+        rankings = (None, self.reranking) if self.reranking is not None and self._is_final() else (None,)
+        results: list[Result] = []
+        for variant, table in self._tables.items():
+            embeddings = table.complete()
+            for reranking in rankings:
+                results += score(evaluation, embeddings, remark, variant, reranking)
+        order = {setting.protocol: place for place, setting in enumerate(evaluation.settings)}
+        return sorted(results, key=lambda result: order[result.protocol])  # the variants of a protocol below one another
 
     def remark(self, stage: Literal["validate", "test"]) -> str:  # noqa: ARG002 (a hook)
         """What a reader must know about the rows of this evaluation."""
@@ -170,18 +192,18 @@ class ReIDModule(Recorded, pl.LightningModule):
         write_metrics(path, self.results, **about, checkpoint=_checkpoint_name(self.trainer))
 
     def on_predict_epoch_end(self) -> None:
-        """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities."""
+        """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities; with ``flip_test`` also ``embeddings_flip``."""
         if _is_trial_run(self.trainer):
             return
-        assert self._table is not None
         records = self.evaluation("test").records
-        embeddings = self._table.complete().numpy()
+        keys = {PLAIN: "embeddings", FLIP: "embeddings_flip"}
+        embeddings = {keys[variant]: table.complete().numpy() for variant, table in self._tables.items()}
         path = self.results_folder() / "embeddings.npz"
         if self.trainer.is_global_zero:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(
                 path,
-                embeddings=embeddings,
+                **embeddings,  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
                 paths=np.array([record.path for record in records]),
                 pids=np.array([record.pid for record in records]),
                 camids=np.array([record.camid for record in records]),

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vireid.errors import SettingsError
+
+
+def flip_mean(plain: Tensor, mirrored: Tensor) -> Tensor:
+    """``(B, D)`` mean of the unit embeddings of images and of their mirror images, at unit length again.
+
+    Args:
+        plain: ``(B, D)`` embeddings of the images, any scale.
+        mirrored: ``(B, D)`` embeddings of the images flipped left to right.
+
+    Reference:
+        Ye et al.: Channel Augmented Joint Learning for Visible-Infrared Recognition, ICCV 2021 (public test code).
+    """
+    return F.normalize(F.normalize(plain.float()) + F.normalize(mirrored.float()))
 
 
 class EmbeddingTable:

@@ -20,6 +20,7 @@ from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
+from vireid.tasks.reranking import Reranking
 from vireid.tasks.schedules import Schedule, WarmupMultiStep
 
 
@@ -43,6 +44,8 @@ class RetrainModule(ReIDModule):
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
         dropout: on the embeddings in training, 0..1.
         evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
+        flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
+        reranking: they also report re-ranked rows; null for none.
         seed: of initial weights.
 
     Raises:
@@ -64,6 +67,8 @@ class RetrainModule(ReIDModule):
         ema: EMA | None = None,
         dropout: float = 0.0,
         evaluate_on: EvaluatedFeature = "embeddings",
+        flip_test: bool = False,
+        reranking: Reranking | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -75,6 +80,7 @@ class RetrainModule(ReIDModule):
         self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep()
         self.trunk_lr_factor, self.ema, self.dropout = trunk_lr_factor, ema, dropout
         self.evaluate_on, self.seed = evaluate_on, seed
+        self.flip_test, self.reranking = flip_test, reranking
         with seeded(seed):
             self.network = ReIDNetwork(self.space.materialise(self.genotype, weights), num_classes, dropout=dropout)
 

@@ -20,6 +20,7 @@ from vireid.structures import Batch, Genotype, SearchBatch, generator_for
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
+from vireid.tasks.reranking import Reranking
 from vireid.tasks.schedules import Schedule, WarmupMultiStep, geometric, second_half_ramp
 
 ARCHITECTURE_STEP, WEIGHT_STEP = 1, 2
@@ -58,6 +59,8 @@ class SearchModule(ReIDModule):
         gradient_clip_val: clip the norm of the weights' gradient, after unscaling; null for none.
         accumulate_grad_batches: batches per optimiser step, of both kinds; the weights see one sample of the architecture in them.
         evaluate_on: what validation compares.
+        flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
+        reranking: they also report re-ranked rows; null for none.
         seed: of initial weights and architecture noise.
     """
 
@@ -83,6 +86,8 @@ class SearchModule(ReIDModule):
         gradient_clip_val: float | None = None,
         accumulate_grad_batches: int = 1,
         evaluate_on: EvaluatedFeature = "embeddings",
+        flip_test: bool = False,
+        reranking: Reranking | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -98,6 +103,7 @@ class SearchModule(ReIDModule):
         self.entropy_weight, self.cost_weight = entropy_weight, cost_weight
         self.gradient_clip_val, self.accumulate_grad_batches = gradient_clip_val, accumulate_grad_batches
         self.evaluate_on, self.seed = evaluate_on, seed
+        self.flip_test, self.reranking = flip_test, reranking
         if min(temperature_start, temperature_end) <= 0:
             raise SettingsError(f"Temperatures must be positive, got {temperature_start} and {temperature_end}.")
         if accumulate_grad_batches < 1:

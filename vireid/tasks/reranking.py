@@ -1,0 +1,43 @@
+"""Re-ranking as an option of an evaluation."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vireid.errors import SettingsError
+from vireid.metrics.functional import Neighbours, rerank_embeddings
+from vireid.structures import Recorded
+
+
+class Reranking(Recorded):
+    """Settings of k-reciprocal re-ranking by Euclidean distances of normalised embeddings, over query and gallery of one trial.
+
+    Args:
+        k1: neighbours that may be reciprocal.
+        k2: neighbours, the image included, whose descriptions are averaged; 1 for none.
+        lambda_value: weight of the distance before re-ranking, 0 to 1.
+        neighbours: ``faithful`` to the common code, or ``corrected``: every image heads its own list of neighbours. See
+            :func:`vireid.metrics.k_reciprocal_rerank`.
+
+    Raises:
+        SettingsError: numbers out of range.
+    """
+
+    def __init__(self, k1: int = 20, k2: int = 6, lambda_value: float = 0.3, neighbours: Neighbours = "faithful") -> None:
+        if min(k1, k2) < 1:
+            raise SettingsError(f"`k1` and `k2` must be at least 1, got {k1} and {k2}.")
+        if not 0 <= lambda_value <= 1:
+            raise SettingsError(f"`lambda_value` must lie in [0, 1], got {lambda_value}.")
+        if neighbours not in ("faithful", "corrected"):
+            raise SettingsError(f"`neighbours` must be `faithful` or `corrected`, got {neighbours!r}.")
+        self.k1, self.k2, self.lambda_value, self.neighbours = k1, k2, lambda_value, neighbours
+
+    @property
+    def variant(self) -> str:
+        """What marks the rows of results."""
+        corrected = ", corrected neighbours" if self.neighbours == "corrected" else ""
+        return f"re-ranked (k1={self.k1}, k2={self.k2}, lambda={self.lambda_value:g}{corrected})"
+
+    def __call__(self, query: Tensor, gallery: Tensor) -> Tensor:
+        """``(Q, G)`` re-ranked distances of ``(Q, D)`` and ``(G, D)`` embeddings."""
+        return rerank_embeddings(query, gallery, self.k1, self.k2, self.lambda_value, self.neighbours)
