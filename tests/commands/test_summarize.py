@@ -170,3 +170,17 @@ def test_what_is_no_trial(capsys: Capsys, seeds: list[Path], tmp_path: Path) -> 
 )
 def test_bad_input_is_exit_code_2(capsys: Capsys, words: list[str], message: str) -> None:
     assert message in refused(capsys, *words)
+
+
+def test_commands_of_the_readme_run(capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith(("vireid summarize ", "vireid compare "))]
+    assert [words[0] for words in commands] == ["summarize", "summarize", "compare", "compare"]
+    monkeypatch.chdir(tmp_path)
+    names = sorted({name for words in commands for word in words for name in word.split(",") if name.startswith("runs/")})
+    for seed, name in enumerate(names):
+        write(Path(name) / "test-1", result(average_precisions(seed)))
+    for words in commands:
+        done = run(capsys, *words)
+        assert (done.code, done.err) == (0, "")
+        assert SYSU in done.out
