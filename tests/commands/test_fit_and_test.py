@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ CONFIGS = packaged_configs()
 NAMES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
 DATA = [name for name in NAMES if name.startswith("data/")]
 MODELS = [name for name in NAMES if not name.startswith("data/")]
+ONE_MODALITY = ("data/dukemtmc.yaml", "data/market1501.yaml", "data/msmt17.yaml")
+WITHOUT_CONSISTENCY = ("train/all_shared.yaml", "train/single_modality.yaml")  # no SP, no CMMD, no EMA
 Capsys = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")  # the trees are meant to be tiny
 
@@ -42,9 +45,11 @@ class Trees:
 
 
 @pytest.fixture(scope="session")
-def trees(sysu_root: Path, regdb_root: Path, folder_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Trees:
+def trees(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trees:
     synthetic = tmp_path_factory.mktemp("synthetic") / "drawn"
-    return Trees({"sysu": sysu_root, "regdb": regdb_root, "folder": folder_root, "synthetic": synthetic})
+    same = {name: request.getfixturevalue(f"{name}_root") for name in ("sysu", "regdb", "folder", "llcm", "msmt17")}
+    others = {"market1501": request.getfixturevalue("market_root"), "dukemtmc": request.getfixturevalue("duke_root")}
+    return Trees({**same, **others, "synthetic": synthetic})
 
 
 def model_words(config: str) -> list[str]:
@@ -104,8 +109,8 @@ def test_model_configurations(config: str, trees: Trees, tmp_path: Path) -> None
         wanted = {"train/all_separate.yaml": {"separate_bn"}}.get(config, {"shared_bn"})
         module = RetrainModule.load_from_checkpoint(last(folder))
         assert set(module.genotype.choices.values()) == wanted
-        assert {"train/sp", "train/cmmd"} <= set(columns) or config == "train/all_shared.yaml"
-        assert (module.ema is None) == (config in ("train/all_shared.yaml", "train/laptop.yaml"))
+        assert {"train/sp", "train/cmmd"} <= set(columns) or config in WITHOUT_CONSISTENCY
+        assert (module.ema is None) == (config in (*WITHOUT_CONSISTENCY, "train/laptop.yaml"))
     main(["test", "--ckpt", str(last(folder)), "--run_dir", str(tmp_path / "test")])
     assert set(results(tmp_path / "test")) == {"regdb/visible-to-infrared/trial-1", "regdb/infrared-to-visible/trial-1"}
 
@@ -113,7 +118,8 @@ def test_model_configurations(config: str, trees: Trees, tmp_path: Path) -> None
 @pytest.mark.parametrize("config", DATA)
 def test_data_configurations(config: str, trees: Trees, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    main(["fit", *trees[config], *model_words("train/all_shared.yaml"), "-c", str(small(tmp_path)), "--run_dir", str(folder)])
+    model = "train/single_modality.yaml" if config in ONE_MODALITY else "train/all_shared.yaml"
+    main(["fit", *trees[config], *model_words(model), "-c", str(small(tmp_path)), "--run_dir", str(folder)])
     check_run(folder)
     main(["test", "--ckpt", str(last(folder)), "--run_dir", str(tmp_path / "test")])
     rows = results(tmp_path / "test")
@@ -123,6 +129,16 @@ def test_data_configurations(config: str, trees: Trees, tmp_path: Path) -> None:
         read_checkpoint(last(folder))["vireid"]["data"]["class_path"]
         == yaml.safe_load((CONFIGS / config).read_text())["data"]["class_path"]
     )
+
+
+@pytest.mark.parametrize("model", ["train/all_shared.yaml", "train/cm_nas.yaml"])
+def test_losses_between_modalities_on_one_modality_are_an_error_that_names_them(
+    model: str, trees: Trees, tmp_path: Path, capsys: Capsys
+) -> None:
+    words = ["fit", *trees["data/market1501.yaml"], *model_words(model), "-c", small(tmp_path), "--run_dir", tmp_path / "run"]
+    done = run(capsys, *words)
+    assert done.code == 2
+    assert re.search(r"vireid: error: `\w+` compares visible with infrared rows.*set `model.init_args.losses`", done.err)
 
 
 @pytest.mark.parametrize("data", DATA)

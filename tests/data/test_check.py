@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_folder, make_regdb, make_sysu
+from tests.conftest import make_duke, make_folder, make_llcm, make_market, make_msmt17, make_regdb, make_sysu
 from vireid.commands.data import main
 from vireid.data import RegDB, SYSUDataModule, check_dataset
 from vireid.data.check import detect_layout
@@ -100,6 +100,91 @@ def test_drawing_and_checking_from_the_command_line(tmp_path: Path, capsys: pyte
         main(["data", "synthesize", f"--root={root}"])
     with pytest.raises(SettingsError, match="`identities` must be a whole number"):
         main(["data", "synthesize", f"--root={tmp_path / 'other'}", "--identities=0"])
+
+
+OTHERS = {"llcm": make_llcm, "market1501": make_market, "dukemtmc": make_duke, "msmt17": make_msmt17}
+LISTED = {  # images, identities and images of two splits, a sentence about the release
+    "llcm": (84, ("train", "infrared"), (4, 24), ("test", "visible"), (3, 18), "train has 4 identities, the release 713"),
+    "market1501": (53, ("train", "visible"), (4, 24), ("gallery", "visible"), (4, 20), "gallery has 20 visible images, the release 15913"),
+    "dukemtmc": (53, ("train", "visible"), (4, 24), ("gallery", "visible"), (4, 20), "gallery has 20 visible images, the release 17661"),
+    "msmt17": (42, ("train", "visible"), (4, 24), ("query", "visible"), (3, 9), "train has 24 visible images, the release 32621"),
+}
+
+
+@pytest.mark.parametrize("layout", OTHERS)
+class TestOtherLayouts:
+    def test_good_trees(self, layout: str, tmp_path: Path) -> None:
+        images, first, numbers, second, others, sentence = LISTED[layout]
+        report = check_dataset(OTHERS[layout](tmp_path / "tree"))
+        assert (report.layout, report.images, report.errors) == (layout, images, [])
+        assert (report.counts[first], report.counts[second]) == (numbers, others)
+        assert sentence in report.warnings
+
+    def test_bad_and_missing_images(self, layout: str, tmp_path: Path) -> None:
+        root = OTHERS[layout](tmp_path / "tree")
+        used = sorted((root / "nir" / "0001").iterdir()) if layout == "llcm" else sorted((root / "train/0000").glob("*"))
+        files = (used or sorted((root / "bounding_box_train").iterdir()))[:2]
+        files[0].write_bytes(b"")
+        files[1].write_text("no image")
+        errors = check_dataset(root).errors
+        assert errors == [f"{files[0]}: empty file (0 bytes)", f"{files[1]}: not an image in a known format"]
+        if layout in ("llcm", "msmt17"):
+            files[0].unlink()
+            assert f"{files[0]}: missing" in check_dataset(root).errors
+
+    def test_a_split_that_cannot_be_read_is_an_error_and_the_others_are_checked(self, layout: str, tmp_path: Path) -> None:
+        root = OTHERS[layout](tmp_path / "tree")
+        if layout in ("llcm", "msmt17"):
+            (root / {"llcm": "idx/train_nir.txt", "msmt17": "list_train.txt"}[layout]).write_text("")
+        else:
+            (root / "bounding_box_train" / "portrait.jpg").touch()
+        report = check_dataset(root)
+        (error,) = report.errors
+        assert "is empty" in error or "is not named like" in error
+        assert {split for split, _ in report.counts} == ({"test"} if layout == "llcm" else {"query", "gallery"})
+
+    def test_people_in_training_and_test(self, layout: str, tmp_path: Path) -> None:
+        root = OTHERS[layout](tmp_path / "tree")
+        if layout == "llcm":
+            (root / "idx/train_vis.txt").write_text((root / "idx/test_vis.txt").read_text())
+            (root / "idx/train_nir.txt").write_text((root / "idx/test_nir.txt").read_text())
+        elif layout != "msmt17":  # where training and test are counted apart
+            for path in (root / "query").iterdir():
+                shutil.copy(path, root / "bounding_box_train")
+        errors = check_dataset(root).errors
+        assert errors == ([] if layout == "msmt17" else ["3 identities are in the test and in the training, e.g. 3"])
+
+
+def test_layouts_by_the_folder_above_and_by_their_second_version(tmp_path: Path) -> None:
+    for name, make, layout in (
+        ("Market-1501-v15.09.15", make_market, "market1501"),
+        ("DukeMTMC-reID", make_duke, "dukemtmc"),
+        ("MSMT17_V1", make_msmt17, "msmt17"),
+    ):
+        make(tmp_path / layout / name)
+        assert detect_layout(tmp_path / layout) == layout
+        assert check_dataset(tmp_path / layout).ok
+    assert check_dataset(make_msmt17(tmp_path / "new", ("mask_train_v2", "mask_test_v2"))).ok
+    for name in ("bounding_box_train", "bounding_box_test"):
+        (tmp_path / "empty" / name).mkdir(parents=True)
+    assert detect_layout(tmp_path / "empty") == "market1501"
+
+
+def test_strays_and_one_modality_in_the_other_layouts(tmp_path: Path) -> None:
+    market, llcm = make_market(tmp_path / "market"), make_llcm(tmp_path / "llcm")
+    (market / "query/Thumbs.db").touch()
+    assert "1 entries are not images, e.g. query/Thumbs.db" in check_dataset(market).warnings
+    lines = (llcm / "idx/train_nir.txt").read_text().splitlines()
+    (llcm / "idx/train_nir.txt").write_text("\n".join(line for line in lines if "/0005/" not in line))
+    assert check_dataset(llcm).errors == ["identity 5 of train has visible images only"]
+
+
+@pytest.mark.parametrize(("layout", "found"), [("llcm", "llcm"), ("market", "market1501")])
+def test_drawn_trees_of_the_other_layouts(layout: str, found: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--identities=6", "--images=2", "--height=32", "--width=16"]
+    assert main(["data", "synthesize", f"--root={tmp_path / 'drawn'}", f"--layout={layout}", *small]) == 0
+    assert main(["data", "check", str(tmp_path / "drawn")]) == 0
+    assert f"{found}, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [[], ["check"], ["check", "a", "--wrong=1"], ["synthesize", "--layout=other"], ["other"]])

@@ -173,7 +173,7 @@ def test_absent_and_damaged_lists(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"Identity 99 has no image in test_vis/ or test_nir/ under .*although `idx/test_id.txt` names it"
     ):
-        LLCM(root).splits()
+        LLCM(root).test_split()
     (root / "idx/test_id.txt").write_text("three")
     with pytest.raises(DatasetError, match="must hold identity numbers separated by commas, found 'three'"):
         LLCM(root).evaluation()

@@ -177,3 +177,30 @@ def test_errors() -> None:
 def test_identities_with_one_modality_are_named() -> None:
     with pytest.raises(ValueError, match=r"0 \(infrared\), 1 \(visible\), 2 \(visible\), 3 \(visible\), 4 \(visible\) and 2 more"):
         CrossModalitySampler(people([0, 1, 1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0, 0, 1]), 1)
+
+
+@given(counts=st.lists(st.integers(1, 5), min_size=1, max_size=8), images=st.integers(1, 4), data=st.data())
+def test_a_set_without_infrared_images_gives_visible_batches(counts: list[int], images: int, data: st.DataObject) -> None:
+    identities = data.draw(st.integers(1, len(counts)))
+    records = people(counts, [])
+    sampler = CrossModalitySampler(records, identities, images)
+    batches = epoch(sampler)
+    assert len(batches) == len(sampler) == sum(counts) // (identities * images) + 1
+    for rows in batches:
+        assert rows.n_visible == len(rows) == identities * images
+        pids = [records[row].pid for row in rows]
+        runs = pids[::images]
+        assert len(set(runs)) == identities
+        assert pids == [pid for pid in runs for _ in range(images)]
+
+
+def test_ranks_share_out_visible_batches() -> None:
+    records = people([6] * 9, [])
+    ranks = [epoch(CrossModalitySampler(records, 2, 3, rank=rank, world_size=2)) for rank in range(2)]
+    for first, second, whole in zip(*ranks, epoch(CrossModalitySampler(records, 4, 3)), strict=True):
+        assert [*first, *second] == whole
+
+
+def test_a_set_without_visible_images_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"these have one kind only: 0 \(infrared\), 1 \(infrared\)"):
+        CrossModalitySampler(people([], [3, 3]), 1)

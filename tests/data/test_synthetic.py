@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from vireid.data import LLCM, Market1501
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, layouts, write_dataset
 from vireid.data.synthetic.people import BLOCK, Bag, Hair, Hat, Lower, Pattern, draw_people
-from vireid.data.synthetic.render import Drawn, Look, Unit, render
+from vireid.data.synthetic.render import MOUNT, Drawn, Look, Unit, render
 from vireid.errors import OutputError
 
 SMALL = {"height": 32, "width": 16}
@@ -46,6 +47,16 @@ def sysu(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def regdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("people") / "regdb", layout="regdb", identities=7, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def llcm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("people") / "llcm", "llcm", identities=9, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("people") / "market", "market", identities=9, **SMALL)
 
 
 class TestDeterminism:
@@ -155,6 +166,72 @@ class TestRegDBLayout:
         root = write_dataset(tmp_path / "x", "regdb", identities=6, test_identities=2, images=1, **SMALL)
         assert len((root / "idx" / "test_thermal_1.txt").read_text().splitlines()) == 2
         assert len((root / "idx" / "train_thermal_1.txt").read_text().splitlines()) == 4
+
+
+class TestLLCMLayout:
+    def test_folders_and_files(self, llcm: Path) -> None:
+        cameras = {"vis": set(range(1, 10)), "nir": set(range(1, 10)) - {3}}
+        test = [int(pid) for pid in (llcm / "idx/test_id.txt").read_text().split(",")]
+        assert len(test) == 3
+        for kind, mode in (("vis", "RGB"), ("nir", "L")):
+            names = {path.relative_to(llcm / kind).as_posix() for path in (llcm / kind).rglob("*.jpg")}
+            numbers = [(pid, camera, number) for pid in range(1, 10) for camera in cameras[kind] for number in (1, 2)]
+            assert names == {f"{p:04d}/{p:04d}_c{c:02d}_s{n:06d}_f{n:04d}_{kind}.jpg" for p, c, n in numbers}
+            with Image.open(llcm / kind / min(names)) as image:
+                assert (image.format, image.size, image.mode) == ("JPEG", (16, 32), mode)
+            copies = {path.relative_to(llcm / f"test_{kind}").as_posix(): path for path in (llcm / f"test_{kind}").rglob("*.jpg")}
+            assert set(copies) == {f"cam{c}/{p:04d}/{p:04d}_c{c:02d}_s{n:06d}_f{n:04d}_{kind}.jpg" for p, c, n in numbers if p in test}
+            assert all(path.read_bytes() == (llcm / kind / path.parent.name / path.name).read_bytes() for path in copies.values())
+
+    def test_what_it_says_is_what_the_dataset_reads(self, llcm: Path) -> None:
+        dataset = LLCM(llcm)
+        train = dataset.train_records()
+        assert len(train) == 6 * 2 * (9 + 8)
+        assert not {record.pid for record in train} & set(dataset.test_ids())
+        sizes = [(len(s.trials[0].query), len(s.trials[0].gallery)) for s in dataset.evaluation().settings]
+        assert sizes == [(3 * 9 * 2, 3 * 8), (3 * 8 * 2, 3 * 9)]
+
+    def test_both_sensors_of_a_place_share_their_camera_but_not_their_moments(self) -> None:
+        look = Look(0, 64, 32, Difficulty(noise=0))
+        first, twin = (render(look, Unit(camid, "visible", 0, BLOCK, 0, 1)) for camid in (1, MOUNT + 1))
+        assert (first.images != twin.images).mean() > 0.5
+
+    def test_number_of_test_identities(self, tmp_path: Path) -> None:
+        root = write_dataset(tmp_path / "x", "llcm", identities=6, test_identities=4, images=1, **SMALL)
+        assert len((root / "idx/test_id.txt").read_text().split(",")) == 4
+        assert len((root / "idx/train_nir.txt").read_text().splitlines()) == 2 * 8
+
+
+class TestMarketLayout:
+    def test_files(self, market: Path) -> None:
+        files = [path.relative_to(market).as_posix() for path in market.rglob("*") if path.is_file()]
+        assert all(
+            re.fullmatch(r"(bounding_box_train|query|bounding_box_test)/(-1|\d{4})_c[1-6]s1_\d{6}_\d\d\.jpg", name) for name in files
+        )
+        pids = {
+            folder: [path.name.split("_")[0] for path in (market / folder).iterdir()] for folder in {name.split("/")[0] for name in files}
+        }
+        train, query, gallery = (set(pids[folder]) for folder in ("bounding_box_train", "query", "bounding_box_test"))
+        assert (len(train), len(query)) == (4, 5)
+        assert gallery == {*query, "0000", "-1"}
+        assert not train & query
+        assert {folder: len(names) for folder, names in pids.items()} == {
+            "bounding_box_train": 4 * 6 * 3,
+            "query": 5 * 6,
+            "bounding_box_test": 5 * 6 * 2 + 2 + 2,
+        }
+        with Image.open(market / files[0]) as image:
+            assert (image.format, image.size, image.mode) == ("JPEG", (16, 32), "RGB")
+
+    def test_what_it_says_is_what_the_dataset_reads(self, market: Path) -> None:
+        splits = Market1501(market).splits()
+        assert {split: len(records) for split, records in splits.items()} == {"train": 72, "query": 30, "gallery": 62}
+        assert sum(record.pid == 0 for record in splits["gallery"]) == 2
+        assert {record.camid for record in splits["query"]} == set(range(1, 7))
+
+    def test_number_of_test_identities(self, tmp_path: Path) -> None:
+        root = write_dataset(tmp_path / "x", "market", identities=6, test_identities=2, images=2, **SMALL)
+        assert len(list((root / "query").iterdir())) == 2 * 6
 
 
 def average_precision(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vireid import losses
+from vireid.errors import SettingsError
 from vireid.losses import (
     BatchHardTriplet,
     ClassMMD,
@@ -17,6 +18,7 @@ from vireid.losses import (
     WeightedRegularizedTriplet,
     functional,
 )
+from vireid.losses.inputs import LossInputs
 from vireid.structures import instantiate
 
 
@@ -114,7 +116,7 @@ class TestFourWayHardTriplet(LossContract):
         assert FourWayHardTriplet()(dataclasses.replace(inputs, n_visible=4)) == expected
 
     def test_one_modality(self, inputs):
-        with pytest.raises(ValueError, match=r"`infrared` must have shape .* with at least one row"):
+        with pytest.raises(ValueError, match=r"`FourWayHardTriplet` compares visible with infrared rows"):
             FourWayHardTriplet()(dataclasses.replace(inputs, n_visible=12))
 
     def test_bad_margin(self):
@@ -226,3 +228,15 @@ class TestLossInputs:
 def test_base_class_has_no_value(inputs):
     with pytest.raises(NotImplementedError):
         Loss(1.0, "x")(inputs)
+
+
+@pytest.mark.parametrize("loss", [FourWayHardTriplet(), SimilarityPreserving(), ClassMMD()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(("n_visible", "kind"), [(4, "visible"), (0, "infrared")])
+def test_losses_between_modalities_refuse_a_batch_of_one(loss: Loss, n_visible: int, kind: str) -> None:
+    rows, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
+    inputs = LossInputs(rows, rows, torch.randn(4, 2), labels, n_visible, 2)
+    message = rf"`{type(loss).__name__}` compares visible with infrared rows, but all 4 rows of this batch are {kind}.*BatchHardTriplet"
+    with pytest.raises(SettingsError, match=message):
+        loss(inputs)
+    for other in (CrossEntropy(), BatchHardTriplet(), WeightedRegularizedTriplet()):
+        assert torch.isfinite(other(inputs))

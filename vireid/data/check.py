@@ -204,7 +204,7 @@ def _folder(root: Path, report: CheckReport) -> list[Record]:
 
 def _llcm(root: Path, report: CheckReport) -> list[Record]:
     dataset = LLCM(root)
-    splits = _read(report, {"train": dataset.train_records, "test": lambda: dataset.splits()["test"]})
+    splits = _read(report, {"train": dataset.train_records, "test": dataset.test_split})
     report.errors.extend(one_modality_problems("train", splits.get("train", [])))
     return _compare(splits, report, dataset.strays)
 

@@ -74,7 +74,11 @@ class LLCM:
         ]
 
     def splits(self) -> dict[str, list[Record]]:
-        """Images of ``train`` and ``test``, visible first.
+        """Images of ``train`` and ``test``, visible first."""
+        return {"train": self.train_records(), "test": self.test_split()}
+
+    def test_split(self) -> list[Record]:
+        """All test images, visible first.
 
         Raises:
             DatasetError: a test identity without any image.
@@ -86,7 +90,7 @@ class LLCM:
                 f"Identity {absent[0]} has no image in test_vis/ or test_nir/ under {str(self.root)!r}, although "
                 "`idx/test_id.txt` names it."
             )
-        return {"train": self.train_records(), "test": test}
+        return test
 
     def files(self, modality: Modality, camera: int, pid: int) -> tuple[str, ...]:
         """Sorted names of the test images of one identity in one camera; empty when it was not seen there."""
