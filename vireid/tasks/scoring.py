@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vireid.metrics.functional import cosine_distances, evaluate
-from vireid.structures import Evaluation, Record, Setting
+from vireid.metrics.functional import RetrievalScores, cosine_distances, evaluate, evaluate_embeddings
+from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 from vireid.tasks.reranking import Reranking
 from vireid.tasks.results import METRICS, TOPK, Result
 
@@ -32,18 +33,58 @@ def score(
         One result per setting.
     """
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
-    return [_score_setting(setting, embeddings, evaluation.records, remark, name, reranking) for setting in evaluation.settings]
+    shared = SharedDistances(embeddings, evaluation.settings)
+    results = []
+    for setting in evaluation.settings:
+        scores = [_score_trial(trial, setting.rule, embeddings, evaluation.records, shared, reranking) for trial in setting.trials]
+        results.append(_result(setting, scores, evaluation.records, remark, name))
+    return results
 
 
-def _score_setting(
-    setting: Setting, embeddings: Tensor, records: Sequence[Record], remark: str, variant: str, reranking: Reranking | None
-) -> Result:
-    pids, camids = (np.array([getattr(record, name) for record in records]) for name in ("pid", "camid"))
-    distances = _reranked(setting, embeddings, reranking) if reranking else _cosines(setting, embeddings)
-    scores = []
-    for trial, matrix in zip(setting.trials, distances, strict=True):
-        labels = pids[trial.query], pids[trial.gallery], camids[trial.query], camids[trial.gallery]
-        scores.append(evaluate(matrix, *labels, rule=setting.rule, topk=TOPK))
+class SharedDistances:
+    """Cosine distances of trials that search with the same queries, computed once for all images of their galleries.
+
+    Args:
+        embeddings: ``(N, D)`` of all images.
+        settings: a setting of one trial shares nothing and is left out.
+    """
+
+    def __init__(self, embeddings: Tensor, settings: Sequence[Setting]) -> None:
+        self.embeddings = embeddings
+        trials = [trial for setting in settings if len(setting.trials) > 1 for trial in setting.trials]
+        self.galleries: dict[bytes, list[NDArray[np.int64]]] = {}
+        for trial in trials:
+            self.galleries.setdefault(trial.query.tobytes(), []).append(trial.gallery)
+        self._held: tuple[bytes, NDArray[np.int64], Tensor] | None = None
+
+    def __call__(self, trial: Trial) -> Tensor | None:
+        """``(Q, G)`` distances of a trial, or ``None`` if no other trial has its queries."""
+        key = trial.query.tobytes()
+        if key not in self.galleries:
+            return None
+        if self._held is None or self._held[0] != key:
+            gallery = np.unique(np.concatenate(self.galleries[key]))
+            rows, columns = torch.from_numpy(trial.query), torch.from_numpy(gallery)
+            self._held = key, gallery, cosine_distances(self.embeddings[rows], self.embeddings[columns])
+        _, gallery, distances = self._held
+        return distances.index_select(1, torch.from_numpy(np.searchsorted(gallery, trial.gallery)))
+
+
+def _score_trial(
+    trial: Trial, rule: Rule, embeddings: Tensor, records: Sequence[Record], shared: SharedDistances, reranking: Reranking | None
+) -> RetrievalScores:
+    rows, columns = torch.from_numpy(trial.query), torch.from_numpy(trial.gallery)
+    pids, camids = (torch.tensor([getattr(record, name) for record in records]) for name in ("pid", "camid"))
+    labels = pids[rows], pids[columns], camids[rows], camids[columns]
+    if reranking:  # each trial by itself: neighbours are sought among its own images only
+        return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
+    distances = shared(trial)
+    if distances is None:
+        return evaluate_embeddings(embeddings[rows], embeddings[columns], *labels, rule=rule, topk=TOPK)
+    return evaluate(distances, *labels, rule=rule, topk=TOPK)
+
+
+def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequence[Record], remark: str, variant: str) -> Result:
     table = [(*score["cmc"].tolist(), score["mAP"], score["mINP"]) for score in scores]
     return Result(
         setting.protocol,
@@ -53,24 +94,8 @@ def _score_setting(
         variant,
         images_sha256=_digest(setting, records),
         ap=tuple(score["ap"] for score in scores),
-        pids=tuple(pids[trial.query] for trial in setting.trials),
+        pids=tuple(np.array([records[row].pid for row in trial.query]) for trial in setting.trials),
     )
-
-
-def _cosines(setting: Setting, embeddings: Tensor) -> Iterator[Tensor]:
-    """``(Q, G)`` distances of each trial; those of all images are computed once."""
-    queries = np.unique(np.concatenate([trial.query for trial in setting.trials]))
-    gallery = np.unique(np.concatenate([trial.gallery for trial in setting.trials]))
-    distances = cosine_distances(embeddings[torch.from_numpy(queries)], embeddings[torch.from_numpy(gallery)])
-    for trial in setting.trials:
-        row = torch.from_numpy(np.searchsorted(queries, trial.query))
-        column = torch.from_numpy(np.searchsorted(gallery, trial.gallery))
-        yield distances[row][:, column]
-
-
-def _reranked(setting: Setting, embeddings: Tensor, reranking: Reranking) -> Iterator[Tensor]:
-    for trial in setting.trials:  # each by itself: neighbours are sought among its own images only
-        yield reranking(embeddings[torch.from_numpy(trial.query)], embeddings[torch.from_numpy(trial.gallery)])
 
 
 def _digest(setting: Setting, records: Sequence[Record]) -> str:

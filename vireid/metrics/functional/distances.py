@@ -54,6 +54,9 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
     return _cosine(F.normalize(query), F.normalize(gallery))
 
 
+Rows = Tensor | slice
+
+
 class DistanceTiles:
     """Distances between blocks of embeddings, without ever holding all of them.
 
@@ -71,8 +74,8 @@ class DistanceTiles:
         _check_comparable(query, gallery)
         self.query, self.gallery, self.order, self.normalise = query.detach(), gallery.detach(), order, normalise
 
-    def of(self, rows: Tensor) -> Callable[[slice], Tensor]:
-        """Distances of some queries as a function of the columns, ``(len(rows), columns)``."""
+    def of(self, rows: Rows) -> Callable[[slice], Tensor]:
+        """Distances of some queries as a function of the columns, ``(rows, columns)``."""
         query = self.query[rows]
         if self.normalise:
             query = F.normalize(_comparable(query, self.gallery[:0])[0])

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vireid.metrics.functional.arguments import as_distances, check_embeddings, check_finite, check_topk, labels, ranked_dtype
-from vireid.metrics.functional.distances import DistanceTiles
+from vireid.metrics.functional.distances import DistanceTiles, Rows
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
 from vireid.metrics.functional.scoring import GalleryScorer, QueryScores, Tile
 from vireid.structures import Rule
@@ -103,7 +103,7 @@ def evaluate(
     ranks = check_topk(topk)
     scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
 
-    def tiles(rows: Tensor) -> Tile:
+    def tiles(rows: Rows) -> Tile:
         return lambda cut: ranked_dtype(matrix[rows].index_select(1, scorer.order[cut]))
 
     return _means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
@@ -159,15 +159,18 @@ def evaluate_embeddings(
 
 
 def _score(
-    scorer: GalleryScorer, tiles: Callable[[Tensor], Tile], pids: Tensor, camids: Tensor | None, size: Mapping[str, int]
+    scorer: GalleryScorer, tiles: Callable[[Rows], Tile], pids: Tensor, camids: Tensor | None, size: Mapping[str, int]
 ) -> QueryScores:
-    """Scores of all queries, some at a time, by identity: then few tiles of the gallery hold their matches."""
-    by_identity = torch.argsort(pids, stable=True)
+    """Scores of all queries, some at a time; by identity if there are several tiles, few of which then hold their matches."""
     step = max(1, size.get(pids.device.type, size["cuda"]) // scorer.widest)
+    by_identity = torch.argsort(pids, stable=True) if len(scorer.cuts) > 1 else None
     parts = []
-    for rows in torch.split(by_identity, step):
+    for start in range(0, len(pids), step):
+        block = slice(start, start + step)
+        rows = block if by_identity is None else by_identity[block]
         parts.append(scorer.score(_checked(tiles(rows)), pids[rows], None if camids is None else camids[rows]))
-    return QueryScores.concatenate(parts)[torch.argsort(by_identity).cpu().numpy()]
+    scores = QueryScores.concatenate(parts)
+    return scores if by_identity is None else scores[torch.argsort(by_identity).cpu().numpy()]
 
 
 def _checked(tile: Tile) -> Tile:
