@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.metrics.naive import naive_evaluate
 from vireid.metrics import evaluate, evaluate_embeddings
+from vireid.metrics.functional import distances as distances_module
 from vireid.metrics.functional import evaluation, scoring
 
 RULES = ("sysu", "regdb", "llcm", "market")
@@ -113,6 +114,8 @@ def test_tiles_of_embeddings_equal_the_naive_loop(case, tile, columns, kept):
         patch.setattr(evaluation, "TILE", {"cpu": tile, "cuda": tile})
         patch.setattr(evaluation, "TILE_COLUMNS", {"cpu": columns, "cuda": columns})
         patch.setattr(scoring, "KEPT_TILES", kept)
+        patch.setattr(scoring, "FEW", [1, 2, 4, 10**9][kept])
+        patch.setattr(distances_module, "HELD", 10**9 * (kept % 2))
         if expected is None:
             with pytest.raises(ValueError, match="has a match in the gallery that counts"):
                 evaluate_embeddings(*tensors, rule=rule, normalise=False)

@@ -56,6 +56,9 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
 
 Rows = Tensor | slice
 
+HELD = 2**27
+"""Numbers in a gallery up to which it is put in order once (half a gigabyte); a larger one tile by tile."""
+
 
 class DistanceTiles:
     """Distances between blocks of embeddings, without ever holding all of them.
@@ -73,18 +76,23 @@ class DistanceTiles:
     def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool) -> None:
         _check_comparable(query, gallery)
         self.query, self.gallery, self.order, self.normalise = query.detach(), gallery.detach(), order, normalise
+        self._columns = self._prepared(slice(None)) if gallery.numel() <= HELD else None
 
     def of(self, rows: Rows) -> Callable[[slice], Tensor]:
         """Distances of some queries as a function of the columns, ``(rows, columns)``."""
-        query = self.query[rows]
+        query, _ = _comparable(self.query[rows], self.gallery[:0])
         if self.normalise:
-            query = F.normalize(_comparable(query, self.gallery[:0])[0])
+            query = F.normalize(query)
 
         def tile(columns: slice) -> Tensor:
-            here, there = _comparable(query, self.gallery[self.order[columns]])
-            return _cosine(here, F.normalize(there, out=there)) if self.normalise else _euclidean(here, there)
+            there = self._prepared(columns) if self._columns is None else self._columns[columns]
+            return _cosine(query, there) if self.normalise else _euclidean(query, there)
 
         return tile
+
+    def _prepared(self, columns: slice) -> Tensor:
+        rows, _ = _comparable(self.gallery[self.order[columns]], self.query[:0])
+        return F.normalize(rows) if self.normalise else rows
 
 
 def _cosine(query: Tensor, gallery: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from vireid.structures import Rule
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
 """Given distances that are scored at once: they should fit the CPU's cache, or fill a GPU."""
 
-TILE = {"cpu": 2**23, "cuda": 2**26}
+TILE = {"cpu": 2**22, "cuda": 2**26}
 """Distances of embeddings that are computed and scored at once."""
 
 TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}

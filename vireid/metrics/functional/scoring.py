@@ -27,6 +27,9 @@ KEPT_TILES = 4
 SMALL = 2**18
 """Distances that are sorted by one thread."""
 
+FEW = 4
+"""One tied match in so many rows is looked at by itself; more ties are resolved row by row."""
+
 Tile = Callable[[slice], Tensor]
 
 
@@ -169,11 +172,15 @@ class GalleryScorer:
         own = matches.within(cut) & matches.counts
         after = before + own.long()  # where the next larger distance stands, unless there are ties
         tied = (ordered.gather(1, after.clamp(max=ordered.shape[1] - 1)) == matches.distances) & (after < ordered.shape[1]) & matches.counts
-        rows = tied.any(1).nonzero().squeeze(1)
-        if rows.numel():
-            before[rows] = _before_with_ties(
-                distances[rows], self.order[cut], ordered[rows], matches.distances[rows], matches.positions[rows]
-            )
+        rows, slots = tied.nonzero(as_tuple=True)
+        if len(rows) <= len(distances) // FEW:
+            wanted = matches.distances[rows, slots][:, None], matches.positions[rows, slots][:, None]
+            equal = (distances[rows] == wanted[0]) & (self.order[cut] < wanted[1])
+            before[rows, slots] += equal.sum(1)
+        else:
+            rows = torch.unique_consecutive(rows)
+            wanted = matches.distances[rows], matches.positions[rows]
+            before[rows] = _before_with_ties(distances[rows], self.order[cut], ordered[rows], *wanted)
         return before
 
     def _identities_before(self, distances: Tensor, cut: slice, matches: _Matches, first: Tensor) -> Tensor:
@@ -224,13 +231,17 @@ def _sorted_rows(rows: Tensor) -> Tensor:
     """Rows in ascending order. On the CPU by numpy, whose vectorised sort takes a twentieth of the time of ``torch.sort``."""
     if rows.device.type != "cpu":
         return torch.sort(rows, dim=1).values
-    ordered = rows.numpy().copy()
-    threads = torch.get_num_threads()
-    if threads == 1 or ordered.size < SMALL:
-        ordered.sort(axis=1)
-    else:
-        with ThreadPoolExecutor(threads) as pool:  # numpy sorts without the lock of the interpreter
-            list(pool.map(lambda part: part.sort(axis=1), np.array_split(ordered, threads)))
+    values, threads = rows.numpy(), torch.get_num_threads()
+    if threads == 1 or values.size < SMALL:
+        return torch.from_numpy(np.sort(values, axis=1))
+    ordered = np.empty_like(values)
+
+    def sort(source: NDArray[np.generic], target: NDArray[np.generic]) -> None:
+        target[:] = source
+        target.sort(axis=1)
+
+    with ThreadPoolExecutor(threads) as pool:  # numpy copies and sorts without the lock of the interpreter
+        list(pool.map(sort, np.array_split(values, threads), np.array_split(ordered, threads)))
     return torch.from_numpy(ordered)
 
 
