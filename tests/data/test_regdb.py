@@ -74,6 +74,9 @@ def test_absent_empty_and_damaged_lists(tree: Path) -> None:
     (tree / "idx/test_visible_3.txt").write_text("Visible/1/a.bmp 0\na.bmp\n")
     with pytest.raises(DatasetError, match=r"Line 2 of `idx/test_visible_3.txt` must read .*found 'a.bmp'"):
         dataset.evaluation()
+    (tree / "idx/test_visible_3.txt").write_text("a.bmp 0\n")
+    with pytest.raises(DatasetError, match=r"`idx/test_visible_3.txt` must name files like `Visible/<id>/<file> <label>`, found 'a.bmp'"):
+        dataset.evaluation()
     (tree / "idx/test_visible_3.txt").write_text("Visible/1/a.bmp 0\nVisible/1/a.bmp 0\n")
     with pytest.warns(UserWarning, match="names 1 files twice"):
         dataset.evaluation()

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vireid.commands.comparisons import Comparison, compare_runs, compare_series
+from vireid.commands.summary_rows import check_distinct
 from vireid.errors import ResultsError, SettingsError
 from vireid.tasks import RunResults, read_results
 from vireid.tasks.report import table_console
@@ -78,10 +79,7 @@ def _split(side: str) -> list[str]:
 def _check_sides(a: Sequence[RunResults], b: Sequence[RunResults]) -> None:
     if not a or len(a) != len(b):
         raise SettingsError(f"`a` and `b` must name equally many runs, which are paired in order, got {len(a)} and {len(b)}.")
-    paths = [run.path.resolve() for run in (*a, *b)]
-    for run, path in zip((*a, *b), paths, strict=True):
-        if paths.count(path) > 1:
-            raise SettingsError(f"{run.name!r} is given more than once.")
+    check_distinct([*a, *b])
 
 
 def _table(compared: Sequence[Comparison]) -> Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from vireid.commands.summary_rows import TRIAL
+from vireid.commands.summary_rows import TRIAL, remarks
 from vireid.metrics import PairedTest, paired_test
 from vireid.tasks import Result, RunResults
 
@@ -72,7 +72,7 @@ def compare_runs(a: RunResults, b: RunResults) -> Compared:
         if found is None:
             refused[name] = "it has a single trial, and a side lacks queries.npz with its queries' average precisions: test again"
             continue
-        remark = _remark((first, second))
+        remark = remarks((first, second))
         compared.append(Comparison(name, remark, "mAP", first.mean["mAP"], second.mean["mAP"], found, over))
         rank1 = _over_trials(first, second, "rank1")
         compared.append(Comparison(name, remark, "rank1", first.mean["rank1"], second.mean["rank1"], rank1, "trials"))
@@ -87,7 +87,7 @@ def compare_series(a: Sequence[RunResults], b: Sequence[RunResults]) -> Compared
         others = {result.name: result for result in other.results}
         for result in one.results:
             match = TRIAL.fullmatch(result.protocol)
-            name = f"{match['base']} + {result.variant}" if match and result.variant else match["base"] if match else result.name
+            name = replace(result, protocol=match["base"] if match else result.protocol).name
             if result.name not in others:
                 refused[name] = f"{other.name!r} does not hold `{result.name}` of {one.name!r}"
             elif not _same_images(result, others[result.name]):
@@ -99,7 +99,7 @@ def compare_series(a: Sequence[RunResults], b: Sequence[RunResults]) -> Compared
             refused.setdefault(name, "not every run holds it")
     compared = []
     for name in (name for name in pairs if name not in refused):
-        remark = _remark([result for pair in pairs[name] for result in pair])
+        remark = remarks([result for pair in pairs[name] for result in pair])
         for metric in ("mAP", "rank1"):
             first, second = ([pair[side].mean[metric] for pair in pairs[name]] for side in (0, 1))
             test = paired_test(first, second)
@@ -122,7 +122,3 @@ def _over_queries(first: Result, second: Result) -> tuple[PairedTest | None, Ove
 
 def _over_trials(first: Result, second: Result, metric: str) -> PairedTest | None:
     return paired_test(first.values[metric], second.values[metric]) if first.trials > 1 else None
-
-
-def _remark(results: Sequence[Result]) -> str:
-    return "; ".join(dict.fromkeys(result.remark for result in results if result.remark))

@@ -60,7 +60,7 @@ def over_seeds_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
         SettingsError: fewer than two runs, or one twice.
         ResultsError: runs of other protocols or images.
     """
-    _check_distinct(runs)
+    check_distinct(runs)
     if len(runs) < 2:
         raise SettingsError("`over_seeds` needs at least two runs.")
     first = runs[0]
@@ -84,7 +84,7 @@ def over_trials_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
     Raises:
         ResultsError: protocols that have no trials of their own, or a trial that several runs hold.
     """
-    _check_distinct(runs)
+    check_distinct(runs)
     groups: dict[tuple[str, str], dict[int, Result]] = {}
     holders: dict[str, str] = {}
     for run in runs:
@@ -109,12 +109,17 @@ def over_trials_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
 def joined(protocol: str, results: Sequence[Result]) -> Result:
     """The means of several results as one; every remark is kept, once."""
     values = {name: tuple(result.mean[name] for result in results) for name in METRICS}
-    remark = "; ".join(dict.fromkeys(result.remark for result in results if result.remark))
     first = results[0]
-    return Result(protocol, values, first.queries, remark, first.variant, first.images_sha256)
+    return Result(protocol, values, first.queries, remarks(results), first.variant, first.images_sha256)
 
 
-def _check_distinct(runs: Sequence[RunResults]) -> None:
+def remarks(results: Sequence[Result]) -> str:
+    """Every remark, once."""
+    return "; ".join(dict.fromkeys(result.remark for result in results if result.remark))
+
+
+def check_distinct(runs: Sequence[RunResults]) -> None:
+    """Raise ``SettingsError`` if a run is given more than once."""
     paths = [run.path.resolve() for run in runs]
     for run, path in zip(runs, paths, strict=True):
         if paths.count(path) > 1:

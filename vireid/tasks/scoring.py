@@ -33,10 +33,11 @@ def score(
         One result per setting.
     """
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
+    pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
     shared = SharedDistances(embeddings, evaluation.settings)
     results = []
     for setting in evaluation.settings:
-        scores = [_score_trial(trial, setting.rule, embeddings, evaluation.records, shared, reranking) for trial in setting.trials]
+        scores = [_score_trial(trial, setting.rule, embeddings, pids, camids, shared, reranking) for trial in setting.trials]
         results.append(_result(setting, scores, evaluation.records, remark, name))
     return results
 
@@ -71,10 +72,9 @@ class SharedDistances:
 
 
 def _score_trial(
-    trial: Trial, rule: Rule, embeddings: Tensor, records: Sequence[Record], shared: SharedDistances, reranking: Reranking | None
+    trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor, shared: SharedDistances, reranking: Reranking | None
 ) -> RetrievalScores:
     rows, columns = torch.from_numpy(trial.query), torch.from_numpy(trial.gallery)
-    pids, camids = (torch.tensor([getattr(record, name) for record in records]) for name in ("pid", "camid"))
     labels = pids[rows], pids[columns], camids[rows], camids[columns]
     if reranking:  # each trial by itself: neighbours are sought among its own images only
         return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)

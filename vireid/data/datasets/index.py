@@ -8,13 +8,14 @@ from pathlib import Path
 from vireid.errors import DatasetError, DatasetNotFoundError
 
 
-def read_index(root: Path, name: str, form: str) -> list[tuple[str, int]]:
+def read_index(root: Path, name: str, form: str, hint: str = "set `data.init_args.root`.") -> list[tuple[str, int]]:
     """Paths (with forward slashes) and numbers of the lines of a list, in its order; blank lines do not count.
 
     Args:
         root: folder of the dataset.
         name: of the list, relative to the root.
         form: what a line looks like, for messages.
+        hint: what to do when there is no such list.
 
     Raises:
         DatasetNotFoundError: no such list.
@@ -23,7 +24,7 @@ def read_index(root: Path, name: str, form: str) -> list[tuple[str, int]]:
     try:
         lines = (root / name).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        raise DatasetNotFoundError(f"There is no `{name}` under {str(root)!r}. Set `data.init_args.root`.") from None
+        raise DatasetNotFoundError(f"There is no `{name}` under {str(root)!r}; {hint}") from None
     found = []
     for number, line in enumerate(lines, start=1):
         words = line.rsplit(maxsplit=1)

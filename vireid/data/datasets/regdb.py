@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Literal
 
 from vireid.data.datasets.evaluations import assemble, both_directions
+from vireid.data.datasets.index import read_index
 from vireid.data.datasets.listing import require_folders
-from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
+from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Modality, Record
 
 TRIALS = 10
@@ -64,23 +64,11 @@ class RegDB:
 
     def _list(self, split: Split, modality: Modality) -> list[Record]:
         name = f"idx/{split}_{WORD[modality]}_{self.trial}.txt"
-        try:
-            lines = (self.root / name).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            raise DatasetNotFoundError(f"There is no `{name}` under {str(self.root)!r}; trial {self.trial} needs it.") from None
-        records, doubles, seen = [], 0, set()
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            path = line.rsplit(maxsplit=1)[0].replace("\\", "/")
+        form = "Visible/<id>/<file> <label>"
+        records = []
+        for path, _ in read_index(self.root, name, form, f"trial {self.trial} needs it."):
             parts = path.split("/")
-            if len(line.split()) < 2 or len(parts) < 2 or not parts[-2].isdigit():
-                raise DatasetError(f"Line {number} of `{name}` must read `Visible/<id>/<file> <label>`, found {line.strip()!r}.")
-            doubles += path in seen
-            seen.add(path)
+            if len(parts) < 2 or not parts[-2].isdigit():
+                raise DatasetError(f"`{name}` must name files like `{form}`, found {path!r}.")
             records.append(Record(f"{self.root}/{path}", int(parts[-2]), CAMERA[modality], modality))
-        if not records:
-            raise DatasetError(f"`{name}` under {str(self.root)!r} is empty.")
-        if doubles:
-            warnings.warn(f"`{name}` under {str(self.root)!r} names {doubles} files twice: they are kept.", stacklevel=4)
         return records

@@ -76,8 +76,7 @@ class _Matches:
 
     def within(self, cut: slice) -> Tensor:
         """Which columns lie in a tile."""
-        inside: Tensor = (self.columns >= cut.start) & (self.columns < cut.stop)
-        return inside
+        return _within(self.columns, cut)
 
 
 class GalleryScorer:
@@ -116,7 +115,7 @@ class GalleryScorer:
         columns, inside = self._match_columns(pids)
         if not columns.shape[1]:  # no identity of these queries is in the gallery
             return QueryScores(*np.full((3, len(pids)), np.nan))
-        own = [cut for cut in self.cuts if bool((inside & (columns >= cut.start) & (columns < cut.stop)).any())]
+        own = [cut for cut in self.cuts if bool((inside & _within(columns, cut)).any())]
         kept = {cut.start: tile(cut) for cut in own} if len(own) <= KEPT_TILES else {}
         matches = self._matches(lambda cut: kept[cut.start] if kept else tile(cut), own, columns, inside, camids)
         first = _first(matches)
@@ -151,7 +150,7 @@ class GalleryScorer:
             values = tile(cut)
             if number == 0:
                 distances = values.new_full(columns.shape, torch.inf)
-            here = counts & (columns >= cut.start) & (columns < cut.stop)
+            here = counts & _within(columns, cut)
             distances = torch.where(here, values.gather(1, (columns - cut.start).clamp_(0, values.shape[1] - 1)), distances)
         return _Matches(columns, gone, counts, distances, self.order[columns])
 
@@ -196,6 +195,11 @@ class GalleryScorer:
             earlier = (distances[rows] < distance[rows]) | ((distances[rows] == distance[rows]) & (self.order[cut] < position[rows]))
             before[rows] = (_least_of_runs(~earlier, ends) == 0).sum(1)
         return before
+
+
+def _within(columns: Tensor, cut: slice) -> Tensor:
+    inside: Tensor = (columns >= cut.start) & (columns < cut.stop)
+    return inside
 
 
 def _cuts(ends: NDArray[np.int64], width: int | None) -> list[slice]:
