@@ -11,7 +11,7 @@ from vireid.data.images import OnBadImage
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.modules.single import SingleModalityDataModule
 from vireid.data.transforms import Augmentation
-from vireid.structures import Evaluation, Record
+from vireid.structures import Record
 
 
 class MSMT17DataModule(SingleModalityDataModule):
@@ -66,7 +66,9 @@ class MSMT17DataModule(SingleModalityDataModule):
         on_bad_image: OnBadImage = "error",
         cache_images: bool = False,
     ) -> None:
+        self.train_on = train_on
         super().__init__(
+            root,
             height=height,
             width=width,
             identities_per_batch=identities_per_batch,
@@ -81,21 +83,15 @@ class MSMT17DataModule(SingleModalityDataModule):
             on_bad_image=on_bad_image,
             cache_images=cache_images,
         )
-        self.dataset = MSMT17(root, train_on)
-        self.train_on = train_on
-        self.record(root=str(self.dataset.root))
+
+    def _open(self, root: str | Path) -> MSMT17:
+        return MSMT17(root, self.train_on)
 
     def _splits(self) -> Mapping[str, Sequence[Record]]:
-        splits = self.dataset.splits()
+        splits = dict(super()._splits())
         if self.train_on == "train":
             del splits["train"]  # the published total is that of both lists
         return splits
-
-    def _training_records(self) -> list[Record]:
-        return self.dataset.train_records()
-
-    def _test_evaluation(self) -> Evaluation:
-        return self.dataset.evaluation()
 
     def provenance(self) -> dict[str, Any]:
         """As :meth:`ReIDDataModule.provenance`, with the lists of the training."""
