@@ -18,6 +18,7 @@ class Site:
         stage: 0 for the stem, 1..4 for the stages of a ResNet.
         role: ``stem``, ``bn1``, ``bn2``, ``bn3`` or ``downsample``.
         channels: channels that the site normalises.
+        group: sites of one group are tied: they share one row of architecture parameters. Empty for a group of its own.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Site:
     stage: int = 0
     role: str = ""
     channels: int | None = None
+    group: str = ""
 
 
 def resnet_norm_sites(backbone: str, candidates: tuple[str, ...], width: int = 64) -> Iterator[Site]:
