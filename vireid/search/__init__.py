@@ -1,22 +1,33 @@
 """Search spaces, supernets, relaxations and architecture parameters."""
 
+from vireid.search.dirichlet import DirichletSample
+from vireid.search.gumbel import GumbelHard, GumbelSoft
 from vireid.search.norm_space import BNSeparation, NormSpace
 from vireid.search.parameters import ArchitectureParameters
-from vireid.search.relaxation import GumbelHard, GumbelSoft, Relaxation, Softmax
+from vireid.search.random_one_hot import RandomOneHot
+from vireid.search.rectified_gumbel import RectifiedGumbel
+from vireid.search.relaxation import Relaxation, Softmax
+from vireid.search.sigmoid import Sigmoid
 from vireid.search.sites import Site
 from vireid.search.space import SearchSpace, space_of
 from vireid.search.supernet import Supernet
+from vireid.search.top_k import TopK
 
 __all__ = [
     "ArchitectureParameters",
     "BNSeparation",
+    "DirichletSample",
     "GumbelHard",
     "GumbelSoft",
     "NormSpace",
+    "RandomOneHot",
+    "RectifiedGumbel",
     "Relaxation",
     "SearchSpace",
+    "Sigmoid",
     "Site",
     "Softmax",
     "Supernet",
+    "TopK",
     "space_of",
 ]

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from vireid.errors import SettingsError
 from vireid.structures import Recorded
 
 
 class Relaxation(Recorded):
-    """Maps ``(S, K)`` logits to ``(S, K)`` non-negative weights whose rows sum to 1."""
+    """Maps ``(R, K)`` logits to ``(R, K)`` non-negative mixture weights.
+
+    A row is a choice (a site, or the sites of a tying group), a column a candidate. Candidates that a row does not have
+    arrive as ``-inf``; their weight is exactly 0, and so is their gradient. Derive from it to bring your own, and implement
+    :meth:`weights`.
+
+    Attributes:
+        learns: whether the weights have a gradient with respect to the logits.
+    """
+
+    learns: bool = True
 
     def __call__(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """Weights for one step.
+        """Weights for one step; rows sum to 1 unless a relaxation says otherwise.
 
         Args:
-            logits: ``(S, K)`` float.
-            temperature: positive; towards 0 the weights approach a choice.
+            logits: ``(R, K)`` float; ``-inf`` for a candidate that does not exist, at least one of a row does.
+            temperature: positive; towards 0 the weights approach a choice unless a relaxation says otherwise.
             generator: source of the noise, on the CPU; a relaxation without noise does not touch it.
+
+        Raises:
+            SettingsError: a temperature that is not positive and finite.
         """
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise SettingsError(f"A relaxation needs a positive, finite temperature, got {temperature}.")
+        return self.weights(logits, temperature, generator)
+
+    def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        """What :meth:`__call__` returns, for a temperature that was checked."""
         raise NotImplementedError
+
+    def initial(self, allowed: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (some draw)
+        """``(R, K)`` float values that the logits start from; by default zeros, no preference.
+
+        Args:
+            allowed: ``(R, K)`` bool, which candidates exist.
+            generator: for random starts, on the CPU.
+        """
+        return torch.zeros(allowed.shape)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """``(R, K)`` preference among the candidates without noise or temperature; rows sum to 1. By default the softmax."""
+        return torch.softmax(logits, dim=-1)
 
 
 class Softmax(Relaxation):
@@ -29,37 +64,26 @@ class Softmax(Relaxation):
         DARTS (Liu et al., ICLR 2019), arXiv 1806.09055.
     """
 
-    def __call__(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
+    def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
         return torch.softmax(logits / temperature, dim=-1)
 
 
-class GumbelSoft(Relaxation):
-    """``softmax((a + g) / t)`` with Gumbel noise ``g``: a random, differentiable mixture.
-
-    Reference:
-        SNAS (Xie et al., ICLR 2019), arXiv 1812.09926.
-    """
-
-    def __call__(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        return torch.softmax((logits + gumbel_noise(logits, generator)) / temperature, dim=-1)
+def exists(logits: Tensor) -> Tensor:
+    """``(R, K)`` bool: which candidates a row has."""
+    return logits != -math.inf
 
 
-class GumbelHard(Relaxation):
-    """One-hot weights of the same sample as :class:`GumbelSoft`; gradients are the soft sample's (straight through).
-
-    With logits that need no gradient, a network can run the chosen candidate alone.
-
-    Reference:
-        Straight-through Gumbel-softmax (Jang et al., ICLR 2017), arXiv 1611.01144.
-    """
-
-    def __call__(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        soft = torch.softmax((logits + gumbel_noise(logits, generator)) / temperature, dim=-1)
-        hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
-        return hard + (soft - soft.detach()) if soft.requires_grad else hard
+def one_hot_argmax(values: Tensor) -> Tensor:
+    """``(R, K)`` with a 1 at the largest value of each row (the first of equal ones)."""
+    return torch.zeros_like(values).scatter_(-1, values.argmax(dim=-1, keepdim=True), 1.0)
 
 
-def gumbel_noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard Gumbel noise in the shape, dtype and place of ``like``, drawn on the CPU in float64 so that devices agree."""
-    uniform = torch.rand(like.shape, generator=generator, dtype=torch.float64).clamp_min(torch.finfo(torch.float64).tiny)
-    return (-torch.log(-torch.log(uniform))).to(device=like.device, dtype=like.dtype)
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """The values of ``hard``, exactly, with the gradient of ``soft``."""
+    return hard + (soft - soft.detach()) if soft.requires_grad else hard
+
+
+def uniform_noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Float64 on the CPU in the shape of ``like``, above 0 and below 1: every device sees the same noise."""
+    drawn = torch.rand(like.shape, generator=generator, dtype=torch.float64)
+    return drawn.clamp_min(torch.finfo(torch.float64).tiny)

@@ -1,0 +1,45 @@
+"""The relaxation of OSNet-AIN."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vireid.search.relaxation import Relaxation, exists, uniform_noise
+
+EPSILON = 1e-12
+LARGEST = 1 - 2**-24  # the largest uniform number of the published code, which draws in float32
+
+
+class RectifiedGumbel(Relaxation):
+    """Gumbel-softmax over the rectified parameters themselves: ``log(max(w, 0) + e) + g`` instead of ``a + g``.
+
+    Faithful to the published code, with what follows from it: parameters start at 1; towards temperature 0 a candidate is picked
+    with probability ``max(w, 0) / sum``; the gradient grows as ``1 / w`` and is exactly 0 for ``w <= 0``, so that a candidate
+    whose parameter has become negative never comes back; rows where all are negative sum to less than 1. :class:`GumbelSoft` is
+    the same sample in free logits ``a = log w``, without the dead zone.
+
+    Reference:
+        OSNet-AIN (Zhou, Yang, Cavallaro, Xiang: Learning Generalisable Omni-Scale Representations for Person Re-Identification,
+        TPAMI 2021), arXiv 1910.06827, public search code.
+    """
+
+    def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        return rectified_gumbel(logits, uniform_noise(logits, generator), temperature)
+
+    def initial(self, allowed: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
+        """Ones."""
+        return torch.ones(allowed.shape)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """``max(w, 0) / sum``; equal for all candidates where none is positive."""
+        kept = torch.where(exists(logits), torch.relu(logits) + EPSILON, 0.0)
+        return kept / kept.sum(dim=-1, keepdim=True)
+
+
+def rectified_gumbel(w: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    """Mixing weights ``(R, K)`` of parameters ``w`` and uniform noise in [0, 1), both ``(R, K)``; ``-inf`` for no candidate."""
+    noise = -torch.log(-torch.log(uniform.clamp_max(LARGEST) + EPSILON))
+    scores = torch.log(torch.relu(w) + EPSILON) + noise.to(device=w.device, dtype=w.dtype)
+    powers = torch.where(exists(w), torch.exp(scores / temperature), 0.0)
+    return powers / (powers.sum(dim=-1, keepdim=True) + EPSILON)
