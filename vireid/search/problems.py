@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from vireid.errors import CheckpointError
-from vireid.search.sites import Site
+from vireid.search.sites import Site, groups
 from vireid.structures import Genotype, Recorded, instantiate
 
 SHOWN = 8
@@ -29,7 +29,7 @@ def space_problem(genotype: Genotype, space: Recorded) -> list[str]:
 
 
 def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[str]:
-    """Missing, unknown and misspelt sites, and unknown candidates."""
+    """Missing, unknown and misspelt sites, unknown candidates, and tied sites that differ."""
     known = {site.name: site.candidates for site in sites}
     missing = [name for name in known if name not in choices]
     problems = []
@@ -43,4 +43,16 @@ def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[s
     for name, candidate in choices.items():
         if name in known and candidate not in known[name]:
             problems.append(f"{name} cannot be {candidate!r}, only {' or '.join(known[name])}")
+    return [*problems, *tie_problems(choices, sites)]
+
+
+def tie_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[str]:
+    """Groups of tied sites whose choices differ; sites without a choice are passed over."""
+    problems = []
+    for members in groups(sites):
+        found = {site.name: choices[site.name] for site in members if site.name in choices}
+        if len(set(found.values())) > 1:
+            shown = ", ".join(f"{name} {candidate}" for name, candidate in list(found.items())[:SHOWN])
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            problems.append(f"the sites of {members[0].group} are tied but differ ({shown}{more})")
     return problems

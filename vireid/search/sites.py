@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vireid.structures.resnet_sites import RESNETS
@@ -27,6 +27,20 @@ class Site:
     role: str = ""
     channels: int | None = None
     group: str = ""
+
+
+def groups(sites: Sequence[Site]) -> list[tuple[Site, ...]]:
+    """Sites by free choice, in the order of their first members; a site without a group is alone.
+
+    Example:
+        >>> sites = [Site("a", ("x", "y")), Site("b", ("x", "y"), group="tied"), Site("c", ("x", "y"), group="tied")]
+        >>> [len(members) for members in groups(sites)]
+        [1, 2]
+    """
+    found: dict[tuple[str, str], list[Site]] = {}
+    for site in sites:
+        found.setdefault((site.group, "" if site.group else site.name), []).append(site)
+    return [tuple(members) for members in found.values()]
 
 
 def resnet_norm_sites(backbone: str, candidates: tuple[str, ...], width: int = 64) -> Iterator[Site]:
