@@ -1,0 +1,162 @@
+"""One job of a study: a few commands in a row, and the file that says which of them are finished."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vireid.errors import ResultsError, SettingsError
+from vireid.structures.genotype import write_text_atomically
+
+FORMAT, VERSION = "vireid.study.job", 1
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Attributes:
+        name: ``fit``, ``validate``, ``test`` or ``score``.
+        module: its ``main(words)`` runs the command.
+        words: name and options of the command.
+        clear: folder of an interrupted attempt that is removed first, or empty where the command goes on by itself.
+    """
+
+    name: str
+    module: str
+    words: tuple[str, ...]
+    clear: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Commands that one process runs.
+
+    Attributes:
+        name: such as ``retrain/all_shared-seed0``, also the folder of its results.
+        steps: in order.
+        settings: everything that the outcome depends on, as plain values.
+        needs: name of the job that has to be finished first, or empty.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    settings: dict[str, Any] = field(repr=False)
+    needs: str = ""
+
+    def file(self, folder: Path) -> Path:
+        """Where its state is kept."""
+        return folder / "jobs" / f"{self.name.replace('/', '-')}.json"
+
+    def log(self, folder: Path) -> Path:
+        """What its commands say."""
+        return self.file(folder).with_suffix(".log")
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a job is.
+
+    Attributes:
+        seconds: of every finished step, by name; of the last attempt, where the step was interrupted before.
+        attempts: how often the job was started.
+        finished: whether all steps are.
+    """
+
+    seconds: dict[str, float]
+    attempts: int
+    finished: bool
+
+
+def digest(settings: Mapping[str, Any]) -> str:
+    """SHA-256 of plain settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def prepare(job: Job, folder: Path) -> State:
+    """Write the job's file, or check that the one that is there is of the same settings.
+
+    Raises:
+        SettingsError: it was begun with other settings; says which.
+    """
+    path = job.file(folder)
+    content = read(path) if path.exists() else {"seconds": {}, "attempts": 0, "settings": job.settings}
+    if digest(content["settings"]) != digest(job.settings):
+        changed = [f"`{key}` was {old}, is now {new}" for key, old, new in differences(content["settings"], job.settings)]
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        raise SettingsError(
+            f"{job.name!r} of {str(folder)!r} was begun with other settings: {'; '.join(changed[:SHOWN])}{more}. "
+            "Results of different settings are not mixed: restore the configuration, or name another --folder."
+        )
+    content |= {"format": FORMAT, "version": VERSION, "name": job.name, "digest": digest(job.settings)}
+    _write(path, {**content, "steps": [asdict(step) for step in job.steps]})
+    return state(job, folder)
+
+
+def state(job: Job, folder: Path) -> State:
+    """How far the job is, by its file; nothing is done without one."""
+    path = job.file(folder)
+    content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0}
+    seconds = content["seconds"]
+    return State(seconds, content["attempts"], all(step.name in seconds for step in job.steps))
+
+
+def run(path: Path) -> None:
+    """Run the steps of the job of this file that are not finished, and note each one that is.
+
+    Raises:
+        ResultsError: a command failed with an exit code.
+    """
+    content = read(path)
+    content["attempts"] += 1
+    _write(path, content)
+    for step in content["steps"]:
+        if step["name"] in content["seconds"]:
+            continue
+        if step["clear"]:
+            shutil.rmtree(step["clear"], ignore_errors=True)
+        began = time.monotonic()
+        try:
+            code = importlib.import_module(step["module"]).main(step["words"])
+        except SystemExit as end:
+            code = end.code
+        if code:
+            raise ResultsError(f"`{step['name']}` of {content['name']!r} ended with exit code {code}.")
+        content["seconds"][step["name"]] = round(time.monotonic() - began, 2)
+        _write(path, content)
+
+
+def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Values that differ, by dotted name; ``absent`` where one side lacks it."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            yield from differences(old.get(key, "absent"), new.get(key, "absent"), f"{name}.{key}" if name else str(key))
+    elif old != new:
+        yield name, old, new
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a job's file.
+
+    Raises:
+        ResultsError: damaged or not ours.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{str(path)!r} is damaged: {error}. Delete it and the job's results to run the job again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
+        raise ResultsError(f"{str(path)!r} is no job of a study by this vireid: name another --folder.")
+    return content
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_text_atomically(path, json.dumps(content, indent=1) + "\n")

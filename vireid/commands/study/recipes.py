@@ -1,0 +1,108 @@
+"""The recipes of a study as ``vireid fit`` understands them: checked, and with every default filled in, before anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # ships no type information
+
+from vireid.commands.configs import resolve_configs
+from vireid.commands.lightning import main as lightning
+from vireid.errors import SettingsError
+from vireid.structures.genotype import write_text_atomically
+
+VARIES = ("seed_everything", "run_dir", "ckpt_path")
+"""What differs between the runs of a recipe by intention; ``model.init_args.genotype`` as well, see :func:`fixed_part`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training configuration.
+
+    Attributes:
+        name: as errors call it.
+        words: ``-c FILE`` for every layer.
+        resolved: everything that ``fit`` would do, without what varies between runs.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    resolved: dict[str, Any]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Settings of the data module."""
+        return dict(self.resolved["data"])
+
+    def model(self, argument: str) -> Any:
+        """An argument of the task."""
+        return self.resolved["model"].get("init_args", {}).get(argument)
+
+    def device_words(self) -> tuple[str, ...]:
+        """Where evaluation runs: where training ran."""
+        trainer = self.resolved["trainer"]
+        chosen = {name: trainer.get(name) for name in ("accelerator", "devices", "precision")}
+        return tuple(
+            f"--trainer.{name}={json.dumps(value) if isinstance(value, list) else value}" for name, value in chosen.items() if value
+        )
+
+
+def recipe(name: str, layers: Sequence[Any], folder: Path) -> Recipe:
+    """Write the inline layers to files, and let ``fit`` say what all layers together mean.
+
+    Args:
+        name: of the recipe.
+        layers: configuration files, by the names that ``fit`` takes, and inline settings.
+        folder: for the files.
+
+    Raises:
+        SettingsError: ``fit`` refuses the layers; with its reason.
+    """
+    words: list[str] = []
+    for number, layer in enumerate(layers):
+        path = layer
+        if not isinstance(layer, str):
+            path = str(folder / f"{name}-{number}.yaml")
+            write_text_atomically(Path(path), json.dumps(layer, indent=1) + "\n")  # JSON is YAML
+        words += ["-c", path]
+    words = resolve_configs(words)
+    return Recipe(name, tuple(words), fixed_part(_printed(name, words)))
+
+
+def fixed_part(config: dict[str, Any]) -> dict[str, Any]:
+    """A resolved configuration without seed, folder and genotype: equal for all runs of a recipe."""
+    model = dict(config["model"])
+    model["init_args"] = {
+        key: value for key, value in (model.get("init_args") or {}).items() if key not in ("genotype", "seed", "num_classes")
+    }
+    data = dict(config["data"])
+    data["init_args"] = {key: value for key, value in (data.get("init_args") or {}).items() if key != "seed"}
+    return {**{key: value for key, value in config.items() if key not in VARIES}, "model": model, "data": data}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration that a run wrote."""
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def _printed(name: str, words: Sequence[str]) -> dict[str, Any]:
+    said, complaint = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaint):
+            lightning(["fit", *words, "--print_config"])
+    except SystemExit as end:
+        if end.code:
+            lines = complaint.getvalue().strip().splitlines() or ["no reason given"]
+            reason = "\n".join(lines[next((i for i, line in enumerate(lines) if line.startswith("error:")), -1) :])
+            raise SettingsError(f"The recipe `{name}` is refused by `vireid fit`: {reason.removeprefix('error: ')}") from None
+    content = yaml.safe_load(said.getvalue())
+    for part in ("model", "data"):
+        if not isinstance(content.get(part), dict):
+            raise SettingsError(f"The recipe `{name}` names no `{part}.class_path`: add a configuration that does.")
+    return dict(content)

@@ -1,0 +1,99 @@
+"""What the finished runs of a study found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vireid.commands.study.jobs import digest, state
+from vireid.commands.study.networks import Network
+from vireid.commands.study.plan import Plan, retrain_name
+from vireid.commands.study.recipes import fixed_part, read_config
+from vireid.errors import ResultsError
+from vireid.structures import Genotype
+from vireid.tasks import Result, read_results
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished retraining.
+
+    Attributes:
+        network: what was trained.
+        genotype: of the network.
+        seed: of the retraining.
+        test: its row of the study's protocol; ``None`` for one that is not tested.
+        heldout: mAP on held-out training identities; ``None`` without ``fidelity``.
+        seconds: of the training, where it was not interrupted.
+    """
+
+    network: Network
+    genotype: Genotype
+    seed: int
+    test: Result | None
+    heldout: float | None
+    seconds: float | None
+
+
+def finished_runs(plan: Plan) -> list[Run]:
+    """Every finished retraining, in the order of the plan.
+
+    Raises:
+        ResultsError: runs with different budgets, on different test images, or without the study's protocol.
+    """
+    wanted = [(network, seed) for network in plan.networks for seed in plan.settings.retrain_seeds]
+    runs = [_run(plan, network, seed) for network, seed in wanted if state(plan.job(retrain_name(network, seed)), plan.folder).finished]
+    check_equal_budget(plan.folder / retrain_name(run.network, run.seed) for run in runs)
+    tested = [run for run in runs if run.test is not None]
+    if len({run.test.images_sha256 for run in tested if run.test is not None}) > 1:
+        raise ResultsError("The runs of the study were tested on different images: the data changed in between. Name another --folder.")
+    return runs
+
+
+def check_equal_budget(folders: Iterable[Path]) -> None:
+    """Every run must have been trained as the first one was, seed and genotype aside, by the configurations they wrote.
+
+    Raises:
+        ResultsError: naming a run that differs.
+    """
+    digests = {folder: digest(fixed_part(read_config(folder / "config.yaml"))) for folder in folders}
+    first = next(iter(digests), None)
+    for folder, found in digests.items():
+        if found != digests[first]:  # type: ignore[index]  # there is a first where there is any
+            raise ResultsError(f"{str(folder)!r} was not trained as {str(first)!r} was: they differ in more than seed and genotype.")
+
+
+def missing(plan: Plan) -> list[str]:
+    """Names of the jobs that are not finished."""
+    return [job.name for job in plan.jobs if not state(job, plan.folder).finished]
+
+
+def chosen_row(results: Sequence[Result], protocol: str, source: Path) -> Result:
+    """The first row, without variant, whose protocol begins with ``protocol``.
+
+    Raises:
+        ResultsError: there is none; lists what there is.
+    """
+    for result in results:
+        if result.protocol.startswith(protocol) and not result.variant:
+            return result
+    names = ", ".join(result.protocol for result in results)
+    raise ResultsError(f"No row of {str(source)!r} begins with `protocol` {protocol!r}; it holds {names}.")
+
+
+def search_seconds(plan: Plan, network: Network) -> float | None:
+    """Time of the search that found a network, where it was not interrupted."""
+    if network.search is None:
+        return None
+    found = state(plan.job(network.search), plan.folder)
+    return found.seconds.get("fit") if found.attempts == 1 else None
+
+
+def _run(plan: Plan, network: Network, seed: int) -> Run:
+    name = retrain_name(network, seed)
+    folder, done = plan.folder / name, state(plan.job(name), plan.folder)
+    genotype = Genotype.load(plan.folder / network.path)
+    test = chosen_row(read_results(folder / "test-1").results, plan.settings.protocol, folder) if network.tested else None
+    heldout = read_results(folder / "validate-1").results[0].mean["mAP"] if plan.settings.fidelity is not None else None
+    return Run(network, genotype, seed, test, heldout, done.seconds["fit"] if done.attempts == 1 else None)
