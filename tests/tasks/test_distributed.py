@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vireid.nn import frozen_statistics
-from vireid.search import ArchitectureParameters, BNSeparation
+from vireid.search import BNSeparation
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks import SearchModule
 from vireid.tasks.schedules import geometric
@@ -94,10 +94,3 @@ def test_reduced_gradients_equal_one_process(run: tuple[Run, Path]) -> None:
         assert reached == set(expected["weights"]), "candidates that the sample skipped get no gradient on any rank"
         for name, value in expected["weights"].items():
             torch.testing.assert_close(weights[name], value, rtol=1e-4, atol=1e-6, msg=name)
-
-
-def test_architecture_parameters_need_equal_candidates() -> None:
-    sites = BNSeparation("resnet10").sites()
-    odd = [sites[0], type(sites[1])(sites[1].name, ("shared_bn",), sites[1].stage, sites[1].role, sites[1].channels)]
-    with pytest.raises(ValueError, match="same candidates"):
-        ArchitectureParameters(odd)

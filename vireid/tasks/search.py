@@ -65,6 +65,7 @@ class SearchModule(ReIDModule):
     """
 
     phase = "supernet"
+    costs: Tensor
 
     def __init__(
         self,
@@ -110,7 +111,11 @@ class SearchModule(ReIDModule):
             raise SettingsError(f"`accumulate_grad_batches` must be at least 1, got {accumulate_grad_batches}.")
         with seeded(seed):
             self.network = ReIDNetwork(self.space.supernet(weights), num_classes)
-        self.architecture = ArchitectureParameters(self.space.sites())
+        space_sites = self.space.sites()
+        self.architecture = ArchitectureParameters(space_sites)
+        width = self.architecture.logits.shape[1]
+        specific = [["separate" in name for name in site.candidates] + [False] * (width - len(site.candidates)) for site in space_sites]
+        self.register_buffer("costs", torch.tensor(specific).float(), persistent=False)
         self._ddp_params_and_buffers_to_ignore = ["architecture.logits"]  # reduced by hand, in the architecture step only
 
     # --- set-up ---------------------------------------------------------------------------------------------------------------------
@@ -234,8 +239,7 @@ class SearchModule(ReIDModule):
             ramp = second_half_ramp(self.current_epoch - self.warmup_epochs, self.architecture_epochs)
             penalty = penalty + self.entropy_weight * ramp * self.architecture.entropy().mean()
         if self.cost_weight:
-            specific = torch.tensor([float("separate" in candidate) for candidate in self.architecture.candidates], device=self.device)
-            penalty = penalty + self.cost_weight * (self.architecture.probabilities() @ specific).mean()
+            penalty = penalty + self.cost_weight * (self.architecture.probabilities() * self.costs).sum(dim=-1).mean()
         return penalty
 
     # --- derivation and logs ----------------------------------------------------------------------------------------------------------
@@ -273,12 +277,12 @@ class SearchModule(ReIDModule):
         self.log("search/margin", architecture.margin().mean())
         self.log("search/temperature", self.temperature)
         probabilities = architecture.probabilities()
-        for k, candidate in enumerate(architecture.candidates[1:], start=1):
-            self.log_dict({f"probability/{site.name}/{candidate}": probabilities[i, k] for i, site in enumerate(architecture.sites)})
+        for row, site in zip(probabilities, architecture.sites, strict=True):
+            self.log_dict({f"probability/{site.name}/{candidate}": row[k] for k, candidate in enumerate(site.candidates) if k})
         choices = architecture.choices()
         counts = Counter((site.stage, choices[site.name]) for site in architecture.sites)
         for stage in dict.fromkeys(site.stage for site in architecture.sites):
-            for candidate in architecture.candidates:
+            for candidate in dict.fromkeys(name for site in architecture.sites for name in site.candidates):
                 self.log(f"count/{f'layer{stage}' if stage else 'stem'}/{candidate}", float(counts[stage, candidate]))
 
     # --- evaluation -----------------------------------------------------------------------------------------------------------------
