@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from vireid.nn import SeparateBatchNorm2d
+from vireid.nn import InstanceBatchNorm2d, SeparateBatchNorm2d
 
 B, C, H, W = 6, 5, 4, 3
 
@@ -45,9 +45,19 @@ def naive_separate(layer: SeparateBatchNorm2d, x: Tensor, n: int) -> Tensor:
     return torch.cat(parts)
 
 
+def naive_layer(layer: nn.Module, x: Tensor, n: int) -> Tensor:
+    """Any candidate's layer, from whole torch layers on the rows and channels that they see."""
+    if isinstance(layer, SeparateBatchNorm2d):
+        return naive_separate(layer, x, n)
+    if isinstance(layer, InstanceBatchNorm2d):
+        half = x.shape[1] // 2
+        return torch.cat((layer.IN(x[:, :half]), naive_layer(layer.BN, x[:, half:], n)), dim=1)
+    return layer(x)  # type: ignore[no-any-return]
+
+
 def naive_mixture(layers: nn.ModuleDict, x: Tensor, n: int, weights: Tensor) -> Tensor:
     """Sum of whole layers."""
-    return weights[0] * layers["shared_bn"](x) + weights[1] * naive_separate(layers["separate_bn"], x, n)  # type: ignore[arg-type]
+    return sum(w * naive_layer(layer, x, n) for w, layer in zip(weights, layers.values(), strict=True))  # type: ignore[return-value]
 
 
 def compare(

@@ -1,7 +1,8 @@
 """Layers that know which rows of a batch are visible and which infrared, and the neck and pooling of a network."""
 
+from vireid.nn.instance_batch_norm import InstanceBatchNorm2d
 from vireid.nn.neck import BNNeck
-from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES, NormCandidate
+from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm_choice import NormChoice
 from vireid.nn.pooling import GlobalAveragePooling
 from vireid.nn.separate_bn import SeparateBatchNorm2d
@@ -12,7 +13,7 @@ __all__ = [
     "NORM_CANDIDATES",
     "BNNeck",
     "GlobalAveragePooling",
-    "NormCandidate",
+    "InstanceBatchNorm2d",
     "NormChoice",
     "SeparateBatchNorm2d",
     "frozen_statistics",

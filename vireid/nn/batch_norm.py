@@ -18,27 +18,29 @@ def updates_statistics(bn: nn.BatchNorm2d) -> bool:
     return bn.training and bn.track_running_stats and bn.running_mean is not None
 
 
-def count_batch(bn: nn.BatchNorm2d) -> float:
+def count_batch(bn: nn.BatchNorm2d, share: Tensor | None = None) -> float:
     """Count one more batch and give the momentum of its update; ``momentum=None`` means a cumulative average."""
     if bn.num_batches_tracked is None or not updates_statistics(bn):
         return 0.0
-    bn.num_batches_tracked.add_(1)
+    bn.num_batches_tracked.add_(1 if share is None else share.to(bn.num_batches_tracked.dtype))
     return 1.0 / float(bn.num_batches_tracked) if bn.momentum is None else float(bn.momentum)
 
 
 @torch.no_grad()
-def update_running(bn: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int) -> None:
+def update_running(bn: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int, share: Tensor | None = None) -> None:
     """Move the running statistics towards those of a batch, if the layer would do so now.
 
     Args:
         mean, var: ``(C,)`` batch mean and *biased* batch variance.
         count: values per channel behind them, at least 2; running variances are unbiased.
+        share: scalar tensor, 1 to update and 0 not to, for graphs that must not depend on it; ``None`` updates.
     """
     if bn.running_mean is None or bn.running_var is None or not updates_statistics(bn):
         return
-    momentum = count_batch(bn)
-    bn.running_mean.lerp_(mean.to(bn.running_mean.dtype), momentum)
-    bn.running_var.lerp_(var.to(bn.running_var.dtype) * (count / (count - 1)), momentum)
+    momentum = count_batch(bn, share)
+    step = momentum if share is None else share.to(bn.running_mean.dtype) * momentum
+    bn.running_mean.lerp_(mean.to(bn.running_mean.dtype), step)
+    bn.running_var.lerp_(var.to(bn.running_var.dtype) * (count / (count - 1)), step)
 
 
 def check_rows(x: Tensor, n_visible: int | None, layer: str) -> int:

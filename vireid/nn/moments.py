@@ -1,18 +1,17 @@
-"""Means and variances of the modalities of a batch, and the multiply-add they lead to, by PyTorch's own batch-norm kernels.
+"""Means and variances of rows, modalities and batches, and the multiply-add they lead to, by PyTorch's own batch-norm kernels.
 
-``torch.var_mean`` over (N, H, W) costs several batch normalisations on a CPU; the kernel behind ``torch.nn.BatchNorm2d``
-does the same reduction in a fraction of the time, is numerically safe and keeps float32 statistics of half-precision inputs.
+``torch.var_mean`` costs several batch normalisations on a CPU. The kernel behind ``torch.nn.BatchNorm2d`` does the same
+reduction in a fraction of the time, is numerically safe, and keeps float32 statistics of half-precision inputs. Rows become
+its channels: a contiguous ``(B, C, H, W)`` is viewed as ``(1, B * C, H, W)``, a channels-last one is run row by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from vireid.nn.batch_norm import check_count
 
 _affine = torch.ops.aten.native_batch_norm.out
 _sums = torch.ops.aten.native_batch_norm_backward.default
@@ -53,46 +52,69 @@ def wide(x: Tensor) -> torch.dtype:
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
-def part_counts(x: Tensor, parts: Sequence[slice]) -> tuple[int, ...]:
-    """Values per channel in each part of the rows.
+def kernels_suit(x: Tensor) -> bool:
+    """Whether the kernels of this file are the fast way: row by row is not on a GPU."""
+    return x.device.type == "cpu" or layout(x) == torch.contiguous_format
 
-    Raises:
-        ValueError: a part has a single value.
+
+def group_moments(mean: Tensor, var: Tensor, parts: Sequence[slice], pixels: int) -> Moments:
+    """Moments of groups of rows from those of the rows, by the law of total variance.
+
+    Args:
+        mean, var: ``(B, C)`` of every row.
+        parts: rows of the G groups.
+        pixels: H x W.
     """
-    counts = tuple((part.stop - part.start) * x.shape[2] * x.shape[3] for part in parts)
-    for count in counts:
-        check_count(count)
-    return counts
+    pairs = [torch.var_mean(mean[part], 0, correction=0) for part in parts]
+    between, centre = [between for between, _ in pairs], [centre for _, centre in pairs]
+    within = [var[part].mean(0) for part in parts]
+    counts = tuple((part.stop - part.start) * pixels for part in parts)
+    return Moments(torch.stack(centre), torch.stack(within) + torch.stack(between), counts)
 
 
-def part_moments(x: Tensor, parts: Sequence[slice]) -> Moments:
-    """Moments of each part of the rows as a differentiable expression (for compilers and as the reference of the kernels)."""
-    counts = part_counts(x, parts)
-    pairs = [torch.var_mean(x[part].to(wide(x)), (0, 2, 3), correction=0) for part in parts]
-    return Moments(torch.stack([mean for _, mean in pairs]), torch.stack([var for var, _ in pairs]), counts)
+def row_moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance ``(B, C)`` of every row, as a differentiable expression."""
+    var, mean = torch.var_mean(x.to(wide(x)), (2, 3), correction=0)
+    return mean, var
 
 
-def kernel_moments(x: Tensor, parts: Sequence[slice]) -> Moments:
-    """The same by the batch-norm kernel; not differentiable."""
-    counts = part_counts(x, parts)
-    unused = x.new_zeros(2, x.shape[1], dtype=wide(x))  # running statistics; they also fix the dtype of the result
-    pairs = [torch.batch_norm_update_stats(x[part], unused[0], unused[1], 0.0) for part in parts]
-    return Moments(torch.stack([mean for mean, _ in pairs]), torch.stack([var for _, var in pairs]), counts)
+def row_moments_by_kernel(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The same by the batch-norm kernel; not differentiable. ``x`` must be in its :func:`layout`."""
+    mean, var = (x.new_empty(x.shape[:2], dtype=wide(x)) for _ in range(2))
+    for (rows,), (row_mean, row_var) in _blocks([x], [mean, var]):
+        unused = row_mean.new_zeros(2, row_mean.numel())  # running statistics; they also fix the dtype of the result
+        found = torch.batch_norm_update_stats(rows, unused[0], unused[1], 0.0)
+        row_mean.copy_(found[0])
+        row_var.copy_(found[1])
+    return mean, var
 
 
 def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: Tensor) -> None:
     """``out = (x - centre) * scale + offset`` in one pass.
 
     Args:
-        out, x: ``(N, C, H, W)``.
-        centre, scale, offset: ``(C,)``, float32 or better.
+        out, x: ``(B, C, H, W)``.
+        centre, scale, offset: ``(B, C)``, float32 or better.
     """
     one, unused = torch.ones_like(centre), [torch.empty_like(centre) for _ in range(2)]
-    _affine(x, scale, offset, centre, one, False, 0.0, 0.0, out=out, save_mean=unused[0], save_invstd=unused[1])
+    for (into, rows), (c, s, o, i, mean, invstd) in _blocks([out, x], [centre, scale, offset, one, *unused]):
+        _affine(rows, s, o, c, i, False, 0.0, 0.0, out=into, save_mean=mean, save_invstd=invstd)
 
 
 def affine_sums(grad: Tensor, x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-    """``(C,)`` sums of ``grad * (x - centre)`` and of ``grad`` over (N, H, W), in one pass."""
-    one = torch.ones_like(centre)
-    _, product, plain = _sums(grad, x, one, None, None, centre, one, True, 0.0, [False, True, True])
+    """``(B, C)`` sums of ``grad * (x - centre)`` and of ``grad`` over H x W, in one pass."""
+    one, product, plain = torch.ones_like(centre), torch.empty_like(centre), torch.empty_like(centre)
+    for (g, rows), (c, i, into_product, into_plain) in _blocks([grad, x], [centre, one, product, plain]):
+        _, first, second = _sums(g, rows, i, None, None, c, i, True, 0.0, [False, True, True])
+        into_product.copy_(first)
+        into_plain.copy_(second)
     return product, plain
+
+
+def _blocks(maps: Sequence[Tensor], rows: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Maps ``(B, C, H, W)`` and their ``(B, C)`` values as batches with one value per channel."""
+    if layout(maps[-1]) == torch.contiguous_format:
+        yield [x.view(1, -1, *x.shape[2:]) for x in maps], [values.reshape(-1) for values in rows]
+        return
+    for b in range(len(maps[-1])):
+        yield [x[b : b + 1] for x in maps], [values[b] for values in rows]

@@ -1,107 +1,85 @@
-"""The candidates of a normalisation site: each says how it is built and which affine map it is for the batch at hand."""
+"""The candidates of a normalisation site: how each is built, and the simple normalisations that it consists of."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.batch_norm import update_running, uses_batch_statistics
-from vireid.nn.moments import Moments
+from vireid.nn.batch_norm import uses_batch_statistics
+from vireid.nn.instance_batch_norm import InstanceBatchNorm2d, instance_norm_from
 from vireid.nn.separate_bn import SeparateBatchNorm2d
 from vireid.structures import Modality
 
-CANDIDATES = ("shared_bn", "separate_bn", "in", "ibn", "separate_ibn")
+NORM_CANDIDATES: dict[str, Callable[[nn.BatchNorm2d], nn.Module]] = {
+    "shared_bn": lambda bn: bn,
+    "separate_bn": SeparateBatchNorm2d.from_batch_norm,
+    "in": instance_norm_from,
+    "ibn": InstanceBatchNorm2d.from_batch_norm,
+    "separate_ibn": lambda bn: InstanceBatchNorm2d.from_batch_norm(bn, separate=True),
+}
+"""Candidate id to the function that makes its plain layer, starting from a pretrained one; ``shared_bn`` is that layer itself."""
+
+CANDIDATES = tuple(NORM_CANDIDATES)
+"""Candidate ids in the order of architecture parameters; ties go to the first."""
 
 
-class NormCandidate(ABC):
-    """One way to normalise a site.
+class Source(Enum):
+    """What a normalisation divides by."""
 
-    For a fixed batch it maps the rows of modality g to ``(x - mean[g]) / sqrt(var[g] + eps) * gamma[g] + beta[g]``.
+    POOLED = "statistics of the batch"
+    MODALITY = "statistics of the rows of a modality"
+    ROW = "statistics of each row"
+    FIXED = "running statistics"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A simple normalisation inside a candidate.
+
+    Attributes:
+        norm: the layer that holds parameters and running statistics.
+        start: first channel that it normalises.
+        modality: whose rows it normalises; ``None`` for all.
     """
 
-    @abstractmethod
-    def build(self, bn: nn.BatchNorm2d) -> nn.Module:
-        """The plain layer that starts from a pretrained one; may be ``bn`` itself."""
+    norm: nn.BatchNorm2d | nn.InstanceNorm2d
+    start: int = 0
+    modality: Modality | None = None
 
-    @abstractmethod
-    def affine(self, layer: nn.Module, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        """``gamma``, ``beta``, ``(G, C)`` for the G modalities that have rows; gradients reach the layer's parameters."""
+    @property
+    def source(self) -> Source:
+        """What it would divide by now."""
+        if isinstance(self.norm, nn.InstanceNorm2d):
+            return Source.ROW
+        if not uses_batch_statistics(self.norm):
+            return Source.FIXED
+        return Source.POOLED if self.modality is None else Source.MODALITY
 
-    @abstractmethod
-    def uses_batch(self, layer: nn.Module) -> bool:
-        """Whether the layer would now look at the batch's own moments."""
+    @property
+    def channels(self) -> slice:
+        """Channels that it normalises."""
+        return slice(self.start, self.start + self.norm.num_features)
 
-    @abstractmethod
-    def statistics(self, layer: nn.Module, moments: Moments | None, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        """``mean``, ``var``, ``(G, C)``, from ``moments`` or from running statistics; ``None`` only if no layer uses the batch."""
-
-    @abstractmethod
-    def update(self, layer: nn.Module, moments: Moments, modalities: Sequence[Modality]) -> None:
-        """Update running statistics as the plain layer would for this batch."""
-
-
-class SharedBatchNorm(NormCandidate):
-    """One ``BatchNorm2d`` for the whole batch."""
-
-    def build(self, bn: nn.BatchNorm2d) -> nn.BatchNorm2d:
-        return bn
-
-    def affine(self, layer: nn.Module, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        bn = _batch_norm(layer)
-        return bn.weight.expand(len(modalities), -1), bn.bias.expand(len(modalities), -1)
-
-    def uses_batch(self, layer: nn.Module) -> bool:
-        return uses_batch_statistics(_batch_norm(layer))
-
-    def statistics(self, layer: nn.Module, moments: Moments | None, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        bn = _batch_norm(layer)
-        mean, var = moments.pooled()[:2] if moments is not None and uses_batch_statistics(bn) else _running(bn)
-        return mean.expand(len(modalities), -1), var.expand(len(modalities), -1)
-
-    def update(self, layer: nn.Module, moments: Moments, modalities: Sequence[Modality]) -> None:  # noqa: ARG002  # one layer for all
-        update_running(_batch_norm(layer), *moments.pooled())
+    def affine(self) -> tuple[Tensor | None, Tensor | None]:
+        """Weight and bias ``(C',)``, of the raw input where running statistics normalise; ``None`` for ones and zeros."""
+        norm = self.norm
+        if self.source is not Source.FIXED:
+            return norm.weight, norm.bias
+        if norm.running_mean is None or norm.running_var is None:
+            raise TypeError("A BatchNorm2d without running statistics normalises by the batch.")
+        weight = torch.rsqrt(norm.running_var + norm.eps)
+        weight = weight if norm.weight is None else weight * norm.weight
+        offset = -weight * norm.running_mean
+        return weight, offset if norm.bias is None else offset + norm.bias
 
 
-class SeparateBatchNorm(NormCandidate):
-    """A ``BatchNorm2d`` per modality."""
-
-    def build(self, bn: nn.BatchNorm2d) -> SeparateBatchNorm2d:
-        return SeparateBatchNorm2d.from_batch_norm(bn)
-
-    def affine(self, layer: nn.Module, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        bns = _per_modality(layer, modalities)
-        return torch.stack([bn.weight for bn in bns]), torch.stack([bn.bias for bn in bns])
-
-    def uses_batch(self, layer: nn.Module) -> bool:
-        return any(uses_batch_statistics(bn) for bn in _per_modality(layer, tuple(Modality)))
-
-    def statistics(self, layer: nn.Module, moments: Moments | None, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        bns = _per_modality(layer, modalities)
-        if moments is not None and all(uses_batch_statistics(bn) for bn in bns):
-            return moments.mean, moments.var
-        pairs = [
-            (moments.mean[group], moments.var[group]) if moments is not None and uses_batch_statistics(bn) else _running(bn)
-            for group, bn in enumerate(bns)
-        ]
-        return torch.stack([mean for mean, _ in pairs]), torch.stack([var for _, var in pairs])
-
-    def update(self, layer: nn.Module, moments: Moments, modalities: Sequence[Modality]) -> None:
-        for group, bn in enumerate(_per_modality(layer, modalities)):
-            update_running(bn, moments.mean[group], moments.var[group], moments.counts[group])
-
-
-NORM_CANDIDATES: dict[str, NormCandidate] = {
-    "shared_bn": SharedBatchNorm(),
-    "separate_bn": SeparateBatchNorm(),
-}
-
-
-def norm_candidate(name: str) -> NormCandidate:
-    """The candidate with this id.
+def norm_candidate(name: str) -> Callable[[nn.BatchNorm2d], nn.Module]:
+    """The function that builds the candidate with this id.
 
     Raises:
         SettingsError: no such candidate; the message lists those there are.
@@ -111,19 +89,22 @@ def norm_candidate(name: str) -> NormCandidate:
     return NORM_CANDIDATES[name]
 
 
-def _batch_norm(layer: nn.Module) -> nn.BatchNorm2d:
-    if not isinstance(layer, nn.BatchNorm2d):
-        raise TypeError(f"Expected a BatchNorm2d, got {type(layer).__name__}.")
-    return layer
+def norm_parts(layer: nn.Module, start: int = 0, modality: Modality | None = None) -> list[Part]:
+    """The simple normalisations of a candidate's layer.
+
+    Raises:
+        TypeError: not the layer of a candidate.
+    """
+    if isinstance(layer, (nn.BatchNorm2d, nn.InstanceNorm2d)):
+        return [Part(layer, start, modality)]
+    if isinstance(layer, SeparateBatchNorm2d):
+        pairs = ((layer.visible, Modality.VISIBLE), (layer.infrared, Modality.INFRARED))
+        return [part for bn, kind in pairs for part in norm_parts(bn, start, kind)]
+    if isinstance(layer, InstanceBatchNorm2d):
+        return [*norm_parts(layer.IN, start), *norm_parts(layer.BN, start + layer.split)]
+    raise TypeError(f"Expected the layer of a normalisation candidate, got {type(layer).__name__}.")
 
 
-def _per_modality(layer: nn.Module, modalities: Sequence[Modality]) -> list[nn.BatchNorm2d]:
-    if not isinstance(layer, SeparateBatchNorm2d):
-        raise TypeError(f"Expected a SeparateBatchNorm2d, got {type(layer).__name__}.")
-    return [layer.visible if modality == Modality.VISIBLE else layer.infrared for modality in modalities]
-
-
-def _running(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    if bn.running_mean is None or bn.running_var is None:
-        raise TypeError("A BatchNorm2d without running statistics normalises by the batch.")
-    return bn.running_mean, bn.running_var
+def parts_of_modality(parts: Sequence[Part], modality: Modality) -> list[Part]:
+    """Those that normalise the rows of ``modality``, in the order of their channels."""
+    return [part for part in parts if part.modality in (None, modality)]

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.batch_norm import check_rows
-from vireid.nn.mixture import fused_mixture, plain_mixture
+from vireid.nn.batch_norm import check_count, check_rows, update_running
+from vireid.nn.mixing import mix
+from vireid.nn.mixture import Mixed, norm_mixture
 from vireid.nn.moments import Moments, wide
-from vireid.nn.norm_candidates import CANDIDATES, norm_candidate
+from vireid.nn.norm_candidates import CANDIDATES, Part, Source, norm_candidate, norm_parts
+from vireid.nn.synchronised import across_processes
 from vireid.structures import Modality
+
+Affine = Literal["per_candidate", "common", "none"]
 
 
 class NormChoice(nn.Module):
     """Weighted mixture of normalisations that replaces a ``BatchNorm2d``.
 
-    The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`). A one-hot mixture whose weights need no gradient
-    runs the one plain layer. A candidate with weight 0 is skipped when the weights need no gradient, and never updates its
-    running statistics.
+    The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`): whatever the candidates, it costs about one
+    normalisation. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is
+    skipped when the weights need no gradient, and does not update its running statistics.
+
+    Statistics and the small algebra are float32 or better under autocast. Under activation checkpointing the recomputed pass
+    updates running statistics again, as that of a ``BatchNorm2d`` does.
 
     Args:
         bn: pretrained layer; every candidate starts from its parameters and running statistics.
         candidates: at least one id, each once; kept in the order of :data:`CANDIDATES` whatever order is given.
+        affine: ``per_candidate``: each candidate has the weight and bias that its child will have, and may win by them;
+            ``common``: one weight and bias after the mixture; ``none``: no weight and bias while searching (OSNet-AIN).
+        update_skipped: candidates with weight 0 follow the statistics of the batch too.
+        synchronise: statistics of batches and modalities are those of all processes, exchanged once per site, like
+            ``torch.nn.SyncBatchNorm`` (but on any device).
 
     Attributes:
         candidates: ids, in the order of the weights.
@@ -36,29 +49,45 @@ class NormChoice(nn.Module):
         active: which weights are not 0.
 
     Raises:
-        SettingsError: unknown, repeated or no candidates, or a ``bn`` without affine parameters.
+        SettingsError: unknown, repeated or no candidates, an unknown ``affine``, or a ``bn`` without affine parameters.
 
     Example:
-        >>> site = NormChoice(nn.BatchNorm2d(4))
+        >>> site = NormChoice(nn.BatchNorm2d(4), ("shared_bn", "separate_bn", "in"))
         >>> site.n_visible = 2
-        >>> site.set_mixture(torch.tensor([0.3, 0.7]))
+        >>> site.set_mixture(torch.tensor([0.3, 0.5, 0.2]))
         >>> site(torch.randn(4, 4, 3, 3)).shape
         torch.Size([4, 4, 3, 3])
+
+    Reference:
+        Collapsed form and joint candidates are this project's. Candidates: Fu et al., CM-NAS, ICCV 2021 (shared or
+        separate); Zhou et al., OSNet-AIN, TPAMI 2021 (instance norm); Pan et al., IBN-Net, ECCV 2018.
     """
 
-    def __init__(self, bn: nn.BatchNorm2d, candidates: Sequence[str] = ("shared_bn", "separate_bn")) -> None:
+    def __init__(
+        self,
+        bn: nn.BatchNorm2d,
+        candidates: Sequence[str] = ("shared_bn", "separate_bn"),
+        affine: Affine = "per_candidate",
+        update_skipped: bool = False,
+        synchronise: bool = False,
+    ) -> None:
         super().__init__()
         if not candidates or len(set(candidates)) != len(candidates):
             raise SettingsError(f"`candidates` must name at least one candidate, each once, got {tuple(candidates)}.")
-        kinds = {name: norm_candidate(name) for name in sorted(candidates, key=lambda name: _rank(name))}
+        for name in candidates:
+            norm_candidate(name)
         if bn.weight is None or bn.bias is None:
             raise SettingsError("NormChoice needs a BatchNorm2d with affine parameters (affine=True).")
-        self.candidates = tuple(kinds)
-        self.kinds = tuple(kinds.values())
-        self.layers = nn.ModuleDict({name: kind.build(copy.deepcopy(bn)) for name, kind in kinds.items()})
-        self.eps = bn.eps
+        if affine not in get_args(Affine):
+            raise SettingsError(f"`affine` must be one of {', '.join(get_args(Affine))}, got {affine!r}.")
+        self.candidates = tuple(sorted(candidates, key=CANDIDATES.index))
+        self.affine, self.update_skipped, self.synchronise = affine, update_skipped, synchronise
+        self.layers = nn.ModuleDict({name: norm_candidate(name)(_source_layer(bn, affine)) for name in self.candidates})
+        self.weight = nn.Parameter(bn.weight.detach().clone()) if affine == "common" else None
+        self.bias = nn.Parameter(bn.bias.detach().clone()) if affine == "common" else None
+        self.num_features, self.eps = bn.num_features, bn.eps
         self.n_visible: int | None = None
-        self.set_mixture(torch.full((len(kinds),), 1.0 / len(kinds)))
+        self.set_mixture(torch.full((len(self.candidates),), 1.0 / len(self.candidates)))
 
     def set_mixture(self, weights: Tensor, values: Sequence[float] | None = None) -> None:
         """Weights of the next batches.
@@ -82,43 +111,42 @@ class NormChoice(nn.Module):
 
         Raises:
             SettingsError: ``n_visible`` is not set or exceeds B.
-            ValueError: one value per channel in a training batch.
+            ValueError: one value per channel in a training batch, or one pixel for an instance norm.
         """
         n = check_rows(x, self.n_visible, "NormChoice")
-        if self.one_hot and not self.weights.requires_grad:
+        compiling = torch.compiler.is_compiling()  # a graph must not depend on which candidates were drawn
+        every = compiling or self.weights.requires_grad
+        if not every and self.one_hot and self.affine == "per_candidate":
             return self._run_single(x, n)
+        kept = [k for k in range(len(self.candidates)) if every or self.active[k]]
         spans = ((Modality.VISIBLE, slice(0, n)), (Modality.INFRARED, slice(n, x.shape[0])))
-        present = [(modality, part) for modality, part in spans if part.stop > part.start]
-        return self._run_mixture(x, [modality for modality, _ in present], [part for _, part in present])
+        if not self.synchronise:
+            spans = tuple((modality, rows) for modality, rows in spans if rows.stop > rows.start)  # type: ignore[assignment]
+        return self._run_mixture(x, kept, [modality for modality, _ in spans], [rows for _, rows in spans])
 
     def _run_single(self, x: Tensor, n: int) -> Tensor:
         layer = self.layers[self.candidates[self.active.index(True)]]
-        if hasattr(layer, "n_visible"):
-            layer.n_visible = n  # type: ignore[assignment]  # typed as a submodule otherwise
+        for module in layer.modules():
+            if hasattr(module, "n_visible"):
+                module.n_visible = n  # type: ignore[assignment]  # typed as a submodule otherwise
         return layer(x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
-    def _run_mixture(self, x: Tensor, modalities: list[Modality], parts: list[slice]) -> Tensor:
-        kept = [index for index, on in enumerate(self.active) if on or self.weights.requires_grad]
-        used = [(self.kinds[index], self.layers[self.candidates[index]]) for index in kept]
-        weights = self.weights.to(x.device)
-        weights = weights if len(kept) == len(self.active) else weights[kept]
-        affine = [kind.affine(layer, modalities) for kind, layer in used]
-        small = (weights.to(wide(x)), torch.stack([gamma for gamma, _ in affine]), torch.stack([beta for _, beta in affine]))
-
-        def statistics(moments: Moments | None) -> tuple[Tensor, Tensor]:
-            pairs = [kind.statistics(layer, moments, modalities) for kind, layer in used]
-            return torch.stack([mean for mean, _ in pairs]), torch.stack([var for _, var in pairs])
-
-        moments: Moments | None
-        batch = any(kind.uses_batch(layer) for kind, layer in used)
-        if batch and not torch.compiler.is_compiling():
-            out, moments = fused_mixture(x, parts, statistics, self.eps, *small)
-        else:
-            out, moments = plain_mixture(x, parts, statistics, self.eps, batch, *small)
+    def _run_mixture(self, x: Tensor, kept: list[int], modalities: list[Modality], rows: list[slice]) -> Tensor:
+        parts = [norm_parts(self.layers[name]) for name in self.candidates]
+        used = [parts[k] for k in kept]
+        _check_sizes(x, [part for own in used for part in own], rows, self.synchronise)
+        weights = self.weights.to(device=x.device, dtype=wide(x))
+        mixed = mix(used, modalities, weights if len(kept) == len(parts) else torch.stack([weights[k] for k in kept]), self.num_features)
+        if self.weight is not None and self.bias is not None:
+            mixed = _scaled(mixed, self.weight.to(wide(x)), self.bias.to(wide(x)))
+        out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if self.synchronise else None)
         if moments is not None:
-            for index, (kind, layer) in zip(kept, used, strict=True):
-                if self.active[index]:
-                    kind.update(layer, moments, modalities)
+            shares = [torch.ones_like(w) if self.update_skipped else (w != 0).to(w) for w in weights.detach().unbind()]
+            for k, own in enumerate(parts):
+                if torch.compiler.is_compiling():
+                    _update(own, moments, modalities, shares[k])
+                elif self.active[k] or self.update_skipped:
+                    _update(own, moments, modalities)
         return out
 
     def candidate_parameters(self, k: int) -> list[nn.Parameter]:
@@ -128,12 +156,20 @@ class NormChoice(nn.Module):
     def resolve(self, candidate: str) -> nn.Module:
         """The plain layer of one candidate, with its own copy of parameters and statistics.
 
+        With ``affine="common"`` it gets copies of the common parameters, with ``"none"`` ones and zeros.
+
         Raises:
             SettingsError: the site has no such candidate.
         """
         if candidate not in self.layers:
             raise SettingsError(f"This site has no candidate {candidate!r}, only {', '.join(self.candidates)}.")
-        return copy.deepcopy(self.layers[candidate])
+        layer = copy.deepcopy(self.layers[candidate])
+        for part in norm_parts(layer) if self.affine != "per_candidate" else ():
+            for name, common, fill in (("weight", self.weight, 1.0), ("bias", self.bias, 0.0)):
+                value = torch.full((self.num_features,), fill) if common is None else common.detach()
+                setattr(part.norm, name, nn.Parameter(value[part.channels].clone()))
+            part.norm.affine = True
+        return layer
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry the weights without their graph."""
@@ -144,5 +180,42 @@ class NormChoice(nn.Module):
         return ", ".join(self.candidates)
 
 
-def _rank(name: str) -> int:
-    return CANDIDATES.index(name) if name in CANDIDATES else len(CANDIDATES)
+def _source_layer(bn: nn.BatchNorm2d, affine: Affine) -> nn.BatchNorm2d:
+    """A copy of the pretrained layer, without parameters where candidates have none."""
+    layer = copy.deepcopy(bn)
+    if affine != "per_candidate":
+        layer.affine, layer.weight, layer.bias = False, None, None  # type: ignore[assignment]  # as torch does for affine=False
+    return layer
+
+
+def _scaled(mixed: Mixed, weight: Tensor, bias: Tensor) -> Mixed:
+    factors = {name: getattr(mixed, name) for name in ("pooled", "modality", "row", "fixed")}
+    return replace(
+        mixed, offset=mixed.offset * weight + bias, **{name: value * weight for name, value in factors.items() if value is not None}
+    )
+
+
+def _check_sizes(x: Tensor, parts: Sequence[Part], rows: Sequence[slice], synchronise: bool) -> None:
+    sources, pixels = {part.source for part in parts}, x.shape[2] * x.shape[3]
+    if Source.ROW in sources and pixels < 2:
+        raise ValueError("Instance normalisation needs more than 1 pixel per channel; got a map of 1 x 1.")
+    if sources & {Source.POOLED, Source.MODALITY} and not synchronise:
+        counts = [(part.stop - part.start) * pixels for part in rows]
+        for count in counts if Source.MODALITY in sources else [sum(counts)]:
+            check_count(count)
+
+
+def _update(parts: Sequence[Part], moments: Moments, modalities: Sequence[Modality], share: Tensor | None = None) -> None:
+    """Move running statistics as the plain layer would; a modality without rows is left alone."""
+    for part in parts:
+        if not isinstance(part.norm, nn.BatchNorm2d):
+            continue
+        if part.modality is None:
+            mean, var, count = moments.pooled()
+        elif part.modality in modalities:
+            group = modalities.index(part.modality)
+            mean, var, count = moments.mean[group], moments.var[group], moments.counts[group]
+        else:
+            continue
+        if count > 1:
+            update_running(part.norm, mean[part.channels], var[part.channels], count, share)
