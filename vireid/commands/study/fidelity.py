@@ -64,7 +64,7 @@ def standalone(plan: Plan, runs: Sequence[Run]) -> dict[str, dict[int, float]]:
 def compared(a: Any, b: Any, noise: float | None) -> dict[str, Any]:
     """Both correlations, the bound of chance, and what is left of tau when differences below the noise count as ties."""
     found: RankCorrelation = rank_correlation(a, b)
-    figures = {**asdict(found), "bound": found.bound, "top": TOP, "top_overlap": top_overlap(a, b, min(TOP, len(a)))}
+    figures = {**asdict(found), "bound": found.bound, "top": min(TOP, len(a)), "top_overlap": top_overlap(a, b, min(TOP, len(a)))}
     if noise:
         rounded = rank_correlation(np.round(a / noise), np.round(b / noise))
         figures["rounded"] = {"tau": rounded.tau, "tau_low": rounded.tau_low, "tau_high": rounded.tau_high}

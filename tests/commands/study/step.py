@@ -1,0 +1,24 @@
+"""Commands for tests of jobs: imports nothing heavy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(words: Sequence[str]) -> int:
+    """``touch FILE``, ``fail CODE``, ``exit CODE``, ``crash TEXT`` or ``wait FILE`` (writes ``FILE``, then waits)."""
+    what, word = words
+    if what in ("touch", "wait"):
+        with Path(word).open("a", encoding="utf-8") as file:
+            file.write("x")
+    if what == "wait":
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            time.sleep(0.01)
+    if what == "exit":
+        raise SystemExit(int(word))
+    if what == "crash":
+        raise RuntimeError(word)
+    return int(word) if what == "fail" else 0

@@ -1,0 +1,151 @@
+"""Files of jobs, and jobs that run in processes of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from vireid.commands.study.jobs import Job, Step, differences, prepare, read, run, state
+from vireid.commands.study.runner import Runner
+from vireid.errors import ResultsError, SettingsError
+
+STEPS = "tests.commands.study.step"
+
+
+def job(name: str, *commands: tuple[str, object], needs: str = "", clear: str = "", **settings: Any) -> Job:
+    steps = (Step(f"{what}-{i}", STEPS, (what, str(word)), clear) for i, (what, word) in enumerate(commands))
+    return Job(name, tuple(steps), settings, needs)
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+def test_finished_steps_are_not_run_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    broken = job("a/b", ("touch", first), ("fail", 3), ("touch", second))
+    assert not prepare(broken, tmp_path).finished
+    with pytest.raises(ResultsError, match=r"`fail-1` of 'a/b' ended with exit code 3"):
+        run(broken.file(tmp_path))
+    assert list(state(broken, tmp_path).seconds) == ["touch-0"]
+    mended = Job("a/b", (broken.steps[0], Step("fail-1", STEPS, ("fail", "0")), broken.steps[2]), {})
+    assert not prepare(mended, tmp_path).finished
+    run(mended.file(tmp_path))
+    assert prepare(mended, tmp_path).finished
+    assert state(mended, tmp_path).attempts == 2
+    assert (first.read_text(), second.read_text()) == ("x", "x")
+
+
+def test_an_exit_is_an_end_like_any_other(tmp_path: Path) -> None:
+    left = job("a", ("exit", 0), ("exit", 2))
+    prepare(left, tmp_path)
+    with pytest.raises(ResultsError, match="`exit-1` of 'a' ended with exit code 2"):
+        run(left.file(tmp_path))
+
+
+def test_what_an_interrupted_step_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "test-1").mkdir()
+    (tmp_path / "test-1" / "old").touch()
+    cleared = job("a", ("fail", 0), clear=str(tmp_path / "test-1"))
+    prepare(cleared, tmp_path)
+    run(cleared.file(tmp_path))
+    assert not (tmp_path / "test-1").exists()
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    prepare(job("a", recipe={"epochs": 2, "steps": 3}, seed=0), tmp_path)
+    prepare(job("a", recipe={"steps": 3, "epochs": 2}, seed=0), tmp_path)  # the order of keys says nothing
+    with pytest.raises(SettingsError, match=r"'a' of .* other settings: `recipe\.epochs` was 2, is now 5; `seed` was 0, is now absent"):
+        prepare(job("a", recipe={"epochs": 5, "steps": 3}), tmp_path)
+
+
+def test_differences_are_found_at_any_depth() -> None:
+    assert list(differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3})) == [
+        *(("a.c", [1], [2]), ("d", 2, "absent"), ("e", "absent", 3))
+    ]
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is damaged"), ("{}", "is no job of a study by this vireid"), ("[]", "is no job")])
+def test_files_that_are_no_jobs(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ResultsError, match=message):
+        read(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_jobs_run_after_what_they_need(workers: int, tmp_path: Path) -> None:
+    jobs = [job("later", ("touch", tmp_path / "later"), needs="first"), job("first", ("touch", tmp_path / "first"))]
+    for each in jobs:
+        prepare(each, tmp_path)
+    assert Runner(tmp_path, jobs, workers, quiet()).run() == {}
+    assert (tmp_path / "first").stat().st_mtime_ns < (tmp_path / "later").stat().st_mtime_ns
+    assert Runner(tmp_path, jobs, workers, quiet()).run() == {}  # nothing is left to do
+    assert (tmp_path / "first").read_text() == "x"
+
+
+def test_a_crash_costs_the_job_and_what_needs_it_alone(tmp_path: Path) -> None:
+    jobs = [
+        job("bad", ("crash", "no such thing")),
+        job("needs", ("touch", tmp_path / "no"), needs="bad"),
+        job("good", ("touch", tmp_path / "yes")),
+    ]
+    for each in jobs:
+        prepare(each, tmp_path)
+    failed = Runner(tmp_path, jobs, 2, quiet()).run()
+    assert set(failed) == {"bad", "needs"}
+    assert "RuntimeError: no such thing (exit code 1;" in failed["bad"]
+    assert failed["needs"] == "needs bad"
+    assert (tmp_path / "yes").exists()
+    assert not (tmp_path / "no").exists()
+
+
+def test_interrupted_jobs_end_and_stay_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = job("slow", ("wait", tmp_path / "begun"))
+    prepare(waiting, tmp_path)
+    runner = Runner(tmp_path, [waiting], 1, quiet())
+    collect = runner._collect
+
+    def interrupted() -> None:
+        collect()
+        if (tmp_path / "begun").exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_collect", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run()
+    (process,) = runner.running.values()
+    assert process.returncode not in (None, 0)
+    assert not state(waiting, tmp_path).finished
+
+
+def test_jobs_do_not_outlive_a_study_that_is_killed(tmp_path: Path) -> None:
+    waiting = job("slow", ("wait", tmp_path / "begun"))
+    prepare(waiting, tmp_path)
+    reading, writing = os.pipe()
+    words = [sys.executable, "-m", "vireid.commands.study.child", str(waiting.file(tmp_path))]
+    child = subprocess.Popen(words, stdin=reading, stderr=subprocess.DEVNULL)
+    os.close(reading)
+    while not (tmp_path / "begun").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    os.close(writing)  # as the system does for a process that was killed
+    assert child.wait(30) != 0
+    assert not state(waiting, tmp_path).finished
+
+
+def test_the_rest_is_estimated_by_what_was_done(tmp_path: Path) -> None:
+    jobs = [job(name, ("fail", 0)) for name in "abcd"]
+    runner = Runner(tmp_path, jobs, 0, quiet())
+    assert runner.estimate() == ""
+    runner.began, runner.finished = time.monotonic() - 30, {"a"}
+    assert runner.estimate() == "about 2 min left; "
+    runner.finished = {"a", "b", "c"}
+    assert runner.estimate() == "about 10 s left; "
