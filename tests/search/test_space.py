@@ -9,9 +9,10 @@ import torch
 import torchvision
 from torch import nn
 
-from vireid.errors import GenotypeError, SettingsError
-from vireid.nn import NormChoice, SeparateBatchNorm2d
-from vireid.search import BNSeparation, NormSpace, SearchSpace, space_of
+from tests.search.contract import SpaceContract
+from vireid.errors import GenotypeError
+from vireid.nn import SeparateBatchNorm2d
+from vireid.search import BNSeparation, Site, space_of
 from vireid.structures import Genotype
 from vireid.structures.resnet_sites import cmnas_order
 
@@ -22,55 +23,12 @@ def batch_norms(model: nn.Module) -> list[tuple[str, int]]:
     return [(name, module.num_features) for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-class SpaceContract:
-    """What every space promises; inherit and give ``space``."""
-
-    space: SearchSpace
-
-    def test_sites_are_named_once_and_cheap(self) -> None:
-        sites = self.space.sites()
-        assert len({site.name for site in sites}) == len(sites)
-        assert sites == self.space.sites()
-
-    def test_every_baseline_builds_and_survives_a_file(self, tmp_path: Path) -> None:
-        for name, genotype in self.space.baselines().items():
-            genotype.save(tmp_path / f"{name}.json")
-            loaded = Genotype.load(tmp_path / f"{name}.json")
-            assert loaded == genotype
-            self.space.validate(loaded)
-            child = space_of(loaded).materialise(loaded)
-            assert child(torch.randn(4, 3, 32, 16), 2).shape[:2] == (4, child.out_channels)
-            assert sum(p.numel() for p in child.parameters()) == self.space.cost(loaded)["parameters"]
-
-    def test_sample_is_a_function_of_the_generator(self) -> None:
-        points = [self.space.sample(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
-        assert points[0] == points[1] != points[2]
-        self.space.validate(points[2])
-
-    def test_mutate_changes_one_site(self) -> None:
-        parent = self.space.sample(torch.Generator().manual_seed(0))
-        children = [self.space.mutate(parent, torch.Generator().manual_seed(seed)) for seed in range(8)]
-        assert all(len(parent.diff(child)) == 1 for child in children)
-        assert len({next(iter(parent.diff(child))) for child in children}) > 1
-        assert children[3] == self.space.mutate(parent, torch.Generator().manual_seed(3))
-
-    def test_children_carry_no_search_code(self) -> None:
-        child = self.space.materialise(self.space.sample(torch.Generator().manual_seed(0)))
-        assert not [m for m in child.modules() if isinstance(m, NormChoice) or type(m).__module__.startswith("vireid.search")]
-
-    def test_settings_rebuild_the_space(self) -> None:
-        point = self.space.sample(torch.Generator().manual_seed(0))
-        again = space_of(point)
-        assert again.settings() == self.space.settings()
-        assert again.sites() == self.space.sites()
-
-
 class TestBNSeparation(SpaceContract):
     space = SMALL
 
 
-class TestOneCandidateSubset(SpaceContract):
-    space = NormSpace(["separate_bn", "shared_bn"], "resnet10", 2, 8)
+class TestBNSeparationOfTheStemAndStage2TiedByBlock(SpaceContract):
+    space = BNSeparation("resnet18", 2, 8, ["bn1", "layer2.*"], "block")
 
 
 @pytest.mark.parametrize(
@@ -185,16 +143,8 @@ def test_incomplete_choices_are_refused() -> None:
         SMALL.genotype({})
 
 
-def test_single_point_cannot_mutate() -> None:
-    space = NormSpace(["shared_bn"], "resnet10", width=8)
+def test_single_point_cannot_mutate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BNSeparation, "sites", lambda _: [Site("bn1", ("shared_bn",))])
+    space = BNSeparation("resnet10", width=8)
     with pytest.raises(GenotypeError, match="single point"):
-        space.mutate(space.baselines()["all_shared"], torch.Generator())
-
-
-def test_constructor_errors() -> None:
-    with pytest.raises(SettingsError, match="`backbone` must be one of"):
-        BNSeparation("resnet20")
-    with pytest.raises(SettingsError, match="each once"):
-        NormSpace([])
-    with pytest.raises(SettingsError, match="no normalisation candidate 'gn'"):
-        NormSpace(["gn"])
+        space.mutate(space.genotype({"bn1": "shared_bn"}), torch.Generator())

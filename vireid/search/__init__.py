@@ -2,7 +2,8 @@
 
 from vireid.search.dirichlet import DirichletSample
 from vireid.search.gumbel import GumbelHard, GumbelSoft
-from vireid.search.norm_space import BNSeparation, NormSpace
+from vireid.search.joint_norm import JointNorm
+from vireid.search.norm_restrictions import BNSeparation, INPlacement
 from vireid.search.parameters import ArchitectureParameters
 from vireid.search.random_one_hot import RandomOneHot
 from vireid.search.rectified_gumbel import RectifiedGumbel
@@ -19,7 +20,8 @@ __all__ = [
     "DirichletSample",
     "GumbelHard",
     "GumbelSoft",
-    "NormSpace",
+    "INPlacement",
+    "JointNorm",
     "RandomOneHot",
     "RectifiedGumbel",
     "Relaxation",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal
 
 import torch
 
 from vireid.errors import CheckpointError, GenotypeError
 from vireid.models import Backbone
 from vireid.search.problems import choice_problems, space_problem
-from vireid.search.sites import Site
+from vireid.search.sites import Site, groups
 from vireid.search.supernet import Supernet
 from vireid.structures import Genotype, Recorded, instantiate
 
-__all__ = ["SearchSpace", "Site", "space_of"]
+__all__ = ["CostKind", "SearchSpace", "Site", "space_of"]
+
+CostKind = Literal["modality_specific_sites", "parameters", "latency"]
 
 
 class SearchSpace(Recorded, ABC):
@@ -30,8 +34,24 @@ class SearchSpace(Recorded, ABC):
         """Hand-made points of the space, by name."""
 
     @abstractmethod
-    def cost(self, genotype: Genotype) -> dict[str, int]:
-        """What a point costs: ``parameters`` of the trunk, ``extra_parameters`` over the plain trunk, ``modality_specific_sites``."""
+    def cost(self, genotype: Genotype) -> dict[str, float]:
+        """What a point costs, as numbers by name; among them ``parameters`` and ``modality_specific_sites``.
+
+        Raises:
+            GenotypeError: see :meth:`validate`.
+        """
+
+    @abstractmethod
+    def cost_table(self, kind: CostKind) -> torch.Tensor:
+        """What every candidate costs at every site, for a penalty on mixture weights.
+
+        Args:
+            kind: ``modality_specific_sites``, ``parameters`` (beyond the plain layer) or ``latency`` (work left at inference).
+
+        Returns:
+            ``(S, K)`` float32, 0..1: relative to the dearest candidate of the table. Sites with fewer than K candidates are
+            filled up with 0. All 0 where no candidate costs anything.
+        """
 
     @abstractmethod
     def supernet(self, weights: str | None = None) -> Supernet:
@@ -73,22 +93,74 @@ class SearchSpace(Recorded, ABC):
 
     def sample(self, generator: torch.Generator) -> Genotype:
         """A uniformly random point; the same state of ``generator`` gives the same point."""
-        choices = {site.name: site.candidates[_draw(len(site.candidates), generator)] for site in self.sites()}
-        return self.genotype(choices)
+        return self.decode([_draw(len(members[0].candidates), generator) for members in groups(self.sites())])
 
     def mutate(self, genotype: Genotype, generator: torch.Generator) -> Genotype:
-        """A neighbour: one random site takes another random candidate.
+        """A neighbour: one random site, with those tied to it, takes another random candidate.
 
         Raises:
             GenotypeError: see :meth:`validate`, or no site has two candidates.
         """
         self.validate(genotype)
-        free = [site for site in self.sites() if len(site.candidates) > 1]
+        free = [members for members in groups(self.sites()) if len(members[0].candidates) > 1]
         if not free:
             raise GenotypeError(f"{type(self).__name__} has a single point: no site has two candidates.")
-        site = free[_draw(len(free), generator)]
-        others = [candidate for candidate in site.candidates if candidate != genotype.choices[site.name]]
-        return self.genotype({**genotype.choices, site.name: others[_draw(len(others), generator)]})
+        members = free[_draw(len(free), generator)]
+        others = _others(members, genotype)
+        return self._changed(genotype, members, others[_draw(len(others), generator)])
+
+    def neighbours(self, genotype: Genotype) -> list[Genotype]:
+        """Every point that differs in one site, or one group of tied sites: by site, then by candidate.
+
+        Raises:
+            GenotypeError: see :meth:`validate`.
+        """
+        self.validate(genotype)
+        pairs = [(members, other) for members in groups(self.sites()) for other in _others(members, genotype)]
+        return [self._changed(genotype, members, other) for members, other in pairs]
+
+    def encode(self, genotype: Genotype) -> list[int]:
+        """Canonical form: for every site, or group of tied sites, the index of its candidate.
+
+        Raises:
+            GenotypeError: see :meth:`validate`.
+        """
+        self.validate(genotype)
+        return [members[0].candidates.index(genotype.choices[members[0].name]) for members in groups(self.sites())]
+
+    def decode(self, code: Sequence[int]) -> Genotype:
+        """The point whose :meth:`encode` is ``code``.
+
+        Raises:
+            GenotypeError: a wrong length, or indices without a candidate.
+        """
+        free = groups(self.sites())
+        if len(code) != len(free):
+            raise GenotypeError(f"A code of {type(self).__name__} has {len(free)} numbers, got {len(code)}.")
+        for members, index in zip(free, code, strict=True):
+            if not 0 <= index < len(members[0].candidates):
+                last = len(members[0].candidates) - 1
+                raise GenotypeError(f"The number of {members[0].group or members[0].name} must be 0 to {last}, got {index}.")
+        pairs = zip(free, code, strict=True)
+        return self.genotype({site.name: site.candidates[index] for members, index in pairs for site in members})
+
+    def baseline(self, name: str) -> Genotype:
+        """A point by name: one of :meth:`baselines`, or ``random-SEED``, which is :meth:`sample` with that seed.
+
+        Raises:
+            GenotypeError: no such point.
+        """
+        points = self.baselines()
+        if name in points:
+            return points[name]
+        if found := re.fullmatch(r"random-(\d{1,18})", name):
+            return self.sample(torch.Generator().manual_seed(int(found[1])))
+        close = get_close_matches(name, points, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise GenotypeError(f"There is no baseline {name!r}{hint}; choose from {', '.join(points)} or random-SEED, such as random-0.")
+
+    def _changed(self, genotype: Genotype, members: Sequence[Site], candidate: str) -> Genotype:
+        return self.genotype({**genotype.choices, **{site.name: candidate for site in members}})
 
 
 def space_of(genotype: Genotype) -> SearchSpace:
@@ -108,3 +180,7 @@ def space_of(genotype: Genotype) -> SearchSpace:
 
 def _draw(n: int, generator: torch.Generator) -> int:
     return int(torch.randint(n, (1,), generator=generator, device=generator.device))
+
+
+def _others(members: Sequence[Site], genotype: Genotype) -> list[str]:
+    return [candidate for candidate in members[0].candidates if candidate != genotype.choices[members[0].name]]

@@ -33,7 +33,7 @@ class RetrainModule(ReIDModule):
     Args:
         num_classes: identities with a classifier row; linked from the data on the command line.
         genotype: path of a ``genotype.json`` or of a CM-NAS ``.cfg`` list, the content of such a JSON file, or the name of a baseline
-            of the space (``all_shared``, ``all_separate``, ``stem_separate``, ...).
+            of the space (``all_shared``, ``all_separate``, ``stem_separate``, ..., or ``random-SEED`` for a random point).
         space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
             they must agree.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
@@ -169,13 +169,13 @@ def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: Se
     elif str(genotype).endswith(".json") or Path(genotype).is_file():
         found = Genotype.load(genotype)
     else:
-        baselines = (space or BNSeparation()).baselines()
-        if str(genotype) not in baselines:
-            raise GenotypeError(
-                f"`genotype` is neither a file nor a baseline: {str(genotype)!r}. Give the path of a .json or .cfg file, "
-                f"or one of {', '.join(baselines)}."
+        try:
+            found = (space or BNSeparation()).baseline(str(genotype))
+        except GenotypeError as error:
+            message = (
+                f"`genotype` is neither a file nor a baseline: {str(genotype)!r}. Give the path of a .json or .cfg file, or a baseline."
             )
-        found = baselines[str(genotype)]
+            raise GenotypeError(f"{message} {error}") from error
     if space is not None:
         space.validate(found)
     return found
