@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from tests.commands.runs import run
 from vireid import Genotype
-from vireid.search import BNSeparation
+from vireid.search import BNSeparation, INPlacement
 
 SPACE = BNSeparation("resnet10", width=8)
 Capsys = pytest.CaptureFixture[str]
@@ -46,6 +47,73 @@ def test_show_draws_every_site_and_counts(capsys: Capsys, stem: Path, shared: Pa
     assert "seed: 7" in done.out
     assert "epoch: 3" in done.out
     assert "data: {'dataset': 'sysu'}" in done.out  # without the list of identities
+
+
+def test_show_tells_the_cost(capsys: Capsys, stem: Path) -> None:
+    out = run(capsys, "genotype", "show", stem).out
+    for name, value in SPACE.cost(Genotype.load(stem)).items():
+        row = next(line for line in out.splitlines() if f" {name.replace('_', ' ')} " in line)
+        assert (f"{value:,}" if isinstance(value, int) else f"{value:.4f}") in row
+    assert "free choices" not in out
+
+
+def test_show_tells_ties(capsys: Capsys, tmp_path: Path) -> None:
+    INPlacement("resnet10", width=8, tie="block").baselines()["all_in"].save(tmp_path / "tied.json")
+    out = run(capsys, "genotype", "show", tmp_path / "tied.json").out
+    assert "5 free choices; tied: layer1.0 (2), layer2.0 (3), layer3.0 (3), layer4.0 (3)" in out
+
+
+def test_show_draws_what_fits_no_space(capsys: Capsys, stem: Path) -> None:
+    done = run(capsys, "genotype", "show", changed(stem, bn1="ibn"))
+    assert done.code == 0
+    assert "12 sites: 1 ibn, 11 shared_bn" in done.out
+    assert "No cost: The genotype does not fit BNSeparation: bn1 cannot be 'ibn'" in done.out
+
+
+def test_show_tells_how_sure_the_search_was(capsys: Capsys, shared: Path) -> None:
+    assert "sure" not in run(capsys, "genotype", "show", shared).out
+    content = json.loads(shared.read_text())
+    table = {site: [1.0, 0.0] for site in content["choices"]}
+    content["provenance"]["probabilities"] = {**table, "bn1": [0.5, 0.5], "layer1.0.bn2": [0.7, 0.3]}
+    shared.write_text(json.dumps(content))
+    out = run(capsys, "genotype", "show", shared).out
+    cells = {line.split()[1]: line.split()[3::2] for line in out.splitlines() if line.startswith("│ ") and line.count("│") == 5}
+    assert cells["stem"] == ["1", "0.000", f"{math.log(2):.3f}"]
+    assert cells["layer1"][1] == "0.700"  # (1 + 0.4) / 2
+    assert cells["all"] == ["12", f"{(10 + 0.4) / 12:.3f}", f"{(math.log(2) - 0.7 * math.log(0.7) - 0.3 * math.log(0.3)) / 12:.3f}"]
+    assert "Least certain: bn1 (0.000), layer1.0.bn2 (0.400), layer1.0.bn1 (1.000)" in out
+
+
+@pytest.mark.parametrize(
+    "table",
+    [5, [], {"bn1": 5}, {"bn1": []}, {"bn1": [0.5]}, {"bn1": [2, -1]}, {"bn1": ["a", "b"]}, {"bn1": [True, False]}, {"x": [0.5, 0.5]}],
+)
+def test_show_passes_over_what_is_no_probability(capsys: Capsys, shared: Path, table: object) -> None:
+    content = json.loads(shared.read_text())
+    content["provenance"]["probabilities"] = table
+    shared.write_text(json.dumps(content))
+    done = run(capsys, "genotype", "show", shared)
+    assert done.code == 0
+    assert "sure" not in done.out
+
+
+def test_lists_of_other_backbones(capsys: Capsys, tmp_path: Path) -> None:
+    (tmp_path / "x.cfg").write_text(" ".join("01"[i % 2] for i in range(20)))
+    (tmp_path / "y.cfg").write_text(" ".join("1" for i in range(20)))
+    for command in (("show", "x.cfg"), ("validate", "x.cfg"), ("diff", "x.cfg", "y.cfg")):
+        words = ["genotype", command[0], *(tmp_path / name for name in command[1:])]
+        assert "has 53 sites" in run(capsys, *words).err
+        done = run(capsys, *words, "--backbone", "resnet18")
+        assert done.code == (1 if command[0] == "diff" else 0)
+        assert {"show": "20 sites: 10 sep", "validate": "is a valid", "diff": "10 sites differ"}[command[0]] in done.out
+
+
+def test_validate_names_broken_ties(capsys: Capsys, tmp_path: Path) -> None:
+    INPlacement("resnet10", width=8, tie="block").baselines()["all_in"].save(tmp_path / "tied.json")
+    done = run(capsys, "genotype", "validate", changed(tmp_path / "tied.json", **{"layer1.0.bn2": "ibn", "bn1": "gn"}))
+    assert done.code == 2
+    assert "the sites of layer1.0 are tied but differ (layer1.0.bn1 in, layer1.0.bn2 ibn)" in done.err
+    assert "bn1 cannot be 'gn'" in done.err
 
 
 def test_show_reads_lists(capsys: Capsys, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from rich.console import Console
 
-from vireid.commands.picture import CELL, GAP, GLYPHS, HEAD, LABEL, ROW, UNKNOWN, draw_genotypes, stage_table, stages
-from vireid.search import BNSeparation
+from vireid.commands.picture import CELL, GAP, GLYPHS, HEAD, KEY, LABEL, ROW, UNKNOWN, draw_genotypes, stage_table, stages
+from vireid.nn import CANDIDATES
+from vireid.search import BNSeparation, JointNorm
 from vireid.structures import Genotype
 
 BASELINES = BNSeparation("resnet10").baselines()
@@ -61,3 +63,58 @@ def test_the_table_has_one_row_per_genotype_and_one_glyph_per_site() -> None:
     console.print(stage_table(GENOTYPES))
     rows = [line for line in console.export_text().splitlines() if "all_" in line or "stem_" in line]
     assert [(row.count("█"), row.count("·")) for row in rows] == [(0, 12), (12, 0), (1, 11)]
+
+
+def printed(genotypes: dict[str, Genotype], **options: Any) -> str:
+    console = Console(file=io.StringIO(), record=True, **options)
+    console.print(stage_table(genotypes))
+    return console.export_text()
+
+
+def mixed(backbone: str = "resnet50") -> Genotype:
+    """Every candidate in turn."""
+    names = [site.name for site in JointNorm(backbone=backbone).sites()]
+    return Genotype({"class_path": "x"}, {name: CANDIDATES[i % 5] for i, name in enumerate(names)})
+
+
+def test_every_candidate_has_a_glyph_of_its_own_shape_and_colour() -> None:
+    assert tuple(GLYPHS) == CANDIDATES
+    for kinds in zip(*GLYPHS.values(), UNKNOWN, strict=True):
+        assert len(set(kinds)) == 6
+
+
+def test_without_colours_the_picture_says_the_same() -> None:
+    text = printed({"mixed": mixed("resnet18")}, width=100, no_color=True, color_system=None)
+    assert "· shared_bn  █ separate_bn  i in  b ibn  B separate_ibn" in text
+    row = next(line for line in text.splitlines() if "mixed" in line)
+    assert row.replace("│", " ").split()[1:] == ["·", "█ibB", "·█ibB", "·█ibB", "·█ibB"]
+
+
+def test_a_resnet50_fits_into_100_columns() -> None:
+    text = printed({"genotype.json": mixed(), "all_separate": JointNorm().baselines()["all_separate"]}, width=100)
+    rows = [line for line in text.splitlines() if "genotype.json" in line or "all_separate" in line]
+    assert rows[1].count("█") == 53
+    assert [len(cell.strip()) for cell in rows[0].strip("│").split("│")[1:]] == [1, 10, 13, 19, 10]
+
+
+def test_a_deep_network_wraps_and_loses_nothing() -> None:
+    text = printed({"deep": JointNorm(backbone="resnet152").baselines()["all_separate"]}, width=80)
+    assert text.count("█") == 155 + 1  # and the legend
+
+
+def test_the_legend_of_the_file_is_never_cut(tmp_path: Path) -> None:
+    draw_genotypes({"mixed": mixed("resnet10")}, tmp_path / "picture.png")
+    image = Image.open(tmp_path / "picture.png")
+    assert image.size[0] >= LABEL + 5 * KEY
+    pixel = image.getpixel((LABEL + 4 * KEY + 4, HEAD + ROW + CELL // 2 + 4))
+    assert pixel == rgb(GLYPHS["separate_ibn"][1])
+
+
+def test_networks_with_other_sites_stay_in_their_columns(tmp_path: Path) -> None:
+    part = BNSeparation("resnet10", sites=["layer2.*"]).baselines()["all_separate"]
+    draw_genotypes({"part": part, **GENOTYPES}, tmp_path / "picture.png")
+    assert Image.open(tmp_path / "picture.png").size[0] == LABEL + 12 * CELL + 5 * GAP + 10
+    text = printed({"part": part, **GENOTYPES}, width=100)
+    assert next(line for line in text.splitlines() if "part" in line).count("█") == 3
+    head = next(line for line in text.splitlines() if "layer1" in line)
+    assert [cell.strip() for cell in head.strip("┃").split("┃")] == ["network", "stem", "layer1", "layer2", "layer3", "layer4"]

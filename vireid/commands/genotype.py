@@ -10,9 +10,11 @@ from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
+from vireid.commands.certainty import certainty_table, least_certain, probabilities_of
 from vireid.commands.picture import stage_table
-from vireid.errors import OutputError, SettingsError
+from vireid.errors import GenotypeError, OutputError, SettingsError
 from vireid.search import space_of
+from vireid.search.sites import groups
 from vireid.structures import Genotype
 
 
@@ -22,33 +24,55 @@ def main(words: list[str]) -> int:
     return int(auto_cli(commands, args=words[1:], prog="vireid genotype"))
 
 
-def show(path: str) -> int:
-    """Draw a genotype: one glyph per site, by stage.
+def show(path: str, backbone: str = "resnet50") -> int:
+    """Draw a genotype: one glyph per site, by stage. Below it, what it costs and how sure the search was.
 
     Args:
-        path: a genotype.json or a CM-NAS .cfg list (of ResNet-50).
+        path: a genotype.json or a CM-NAS .cfg list.
+        backbone: of a .cfg list.
     """
-    genotype = _load(path)
+    genotype = _load(path, backbone)
     console = Console()
     console.print(stage_table({Path(path).name: genotype}))
     counts = ", ".join(f"{count} {candidate}" for candidate, count in sorted(Counter(genotype.choices.values()).items()))
-    console.print(f"{len(genotype.choices)} sites: {counts}")
-    for key in ("seed", "epoch", "data", "cost"):
+    _say(console, f"{len(genotype.choices)} sites: {counts}")
+    _show_space(console, genotype)
+    if probabilities_of(genotype):
+        console.print(certainty_table(genotype))
+        _say(console, f"Least certain: {least_certain(genotype)}")
+    for key in ("seed", "epoch", "data"):
         if key in genotype.provenance:
             value = genotype.provenance[key]
-            shown = {k: v for k, v in value.items() if not isinstance(v, list)} if isinstance(value, dict) else value
-            console.print(f"{key}: {shown}", highlight=False, soft_wrap=True)
+            _say(console, f"{key}: { {k: v for k, v in value.items() if not isinstance(v, list)} if isinstance(value, dict) else value }")
     return 0
 
 
-def diff(first: str, second: str) -> int:
+def _show_space(console: Console, genotype: Genotype) -> None:
+    """Ties and cost, for which the genotype must be a point of its space; a picture does not need it."""
+    try:
+        space = space_of(genotype)
+        cost = space.cost(genotype)
+    except GenotypeError as error:
+        _say(console, f"No cost: {error}")
+        return
+    free = groups(space.sites())
+    if len(free) < len(genotype.choices):
+        _say(console, f"{len(free)} free choices; tied: {', '.join(f'{m[0].group} ({len(m)})' for m in free if len(m) > 1)}")
+    table = Table("cost", "", title_justify="left", show_header=False)
+    for name, value in cost.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
+    console.print(table)
+
+
+def diff(first: str, second: str, backbone: str = "resnet50") -> int:
     """List the sites at which two genotypes differ; exit code 1 when they do.
 
     Args:
         first: a genotype file.
         second: another.
+        backbone: of .cfg lists.
     """
-    differences = _load(first).diff(_load(second))
+    differences = _load(first, backbone).diff(_load(second, backbone))
     console = Console()
     if not differences:
         console.print("The genotypes are equal.")
@@ -60,15 +84,16 @@ def diff(first: str, second: str) -> int:
     return 1
 
 
-def validate(path: str) -> int:
+def validate(path: str, backbone: str = "resnet50") -> int:
     """Check a genotype against its space; everything that is wrong is listed, with exit code 2.
 
     Args:
         path: a genotype file.
+        backbone: of a .cfg list.
     """
-    genotype = _load(path)
+    genotype = _load(path, backbone)
     space_of(genotype).validate(genotype)
-    Console().print(f"{path} is a valid genotype of {genotype.space['class_path']}.", highlight=False, soft_wrap=True)
+    _say(Console(), f"{path} is a valid genotype of {genotype.space['class_path']}.")
     return 0
 
 
@@ -89,9 +114,13 @@ def convert(source: str, target: str, backbone: str = "resnet50") -> int:
         genotype.save(target)
     else:
         raise SettingsError(f"`target` must end in .json or .cfg, got {target!r}.")
-    Console().print(f"Wrote {target}", highlight=False, soft_wrap=True)
+    _say(Console(), f"Wrote {target}")
     return 0
 
 
-def _load(path: str, backbone: str = "resnet50") -> Genotype:
+def _load(path: str, backbone: str) -> Genotype:
     return Genotype.from_cmnas_cfg(path, backbone) if path.endswith(".cfg") else Genotype.load(path)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
