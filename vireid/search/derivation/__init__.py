@@ -1,0 +1,20 @@
+"""From a trained supernet to one genotype."""
+
+from vireid.search.derivation.argmax import Argmax, SampledTop
+from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, Scored, mixture_weights
+from vireid.search.derivation.evolution import Evolution, RandomSearch
+from vireid.search.derivation.perturbation import Perturbation
+
+__all__ = [
+    "Argmax",
+    "Derivation",
+    "DerivationResult",
+    "Evolution",
+    "Perturbation",
+    "Probabilities",
+    "RandomSearch",
+    "SampledTop",
+    "Score",
+    "Scored",
+    "mixture_weights",
+]

@@ -1,0 +1,127 @@
+"""What every derivation promises, and what it may ask for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vireid.errors import SettingsError
+from vireid.search.sites import Site, groups
+from vireid.search.space import SearchSpace
+from vireid.structures import Genotype, Recorded
+
+Probabilities = Mapping[str, Sequence[float]]
+"""Site name to one number per candidate of the site, as :meth:`vireid.search.ArchitectureParameters.table` gives them."""
+
+
+class Score(Protocol):
+    """How good a point is; larger is better. Deterministic: the same point always has the same score."""
+
+    def __call__(self, genotype: Genotype, /) -> float:
+        """Score of one child."""
+        ...
+
+    def mixture(self, weights: Tensor, /) -> float:
+        """Score of the supernet under ``(S, K)`` mixture weights; only :class:`Perturbation` asks for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One thing that was scored.
+
+    Attributes:
+        genotype: the child; for a mixture, the child of its largest weights.
+        score: larger is better.
+        without: for a mixture, what was removed from it, such as ``layer1.0.bn1: shared_bn``; empty for a child.
+    """
+
+    genotype: Genotype
+    score: float
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class DerivationResult:
+    """The answer and how it was found.
+
+    Attributes:
+        genotype: the chosen point, without provenance.
+        history: everything that was scored, in order; a repeat within a history was not scored again.
+    """
+
+    genotype: Genotype
+    history: tuple[Scored, ...] = ()
+
+
+class Derivation(Recorded, ABC):
+    """A way to choose a genotype: a pure function of its arguments and of the state of the generator.
+
+    Attributes:
+        uses_probabilities: whether architecture parameters matter; where they do not, a search needs no architecture step.
+    """
+
+    uses_probabilities: bool = True
+
+    @abstractmethod
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:
+        """Choose.
+
+        Args:
+            space: what to choose from; tied sites stay equal.
+            probabilities: one row per site of ``space``, equal for tied sites.
+            score: larger is better.
+            generator: all randomness.
+
+        Raises:
+            SettingsError: the probabilities are not those of ``space``.
+        """
+
+    @abstractmethod
+    def evaluations(self, sites: Sequence[Site]) -> int:
+        """At most how often the score is asked for."""
+
+
+def check_probabilities(sites: Sequence[Site], probabilities: Probabilities) -> None:
+    """Refuse rows that are not those of the sites.
+
+    Raises:
+        SettingsError: naming the first site that is wrong.
+    """
+    for group in groups(sites):
+        for site in group:
+            row = probabilities.get(site.name)
+            if row is None or len(row) != len(site.candidates) or min(row) < 0 or not 0 < sum(row) < float("inf"):
+                raise SettingsError(
+                    f"`probabilities` must have {len(site.candidates)} non-negative numbers, not all 0, for site {site.name!r}, "
+                    f"got {row if row is None else list(row)}."
+                )
+            if list(row) != list(probabilities[group[0].name]):
+                raise SettingsError(f"Sites {group[0].name!r} and {site.name!r} are tied, but their probabilities differ.")
+
+
+def largest(sites: Sequence[Site], probabilities: Probabilities) -> dict[str, str]:
+    """The candidate of the largest probability at every site; ties go to the first."""
+    rows = {site.name: list(probabilities[site.name]) for site in sites}
+    return {site.name: site.candidates[rows[site.name].index(max(rows[site.name]))] for site in sites}
+
+
+def mixture_weights(sites: Sequence[Site], rows: Probabilities) -> Tensor:
+    """``(S, K)`` table of the rows, float32; sites with fewer than K candidates are filled up with 0."""
+    width = max(len(site.candidates) for site in sites)
+    return torch.tensor([[*rows[site.name], *[0.0] * (width - len(site.candidates))] for site in sites], dtype=torch.float32)
+
+
+def require_at_least(name: str, value: int, smallest: int = 1) -> None:
+    """Refuse a setting that is too small.
+
+    Raises:
+        SettingsError: naming it.
+    """
+    if value < smallest:
+        raise SettingsError(f"`{name}` must be at least {smallest}, got {value}.")
