@@ -1,5 +1,6 @@
 """Search spaces, supernets, relaxations and architecture parameters."""
 
+from vireid.search.derivation import Argmax, Derivation, DerivationResult, Evolution, Perturbation, RandomSearch, SampledTop
 from vireid.search.dirichlet import DirichletSample
 from vireid.search.gumbel import GumbelHard, GumbelSoft
 from vireid.search.joint_norm import JointNorm
@@ -16,15 +17,22 @@ from vireid.search.top_k import TopK
 
 __all__ = [
     "ArchitectureParameters",
+    "Argmax",
     "BNSeparation",
+    "Derivation",
+    "DerivationResult",
     "DirichletSample",
+    "Evolution",
     "GumbelHard",
     "GumbelSoft",
     "INPlacement",
     "JointNorm",
+    "Perturbation",
     "RandomOneHot",
+    "RandomSearch",
     "RectifiedGumbel",
     "Relaxation",
+    "SampledTop",
     "SearchSpace",
     "Sigmoid",
     "Site",
