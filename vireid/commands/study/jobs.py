@@ -88,7 +88,7 @@ def prepare(job: Job, folder: Path) -> State:
         SettingsError: it was begun with other settings; says which.
     """
     path = job.file(folder)
-    content = read(path) if path.exists() else {"seconds": {}, "attempts": 0, "settings": job.settings}
+    content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0, "settings": job.settings}
     if digest(content["settings"]) != digest(job.settings):
         changed = [f"`{key}` was {old}, is now {new}" for key, old, new in differences(content["settings"], job.settings)]
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""

@@ -98,8 +98,9 @@ def _fidelity(found: Mapping[str, Any]) -> str:
     noise = "not known from one seed" if found["seed_noise"] is None else f"{100 * found['seed_noise']:.2f} points of mAP"
     note = (
         f"{first['items']} genotypes: mAP on held-out identities with inherited weights and statistics of their own, against the mean "
-        "of the retrainings; 95 % bootstrap intervals over genotypes. The last rows say how well one training predicts another, which "
-        f"bounds what can be asked of a supernet. Deviation between seeds: {noise}. Without any relation tau deviates by "
+        "of the retrainings; 95 % bootstrap intervals over genotypes. Which identities are held out is a function of the seed of a run. "
+        "The last rows say how well one training predicts another, which bounds what can be asked of a supernet. "
+        f"Deviation between seeds: {noise}. Without any relation tau deviates by "
         f"{first['sigma']:.3f}, so |tau| below {first['bound']:.2f} is within chance."
     )
     return "\n".join([*lines, "", note])
