@@ -1,5 +1,7 @@
 """Worked examples, properties and refusals of ``evaluate``."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.naive import naive_evaluate
-from vireid.metrics import evaluate, evaluate_embeddings
+from vireid.metrics import cosine_distances, evaluate, evaluate_embeddings
 from vireid.metrics.functional import distances as distances_module
 from vireid.metrics.functional import evaluation, scoring
 
@@ -123,17 +125,28 @@ def test_tiles_of_embeddings_equal_the_naive_loop(case, tile, columns, kept):
             same(evaluate_embeddings(*tensors, rule=rule, normalise=False), expected)
 
 
-def test_threads_sort_alike(monkeypatch):
+@pytest.mark.parametrize(("threads", "workers"), [(2, 8), (3, 1), (4, 2)])
+def test_threads_score_alike(threads, workers, monkeypatch):
     generator = torch.Generator().manual_seed(0)
-    arguments = torch.rand(40, 50, generator=generator), torch.arange(40) % 9, torch.arange(50) % 9
-    expected = evaluate(*arguments, rule="regdb")
-    monkeypatch.setattr(scoring, "SMALL", 1)
+    query, gallery = torch.randn(40, 3, generator=generator), torch.randn(50, 3, generator=generator)
+    labels = torch.arange(40) % 9, torch.arange(50) % 9
+    expected = evaluate(cosine_distances(query, gallery), *labels, rule="regdb")
+    monkeypatch.setattr(evaluation, "WORKERS", workers)
+    monkeypatch.setattr(evaluation, "TILE", {"cpu": 60, "cuda": 60})
+    monkeypatch.setattr(evaluation, "TILE_COLUMNS", {"cpu": 20, "cuda": 20})
+    monkeypatch.setattr(evaluation, "BLOCK", {"cpu": 300, "cuda": 300})
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(2)
-        same(evaluate(*arguments, rule="regdb"), expected)
+        torch.set_num_threads(threads)
+        same(evaluate(cosine_distances(query, gallery), *labels, rule="regdb"), expected)
+        torch.set_float32_matmul_precision("medium")
+        same(evaluate_embeddings(query, gallery, *labels, rule="regdb"), expected)
+        assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (threads, "medium")
+        with ThreadPoolExecutor(1) as pool:  # threads that start later
+            assert pool.submit(torch.get_num_threads).result() == threads
     finally:
         torch.set_num_threads(before)
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_float16_that_overflowed_is_refused():

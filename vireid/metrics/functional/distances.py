@@ -56,6 +56,9 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
 
 Rows = Tensor | slice
 
+ALIGNED = 16
+"""Rows of a tile start at multiples of so many numbers; products take 1.4 times as long where the rows of their results do not."""
+
 HELD = 2**27
 """Numbers in a gallery up to which it is put in order once (half a gigabyte); a larger one tile by tile."""
 
@@ -79,14 +82,21 @@ class DistanceTiles:
         self._columns = self._prepared(slice(None)) if gallery.numel() <= HELD else None
 
     def of(self, rows: Rows) -> Callable[[slice], Tensor]:
-        """Distances of some queries as a function of the columns, ``(rows, columns)``."""
+        """Distances of some queries as a function of the columns, ``(rows, columns)``; each call may use the same memory."""
         query, _ = _comparable(self.query[rows], self.gallery[:0])
         if self.normalise:
             query = F.normalize(query)
+        memory = query.new_empty(0)
 
         def tile(columns: slice) -> Tensor:
             there = self._prepared(columns) if self._columns is None else self._columns[columns]
-            return _cosine(query, there) if self.normalise else _euclidean(query, there)
+            if not self.normalise:
+                return _euclidean(query, there)
+            nonlocal memory
+            width = -(-len(there) // ALIGNED) * ALIGNED
+            if memory.numel() < len(query) * width:
+                memory = query.new_empty(len(query) * width)
+            return _cosine(query, there, memory[: len(query) * width].view(-1, width)[:, : len(there)])
 
         return tile
 
@@ -95,15 +105,15 @@ class DistanceTiles:
         return F.normalize(rows) if self.normalise else rows
 
 
-def _cosine(query: Tensor, gallery: Tensor) -> Tensor:
+def _cosine(query: Tensor, gallery: Tensor, out: Tensor | None = None) -> Tensor:
     """One minus the products of rows of unit length."""
-    with _exact_products(query):
-        products = query @ gallery.mT
+    with exact_products(query):
+        products = torch.mm(query, gallery.mT, out=out)
     return torch.sub(1, products, out=products) if not products.requires_grad else 1 - products
 
 
 def _euclidean(query: Tensor, gallery: Tensor) -> Tensor:
-    with _exact_products(query):
+    with exact_products(query):
         squares = query.square().sum(1, keepdim=True) + gallery.square().sum(1)
         return torch.addmm(squares, query, gallery.mT, alpha=-2).clamp(min=0).sqrt()
 
@@ -124,8 +134,11 @@ def _check_comparable(query: Tensor, gallery: Tensor) -> None:
 
 
 @contextmanager
-def _exact_products(rows: Tensor) -> Iterator[None]:
-    """Full float32 matrix products, whatever autocast and TensorFloat-32 settings training left behind; they are restored."""
+def exact_products(rows: Tensor) -> Iterator[None]:
+    """Full float32 matrix products, whatever autocast and TensorFloat-32 settings training left behind; they are restored.
+
+    The precision is one for all threads: enter before starting some.
+    """
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -11,15 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vireid.metrics.functional.arguments import as_distances, check_embeddings, check_finite, check_topk, labels, ranked_dtype
-from vireid.metrics.functional.distances import DistanceTiles, Rows
+from vireid.metrics.functional.distances import DistanceTiles, Rows, exact_products
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
 from vireid.metrics.functional.scoring import GalleryScorer, QueryScores, Tile
 from vireid.structures import Rule
 
+T = TypeVar("T")
+
+WORKERS = 8
+"""Threads that score blocks of queries side by side; more threads share in their work."""
+
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
 """Given distances that are scored at once: they should fit the CPU's cache, or fill a GPU."""
 
-TILE = {"cpu": 2**22, "cuda": 2**26}
+TILE = {"cpu": 2**21, "cuda": 2**26}
 """Distances of embeddings that are computed and scored at once."""
 
 TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
@@ -104,7 +110,7 @@ def evaluate(
     scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc))
 
     def tiles(rows: Rows) -> Tile:
-        return lambda cut: ranked_dtype(matrix[rows].index_select(1, scorer.order[cut]))
+        return lambda cut: _finite(ranked_dtype(matrix[rows].index_select(1, scorer.order[cut])))
 
     return _means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
 
@@ -155,7 +161,13 @@ def evaluate_embeddings(
     width = TILE_COLUMNS.get(query.device.type, TILE_COLUMNS["cuda"])
     scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc), width)
     tiles = DistanceTiles(query, gallery, scorer.order, normalise)
-    return _means(_score(scorer, tiles.of, q_pids, q_camids, TILE), ranks)
+
+    def of(rows: Rows) -> Tile:
+        tile = tiles.of(rows)
+        return tile if normalise else lambda cut: _finite(tile(cut))  # a cosine of finite embeddings is finite
+
+    with exact_products(query):
+        return _means(_score(scorer, of, q_pids, q_camids, TILE), ranks)
 
 
 def _score(
@@ -164,22 +176,33 @@ def _score(
     """Scores of all queries, some at a time; by identity if there are several tiles, few of which then hold their matches."""
     step = max(1, size.get(pids.device.type, size["cuda"]) // scorer.widest)
     by_identity = torch.argsort(pids, stable=True) if len(scorer.cuts) > 1 else None
-    parts = []
-    for start in range(0, len(pids), step):
+
+    def part(start: int) -> QueryScores:
         block = slice(start, start + step)
         rows = block if by_identity is None else by_identity[block]
-        parts.append(scorer.score(_checked(tiles(rows)), pids[rows], None if camids is None else camids[rows]))
-    scores = QueryScores.concatenate(parts)
+        return scorer.score(tiles(rows), pids[rows], None if camids is None else camids[rows])
+
+    starts = range(0, len(pids), step)
+    scores = QueryScores.concatenate(in_threads(part, starts) if pids.device.type == "cpu" else [part(start) for start in starts])
     return scores if by_identity is None else scores[torch.argsort(by_identity).cpu().numpy()]
 
 
-def _checked(tile: Tile) -> Tile:
-    def checked(cut: slice) -> Tensor:
-        distances = tile(cut)
-        check_finite(distances)
-        return distances
+def in_threads(function: Callable[[int], T], items: Sequence[int]) -> list[T]:
+    """Results of all items on the CPU; each by its own thread, because sorting and searching do not spread over threads by themselves."""
+    threads = torch.get_num_threads()
+    workers = min(threads, WORKERS, len(items))
+    if workers == 1:
+        return [function(item) for item in items]
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(threads)  # the setting of a thread is also that of later ones
 
-    return checked
+
+def _finite(distances: Tensor) -> Tensor:
+    check_finite(distances)
+    return distances
 
 
 def _means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:

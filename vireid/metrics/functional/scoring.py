@@ -9,7 +9,6 @@ columns, and no identity is cut by the edge of a tile, so that identities can be
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +22,6 @@ from vireid.structures import Rule
 FAR = torch.iinfo(torch.int64).max
 KEPT_TILES = 4
 """Tiles that hold matches are needed twice: up to this many are kept in between, more are computed again."""
-
-SMALL = 2**18
-"""Distances that are sorted by one thread."""
 
 FEW = 4
 """One tied match in so many rows is looked at by itself; more ties are resolved row by row."""
@@ -108,7 +104,8 @@ class GalleryScorer:
         """Scores of some queries.
 
         Args:
-            tile: gives ``(Q, w)`` finite float32 or float64 distances of the queries to a slice of the columns; they are overwritten.
+            tile: gives ``(Q, w)`` finite float32 or float64 distances of the queries to a slice of the columns; they are overwritten, and
+                the next call may use their memory again.
             pids: ``(Q,)`` int64 of the queries.
             camids: ``(Q,)`` int64, or ``None``.
         """
@@ -116,17 +113,20 @@ class GalleryScorer:
         if not columns.shape[1]:  # no identity of these queries is in the gallery
             return QueryScores(*np.full((3, len(pids)), np.nan))
         own = [cut for cut in self.cuts if bool((inside & _within(columns, cut)).any())]
-        kept = {cut.start: tile(cut) for cut in own} if len(own) <= KEPT_TILES else {}
+        kept = {}
+        if len(own) <= KEPT_TILES:
+            kept = {cut.start: tile(cut) if len(self.cuts) == 1 else tile(cut).clone() for cut in own}
         matches = self._matches(lambda cut: kept[cut.start] if kept else tile(cut), own, columns, inside, camids)
         first = _first(matches)
         before = torch.zeros_like(columns)
         identities = torch.ones_like(pids)
+        memory = matches.distances.new_empty(len(pids) * self.widest if pids.device.type == "cpu" else 0)
         for cut in self.cuts:
             distances = kept.pop(cut.start) if cut.start in kept else tile(cut)
             self._remove(distances, cut, matches, camids)
             if self.unique:
                 identities += self._identities_before(distances, cut, matches, first)
-            before += self._entries_before(distances, cut, matches)
+            before += self._entries_before(distances, cut, matches, memory)
         ranks = (before + 1).masked_fill_(~matches.counts, FAR)
         hit = identities if self.unique else ranks.amin(1)
         return _summary(ranks.cpu().numpy(), hit.cpu().numpy())
@@ -164,9 +164,9 @@ class GalleryScorer:
         rows, slots = (matches.gone & matches.within(cut)).nonzero(as_tuple=True)
         distances[rows, matches.columns[rows, slots] - cut.start] = torch.inf
 
-    def _entries_before(self, distances: Tensor, cut: slice, matches: _Matches) -> Tensor:
+    def _entries_before(self, distances: Tensor, cut: slice, matches: _Matches, memory: Tensor) -> Tensor:
         """``(Q, K)`` entries of a tile that come before each match; ties in the order of the gallery."""
-        ordered = _sorted_rows(distances)
+        ordered = _sorted_rows(distances, memory)
         before = torch.searchsorted(ordered, matches.distances)
         own = matches.within(cut) & matches.counts
         after = before + own.long()  # where the next larger distance stands, unless there are ties
@@ -231,22 +231,16 @@ def _least_of_runs(values: Tensor, ends: Tensor) -> Tensor:
     return least.scatter_reduce_(1, run.expand_as(values), values, "amin")
 
 
-def _sorted_rows(rows: Tensor) -> Tensor:
-    """Rows in ascending order. On the CPU by numpy, whose vectorised sort takes a twentieth of the time of ``torch.sort``."""
+def _sorted_rows(rows: Tensor, memory: Tensor) -> Tensor:
+    """Rows in ascending order. On the CPU by numpy, whose vectorised sort takes a twentieth of the time of ``torch.sort``.
+
+    There they are written to ``memory``, a long enough vector: fresh memory for every tile would take as long as the sort.
+    """
     if rows.device.type != "cpu":
         return torch.sort(rows, dim=1).values
-    values, threads = rows.numpy(), torch.get_num_threads()
-    if threads == 1 or values.size < SMALL:
-        return torch.from_numpy(np.sort(values, axis=1))
-    ordered = np.empty_like(values)
-
-    def sort(source: NDArray[np.generic], target: NDArray[np.generic]) -> None:
-        target[:] = source
-        target.sort(axis=1)
-
-    with ThreadPoolExecutor(threads) as pool:  # numpy copies and sorts without the lock of the interpreter
-        list(pool.map(sort, np.array_split(values, threads), np.array_split(ordered, threads)))
-    return torch.from_numpy(ordered)
+    ordered = memory[: rows.numel()].view(rows.shape).copy_(rows)
+    ordered.numpy().sort(axis=1)
+    return ordered
 
 
 def _before_with_ties(distances: Tensor, positions: Tensor, ordered: Tensor, wanted: Tensor, wanted_positions: Tensor) -> Tensor:
@@ -257,7 +251,7 @@ def _before_with_ties(distances: Tensor, positions: Tensor, ordered: Tensor, wan
     keys = (torch.searchsorted(ordered, distances) << 32) + positions
     smaller = torch.searchsorted(ordered, wanted)
     present = ordered.gather(1, smaller.clamp(max=ordered.shape[1] - 1)) == wanted  # else all that is not smaller is larger
-    return torch.searchsorted(_sorted_rows(keys), (smaller << 32) + wanted_positions * present)
+    return torch.searchsorted(_sorted_rows(keys, keys.view(-1)), (smaller << 32) + wanted_positions * present)
 
 
 def _summary(ranks: NDArray[np.int64], hit: NDArray[np.int64]) -> QueryScores:
