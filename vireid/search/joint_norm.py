@@ -90,7 +90,7 @@ class JointNorm(SearchSpace):
         ``parameters`` of the trunk, of them ``extra_parameters`` over the plain trunk; ``running_statistics``: values of running
         means and variances of the trunk; sites that are modality-specific (``modality_specific_sites``), that fold into the
         convolution before them at inference (``foldable_sites``), or not (``unfoldable_sites``); ``runtime_elements``: values
-        that the latter still normalise on one image of 256 x 128; and ``latency``, an estimate relative to the folded trunk
+        of the maps that the latter still normalise, for one image of 256 x 128; and ``latency``, an estimate relative to the folded trunk
         (:func:`~vireid.search.norm_cost.latency`).
         """
         self.validate(genotype)

@@ -16,7 +16,7 @@ from vireid.search.sites import Site
 from vireid.search.space import CostKind
 
 IMAGE = (256, 128)  # height and width that elements and multiply-adds are counted for
-ELEMENT = 90  # multiply-adds in the time of one element normalised at inference, see `latency`
+ELEMENT = 120  # multiply-adds in the time of one element normalised at inference, see `latency`
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Price:
         statistics: values of running means and variances.
         modality_specific: whether each modality has weights of its own.
         elements: values per image that are left to normalise at inference. Batch normalisation folds into the convolution
-            before it (once per modality where it is separate); instance normalisation does not, nor do the instance-normalised
-            half of the channels of ``ibn`` and ``separate_ibn``.
+            before it (once per modality where it is separate); instance normalisation does not. ``ibn`` and ``separate_ibn``
+            count in full: they normalise half of the channels, and copy all of them to split and join the halves.
     """
 
     parameters: int
@@ -56,8 +56,9 @@ class TrunkFacts:
 def latency(elements: int, multiply_adds: int) -> float:
     """Estimated time of inference over that of a trunk whose normalisations are all folded.
 
-    ``1 + 90 elements / multiply_adds``. The 90 was measured once: ResNet-50 at 256 x 128 with 53 ``InstanceNorm2d`` against none,
-    one CPU core, float32, 1.18 times the time. Other machines have another factor, so the number ranks genotypes of one backbone
+    ``1 + 120 elements / multiply_adds``. The 120 was fitted to one measurement: ResNet-50 at 256 x 128 on one CPU core in float32
+    took 1.23 times as long with 53 IN as with no normalisation, and 1.25 times with 53 IBN; the formula gives 1.25 for both, and
+    1.03 for IBN-Net a, which took 1.06. Other machines have another factor: the number ranks genotypes of one backbone roughly
     and is not a time.
     """
     return 1.0 + ELEMENT * elements / multiply_adds
@@ -142,5 +143,5 @@ def _layer_price(candidate: str, channels: int) -> Price:
         sum(parameter.numel() for parameter in layer.parameters()) - 2 * channels,
         sum(buffer.numel() for buffer in layer.buffers() if buffer.is_floating_point()),
         any(isinstance(part, SeparateBatchNorm2d) for part in parts),
-        sum(part.num_features for part in parts if isinstance(part, nn.InstanceNorm2d)),
+        channels if any(isinstance(part, nn.InstanceNorm2d) for part in parts) else 0,
     )
