@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -107,7 +108,8 @@ def test_a_crash_costs_the_job_and_what_needs_it_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
-def test_interrupted_jobs_end_and_stay_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_jobs_end_and_stay_unfinished(number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = job("slow", ("wait", tmp_path / "begun"))
     prepare(waiting, tmp_path)
     runner = Runner(tmp_path, [waiting], 1, quiet())
@@ -116,11 +118,13 @@ def test_interrupted_jobs_end_and_stay_unfinished(tmp_path: Path, monkeypatch: p
     def interrupted() -> None:
         collect()
         if (tmp_path / "begun").exists():
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(runner, "_collect", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         runner.run()
+    assert signal.getsignal(signal.SIGTERM) is before
     (process,) = runner.running.values()
     assert process.returncode not in (None, 0)
     assert not state(waiting, tmp_path).finished

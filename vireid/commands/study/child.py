@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from vireid.errors import VireidError
 
 def main() -> None:
     """Run the job of the file that is named, until it is finished or standard input closes."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a study started in the background may have handed down that it is ignored
     threading.Thread(target=interrupt_at_end, args=(sys.stdin,), daemon=True).start()
     try:
         run(Path(sys.argv[1]))

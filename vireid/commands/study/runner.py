@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -49,7 +51,8 @@ class Runner:
             if self.workers == 0:
                 self._run_here(show)
             else:
-                self._run_processes(show)
+                with _terminable():
+                    self._run_processes(show)
         for job in self.jobs:
             if job.needs in self.failed:
                 self.failed[job.name] = f"needs {job.needs}"
@@ -147,6 +150,19 @@ class Runner:
             return ""
         seconds = (time.monotonic() - self.began) / done * (len(self.jobs) - len(self.finished) - len(self.failed))
         return f"about {seconds / 60:.0f} min left; " if seconds >= 60 else f"about {seconds:.0f} s left; "
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside, ``kill`` is as Ctrl-C: jobs are told, and waited for."""
+    if threading.current_thread() is not threading.main_thread():  # others may not set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
