@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vireid.metrics.functional import RetrievalScores, cosine_distances, evaluate, evaluate_embeddings
+from vireid.metrics.functional import RetrievalScores, evaluate
+from vireid.metrics.functional.draws import evaluate_draws
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 from vireid.tasks.reranking import Reranking
 from vireid.tasks.results import METRICS, TOPK, Result
@@ -34,54 +35,32 @@ def score(
     """
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
     pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
-    shared = SharedDistances(embeddings, evaluation.settings)
+    scores = iter(_scores(evaluation, embeddings, pids, camids, reranking))
     results = []
     for setting in evaluation.settings:
-        scores = [_score_trial(trial, setting.rule, embeddings, pids, camids, shared, reranking) for trial in setting.trials]
-        results.append(_result(setting, scores, evaluation.records, remark, name))
+        results.append(_result(setting, [next(scores) for _ in setting.trials], evaluation.records, remark, name))
     return results
 
 
-class SharedDistances:
-    """Cosine distances of trials that search with the same queries, computed once for all images of their galleries.
-
-    Args:
-        embeddings: ``(N, D)`` of all images.
-        settings: a setting of one trial shares nothing and is left out.
-    """
-
-    def __init__(self, embeddings: Tensor, settings: Sequence[Setting]) -> None:
-        self.embeddings = embeddings
-        trials = [trial for setting in settings if len(setting.trials) > 1 for trial in setting.trials]
-        self.galleries: dict[bytes, list[NDArray[np.int64]]] = {}
-        for trial in trials:
-            self.galleries.setdefault(trial.query.tobytes(), []).append(trial.gallery)
-        self._held: tuple[bytes, NDArray[np.int64], Tensor] | None = None
-
-    def __call__(self, trial: Trial) -> Tensor | None:
-        """``(Q, G)`` distances of a trial, or ``None`` if no other trial has its queries."""
-        key = trial.query.tobytes()
-        if key not in self.galleries:
-            return None
-        if self._held is None or self._held[0] != key:
-            gallery = np.unique(np.concatenate(self.galleries[key]))
-            rows, columns = torch.from_numpy(trial.query), torch.from_numpy(gallery)
-            self._held = key, gallery, cosine_distances(self.embeddings[rows], self.embeddings[columns])
-        _, gallery, distances = self._held
-        return distances.index_select(1, torch.from_numpy(np.searchsorted(gallery, trial.gallery)))
+def _scores(evaluation: Evaluation, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking | None) -> list[RetrievalScores]:
+    """Scores of the trials of all settings, one after the other; those that search with the same queries are scored together."""
+    pairs = [(trial, setting.rule) for setting in evaluation.settings for trial in setting.trials]
+    if reranking:  # each trial by itself: neighbours are sought among its own images only
+        return [_reranked(trial, rule, embeddings, pids, camids, reranking) for trial, rule in pairs]
+    galleries: dict[tuple[bytes, Rule], list[NDArray[np.int64]]] = {}
+    for trial, rule in pairs:
+        galleries.setdefault((trial.query.tobytes(), rule), []).append(trial.gallery)
+    scores = {
+        (query, rule): iter(evaluate_draws(embeddings, pids, camids, np.frombuffer(query, np.int64).copy(), drawn, rule, TOPK))
+        for (query, rule), drawn in galleries.items()
+    }
+    return [next(scores[trial.query.tobytes(), rule]) for trial, rule in pairs]
 
 
-def _score_trial(
-    trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor, shared: SharedDistances, reranking: Reranking | None
-) -> RetrievalScores:
+def _reranked(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking) -> RetrievalScores:
     rows, columns = torch.from_numpy(trial.query), torch.from_numpy(trial.gallery)
     labels = pids[rows], pids[columns], camids[rows], camids[columns]
-    if reranking:  # each trial by itself: neighbours are sought among its own images only
-        return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
-    distances = shared(trial)
-    if distances is None:
-        return evaluate_embeddings(embeddings[rows], embeddings[columns], *labels, rule=rule, topk=TOPK)
-    return evaluate(distances, *labels, rule=rule, topk=TOPK)
+    return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
 
 
 def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequence[Record], remark: str, variant: str) -> Result:

@@ -112,7 +112,7 @@ def evaluate(
     def tiles(rows: Rows) -> Tile:
         return lambda cut: _finite(ranked_dtype(matrix[rows].index_select(1, scorer.order[cut])))
 
-    return _means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
+    return means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
 
 
 def evaluate_embeddings(
@@ -167,7 +167,7 @@ def evaluate_embeddings(
         return tile if normalise else lambda cut: _finite(tile(cut))  # a cosine of finite embeddings is finite
 
     with exact_products(query):
-        return _means(_score(scorer, of, q_pids, q_camids, TILE), ranks)
+        return means(_score(scorer, of, q_pids, q_camids, TILE), ranks)
 
 
 def _score(
@@ -205,7 +205,7 @@ def _finite(distances: Tensor) -> Tensor:
     return distances
 
 
-def _means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
+def means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
     valid = ~np.isnan(scores.ap)
     if not valid.any():
         raise ValueError(

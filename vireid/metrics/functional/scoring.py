@@ -129,7 +129,7 @@ class GalleryScorer:
             before += self._entries_before(distances, cut, matches, memory)
         ranks = (before + 1).masked_fill_(~matches.counts, FAR)
         hit = identities if self.unique else ranks.amin(1)
-        return _summary(ranks.cpu().numpy(), hit.cpu().numpy())
+        return summary(ranks.cpu().numpy(), hit.cpu().numpy())
 
     def _match_columns(self, pids: Tensor) -> tuple[Tensor, Tensor]:
         """``(Q, K)`` columns of each query's identity, and which of them are meant (K is the largest count)."""
@@ -254,7 +254,7 @@ def _before_with_ties(distances: Tensor, positions: Tensor, ordered: Tensor, wan
     return torch.searchsorted(_sorted_rows(keys, keys.view(-1)), (smaller << 32) + wanted_positions * present)
 
 
-def _summary(ranks: NDArray[np.int64], hit: NDArray[np.int64]) -> QueryScores:
+def summary(ranks: NDArray[np.int64], hit: NDArray[np.int64]) -> QueryScores:
     """Scores from ``(Q, K)`` ranks of the matches, :data:`FAR` where there is none, and ``(Q,)`` first ranks."""
     ranks = np.sort(ranks, axis=1)
     present = ranks != FAR
