@@ -122,14 +122,33 @@ def test_a_changed_recipe_is_refused_and_named(study: tuple[Path, str], tmp_path
 
 
 def test_more_seeds_are_more_runs_and_the_report_says_what_is_missing(
-    study: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    study: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(command.Runner, "run", lambda self: {})
     wider = configured(tmp_path / "wider.yaml", retrain_seeds=[0, 1])
-    done = run(capsys, "study", "--config", wider, "--folder", study[0], "--report_only", "true")
+    done = run(capsys, "study", "--config", wider, "--folder", study[0])
     assert done.code == 0
+    assert "10 runs, 6 of them finished" in done.out
     assert "**Unfinished**: 4 runs are missing (retrain/bn-search0-seed1" in done.out
-    assert run(capsys, "study", "--config", SMOKE, "--folder", study[0], "--report_only", "true").code == 0
+    assert run(capsys, "study", "--config", SMOKE, "--folder", study[0]).code == 0
     assert report(study[0])["missing"] == []
+
+
+def test_the_report_alone_runs_and_changes_nothing_else(study: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _ = study
+    path = folder / "jobs" / "search-bn-seed0.json"
+    kept = path.read_text()
+    older = json.loads(kept)
+    del older["settings"]["recipe"]["model"]["init_args"]["warmup_epochs"]  # as of a vireid without this argument
+    path.write_text(json.dumps(older))
+    before = everything(folder / "jobs")
+    table = (folder / "table.md").read_text()
+    assert run(capsys, "study", "--folder", folder, "--report_only", "true").code == 0
+    assert everything(folder / "jobs") == before
+    assert (folder / "table.md").read_text() == table
+    done = run(capsys, "study", "--folder", folder, "--jobs", "0")
+    assert "`recipe.model.init_args.warmup_epochs` was absent, is now 1" in done.err
+    path.write_text(kept)
 
 
 def test_an_interrupted_study_says_how_to_go_on(
@@ -206,6 +225,8 @@ def test_studies_that_cannot_begin(changed: dict[str, Any], message: str, tmp_pa
 def test_folders_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "There is no study in" in refused(capsys, tmp_path / "out")
     assert "There is no configuration file 'nothing'" in refused(capsys, tmp_path / "out", "--config", "nothing")
+    words = ("--config", SMOKE, "--report_only", "true")
+    assert "`report_only` is about the study that lies in the folder" in refused(capsys, tmp_path / "out", *words)
     assert "`jobs` must be at least 0, got -1" in refused(capsys, tmp_path / "out", "--jobs", "-1")
     (tmp_path / "mine.txt").write_text("mine")
     done = run(capsys, "study", "--config", SMOKE, "--folder", tmp_path)

@@ -53,13 +53,15 @@ def study(folder: str, config: str | None = None, jobs: int = 1, data_seed: int 
         raise SettingsError(f"`jobs` must be at least 0, got {jobs}.")
     quiet_lightning()
     path, console = Path(folder), Console()
+    if report_only:
+        if config is not None or data_seed is not None:
+            raise SettingsError("`report_only` is about the study that lies in the folder: leave out `config` and `data_seed`.")
+        return _tell(_plan(_settings(path, None, None), path), console)  # runs of an older vireid, with fewer settings, count as they are
     settings = _settings(path, config, data_seed)
     plan = _plan(settings, path)
     states = [prepare(job, path) for job in plan.jobs]
     write_genotypes(list(plan.networks), path)
     write_text_atomically(path / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
-    if report_only:
-        return _tell(plan, console)
     console.print(
         f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {path}", highlight=False, soft_wrap=True
     )
