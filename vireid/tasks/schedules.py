@@ -14,6 +14,15 @@ class Schedule(Recorded):
     def __call__(self, epoch: int) -> float:
         raise NotImplementedError
 
+    @property
+    def length(self) -> int:
+        """Epochs that a run must have for all of the schedule to take place; 0 if any number will do."""
+        return 0
+
+    def over(self, epochs: int) -> Schedule:  # noqa: ARG002 (some depend on it)
+        """The schedule of a run of ``epochs`` epochs: itself, unless it left its length open."""
+        return self
+
 
 class WarmupMultiStep(Schedule):
     """Linear warm-up, then a drop by ``gamma`` at each milestone.
@@ -50,29 +59,48 @@ class WarmupMultiStep(Schedule):
             factor = self.warmup_factor * (1 - done) + done
         return factor * self.gamma ** sum(milestone <= epoch for milestone in self.milestones)
 
+    @property
+    def length(self) -> int:
+        """Up to the end of the warm-up and the first epoch after the last milestone."""
+        return max([self.warmup_epochs, *(milestone + 1 for milestone in self.milestones)])
+
 
 class WarmupCosine(Schedule):
     """Linear warm-up, then half a cosine down to zero after the last epoch.
 
     Args:
-        epochs: length of the run, at least 1.
+        epochs: length of the run, at least 1; ``None`` for as long as the run is (``trainer.max_epochs``).
         warmup_epochs: epochs of linear warm-up, less than ``epochs``.
+
+    Raises:
+        SettingsError: a warm-up that fills the run; also when called for an epoch while the length is open, see :meth:`over`.
 
     Example:
         >>> [round(WarmupCosine(4)(epoch), 3) for epoch in range(4)]
         [1.0, 0.854, 0.5, 0.146]
     """
 
-    def __init__(self, epochs: int, warmup_epochs: int = 0) -> None:
-        if not 0 <= warmup_epochs < epochs:
+    def __init__(self, epochs: int | None = None, warmup_epochs: int = 0) -> None:
+        if epochs is not None and not 0 <= warmup_epochs < epochs:
             raise SettingsError(f"`warmup_epochs` must be in 0..{epochs - 1} for {epochs} epochs, got {warmup_epochs}.")
         self.epochs, self.warmup_epochs = epochs, warmup_epochs
 
     def __call__(self, epoch: int) -> float:
         if epoch < self.warmup_epochs:
             return (epoch + 1) / (self.warmup_epochs + 1)
+        if self.epochs is None:
+            raise SettingsError("`WarmupCosine` without `epochs` needs the length of the run: set `epochs`, or call `over(epochs)` first.")
         done = (epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs)
         return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+    @property
+    def length(self) -> int:
+        """``epochs``, or none but the warm-up."""
+        return self.warmup_epochs if self.epochs is None else self.epochs
+
+    def over(self, epochs: int) -> Schedule:
+        """With ``epochs`` as the length, where it was open."""
+        return WarmupCosine(epochs, self.warmup_epochs) if self.epochs is None else self
 
 
 def geometric(start: float, end: float, step: int, steps: int) -> float:
@@ -86,6 +114,19 @@ def geometric(start: float, end: float, step: int, steps: int) -> float:
         return end if step >= 0 and steps == 1 else start
     position = min(max(step, 0), steps - 1) / (steps - 1)
     return float(start * (end / start) ** position)
+
+
+def stepped(start: float, floor: float, step: int, every: int, factor: float) -> float:
+    """``max(floor, start * factor ** (step // every))``; ``start`` before step 0.
+
+    Example:
+        >>> [stepped(10.0, 1.0, step, 20, 0.5) for step in (-1, 0, 19, 20, 40, 60, 80, 200)]
+        [10.0, 10.0, 10.0, 5.0, 2.5, 1.25, 1.0, 1.0]
+
+    Reference:
+        OSNet-AIN (Zhou et al., TPAMI 2021), public search code.
+    """
+    return float(max(floor, start * factor ** (max(step, 0) // every)))
 
 
 def second_half_ramp(step: int, steps: int) -> float:
