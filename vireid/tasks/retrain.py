@@ -86,7 +86,8 @@ class RetrainModule(ReIDModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
-        return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: self.schedule(epoch))]
+        schedule = self.schedule.over(self.trainer.max_epochs or 0)
+        return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: schedule(epoch))]
 
     def on_fit_start(self) -> None:
         if getattr(getattr(self.trainer, "datamodule", None), "search_split", "none") != "none":
