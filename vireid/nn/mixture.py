@@ -155,21 +155,20 @@ class _NormMixture(torch.autograd.Function):
         rows = mean - _rows(group_mean, parts)
         d_maps = (_sum_rows(d_scale + rows * d_offset, parts), _sum_rows(d_offset, parts))
         known = [leaf for leaf in leaves if leaf is not None]
-        d_mean, d_var, *found = _gradients((scale, offset), d_maps, [group.mean, group.var, *known])
-        left = iter(found)
-        d_small = [None if leaf is None else next(left) for leaf in leaves]
+        found = iter(_gradients((scale, offset), d_maps, [group.mean, group.var, *known]))
+        d_mean, d_var = next(found), next(found)
+        d_small = [None if leaf is None else next(found) for leaf in leaves]
         if mixed.row is not None:
             d_small[_ROW] = _sum_rows(d_scale * deviation, parts)
         d_small = [value if want else None for value, want in zip(d_small, ctx.needs_input_grad[4:], strict=True)]
         if ctx.synchronised is not None:
-            total: Tensor = ctx.synchronised.reduce(torch.stack((d_mean, d_var)))
-            d_mean, d_var = total[0], total[1]
+            d_mean, d_var = ctx.synchronised.reduce(d_mean), ctx.synchronised.reduce(d_var)
         if not ctx.needs_input_grad[0]:
             return None, None, None, None, *d_small
         counts = torch.tensor(ctx.counts, dtype=mean.dtype, device=x.device)[:, None]
         slope = _rows(2 * d_var / counts, parts)
         level = _rows(d_mean / counts, parts) + rows * slope
-        row_scale, _ = _row_map(scale, offset, mean, deviation, group_mean, mixed.row, parts)
+        row_scale = _row_map(scale, offset, mean, deviation, group_mean, mixed.row, parts)[0]
         if mixed.row is not None:
             own = _rows(mixed.row.detach(), parts) * deviation
             slope = slope - own * deviation.square() * d_scale / pixels

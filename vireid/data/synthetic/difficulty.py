@@ -29,7 +29,7 @@ class Difficulty:
         infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise.
     """
 
-    tone_coupling: float = 0.6
+    tone_coupling: float = 0.5
     pattern_survival: float = 0.8
     view_spread: float = 0.7
     view_jitter: float = 0.15
@@ -38,7 +38,7 @@ class Difficulty:
     noise: float = 0.25
     camera_gap: float = 0.5
     occlusion: float = 0.05
-    infrared_contrast: float = 0.8
+    infrared_contrast: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):

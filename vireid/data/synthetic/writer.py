@@ -20,7 +20,7 @@ from vireid.data.synthetic.layouts import LAYOUTS, LayoutName, Style, units
 from vireid.data.synthetic.render import Look, Unit, render
 from vireid.errors import OutputError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same arguments give other files; part of cache keys."""
 
 STYLES = ("near_infrared", "thermal")
