@@ -2,16 +2,27 @@
 
 from vireid.models.backbone import Backbone
 from vireid.models.cmnas_state import StateReport, load_cmnas_state, to_cmnas_state
+from vireid.models.counting import Counts, count
 from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
+from vireid.models.osnet_state import load_osnet_state
 from vireid.models.resnet import ResNetTrunk, build_resnet
+from vireid.models.resnet_ibn import build_resnet_ibn
 
 __all__ = [
+    "OSNETS",
     "Backbone",
+    "Counts",
     "NetworkOutput",
+    "OSNetTrunk",
     "ReIDNetwork",
     "ResNetTrunk",
     "StateReport",
+    "build_osnet",
     "build_resnet",
+    "build_resnet_ibn",
+    "count",
     "load_cmnas_state",
+    "load_osnet_state",
     "to_cmnas_state",
 ]

@@ -30,7 +30,8 @@ class ReIDNetwork(nn.Module):
 
     Args:
         backbone: feature maps of a batch.
-        num_classes: identities of the classifier (linear, no bias, initial weights N(0, 0.001)); 0 or ``None`` for none.
+        num_classes: identities of the classifier; 0 or ``None`` for none. It is linear, without bias, initial weights N(0, 0.001),
+            unless the neck has a method ``build_classifier(num_classes)``.
         pooling: feature map to ``(B, D)``; ``None`` for the mean over pixels.
         neck: features to embeddings; ``None`` for :class:`~vireid.nn.BNNeck`.
         dropout: rate of the default neck.
@@ -58,9 +59,15 @@ class ReIDNetwork(nn.Module):
         self.backbone = backbone
         self.pooling = GlobalAveragePooling() if pooling is None else pooling
         self.neck = BNNeck(backbone.out_channels, dropout) if neck is None else neck
-        self.classifier = nn.Linear(backbone.out_channels, num_classes, bias=False) if num_classes else None
-        if self.classifier is not None:
-            nn.init.normal_(self.classifier.weight, 0.0, 0.001)
+        self.classifier = self._build_classifier(num_classes) if num_classes else None
+
+    def _build_classifier(self, num_classes: int) -> nn.Module:
+        own = getattr(self.neck, "build_classifier", None)
+        if own is not None:
+            return own(num_classes)  # type: ignore[no-any-return]  # a neck's method
+        classifier = nn.Linear(self.backbone.out_channels, num_classes, bias=False)
+        nn.init.normal_(classifier.weight, 0.0, 0.001)
+        return classifier
 
     def forward(self, images: Tensor, n_visible: int) -> NetworkOutput:
         """Features, embeddings and logits of ``(B, 3, H, W)`` images, visible rows first.

@@ -1,5 +1,6 @@
 """Layers that know which rows of a batch are visible and which infrared, and the neck and pooling of a network."""
 
+from vireid.nn.fully_connected_neck import FullyConnectedNeck
 from vireid.nn.instance_batch_norm import InstanceBatchNorm2d
 from vireid.nn.neck import BNNeck
 from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
@@ -12,6 +13,7 @@ __all__ = [
     "CANDIDATES",
     "NORM_CANDIDATES",
     "BNNeck",
+    "FullyConnectedNeck",
     "GlobalAveragePooling",
     "InstanceBatchNorm2d",
     "NormChoice",
