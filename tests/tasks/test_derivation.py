@@ -11,7 +11,7 @@ import torch
 from vireid import Genotype, SearchModule, SYSUDataModule
 from vireid.cli import main
 from vireid.errors import SettingsError
-from vireid.losses import FourWayHardTriplet
+from vireid.losses import CrossEntropy, FourWayHardTriplet, SimilarityPreserving
 from vireid.models import ReIDNetwork
 from vireid.search import BNSeparation, RandomOneHot
 from vireid.search.derivation import Argmax, Evolution, Perturbation, RandomSearch, SampledTop
@@ -89,6 +89,19 @@ def test_the_loss_of_a_child_is_that_of_the_materialised_child(searched: SearchM
             losses.append(float(searched.losses(inputs, without_classes=True)[0]))
     searched.load_state_dict(before)
     assert found == pytest.approx(-sum(losses) / 3, rel=1e-4)
+
+
+def test_the_loss_of_a_child_is_that_of_the_architecture_step(sysu_root: Path, tmp_path: Path) -> None:
+    datamodule = data(sysu_root, validation="none")
+    module = module_for(datamodule, losses=[CrossEntropy(), FourWayHardTriplet(0.3)], architecture_losses=[SimilarityPreserving(7.0)])
+    trainer(tmp_path).fit(module, datamodule=datamodule)
+    genotype = module.space.sample(generator_for((6,)))
+    found = InheritedScore(module, SupernetScore("loss", recalibration_batches=2, loss_batches=1))(genotype)
+    child = naive_child(module, genotype, 2)
+    batch = datamodule.on_after_batch_transfer(training_batches(module.trainer, 1)[0].architecture, 0)
+    with torch.no_grad():
+        inputs = module.loss_inputs(child(batch.images, batch.n_visible), batch)
+        assert found == pytest.approx(-float(7.0 * SimilarityPreserving()(inputs)), rel=1e-4)
 
 
 @pytest.mark.parametrize("criterion", ["mAP", "loss"])

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from vireid.losses import Loss, LossInputs
 from vireid.models import Backbone
-from vireid.search import SearchSpace, Site, Supernet
+from vireid.search import SearchSpace, Site, Supernet, SupernetNorms
 from vireid.structures import Batch, Genotype, Recorded, SearchBatch
 from vireid.tasks import SearchModule
 
@@ -89,7 +89,7 @@ class ToySpace(SearchSpace):
             return torch.ones(5, 3)
         return torch.tensor([[0.0, 0.5, 1.0]]).repeat(5, 1)
 
-    def supernet(self, weights: str | None = None) -> Supernet:
+    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> Supernet:
         return ToySupernet(self.sites())
 
     def materialise(self, genotype: Genotype, weights: str | None = None) -> Backbone:

@@ -13,6 +13,7 @@ from vireid.search.sigmoid import Sigmoid
 from vireid.search.sites import Site
 from vireid.search.space import SearchSpace, space_of
 from vireid.search.supernet import Supernet
+from vireid.search.supernet_norms import SupernetNorms
 from vireid.search.top_k import TopK
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Site",
     "Softmax",
     "Supernet",
+    "SupernetNorms",
     "TopK",
     "space_of",
 ]

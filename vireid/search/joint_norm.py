@@ -16,6 +16,7 @@ from vireid.search.site_selection import Tie, ordered_candidates, ordered_subset
 from vireid.search.sites import Site, resnet_norm_sites
 from vireid.search.space import CostKind, SearchSpace
 from vireid.search.supernet import Supernet, batch_norm_at
+from vireid.search.supernet_norms import SupernetNorms
 from vireid.structures import Genotype
 
 
@@ -69,9 +70,9 @@ class JointNorm(SearchSpace):
         """Every choice, in the order of execution."""
         return list(self._sites)
 
-    def supernet(self, weights: str | None = None) -> Supernet:
+    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> Supernet:
         """The trunk with a :class:`~vireid.nn.NormChoice` at every site, all candidates equal to the pretrained layer."""
-        return Supernet(self._trunk(weights), self.sites())
+        return Supernet(self._trunk(weights), self.sites(), norms)
 
     def materialise(self, genotype: Genotype, weights: str | None = None) -> Backbone:
         """The plain trunk of a point; ``shared_bn`` is torchvision's own layer, untouched."""

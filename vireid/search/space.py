@@ -15,6 +15,7 @@ from vireid.models import Backbone
 from vireid.search.problems import choice_problems, space_problem
 from vireid.search.sites import Site, groups
 from vireid.search.supernet import Supernet
+from vireid.search.supernet_norms import SupernetNorms
 from vireid.structures import Genotype, Recorded, instantiate
 
 __all__ = ["CostKind", "SearchSpace", "Site", "space_of"]
@@ -54,11 +55,12 @@ class SearchSpace(Recorded, ABC):
         """
 
     @abstractmethod
-    def supernet(self, weights: str | None = None) -> Supernet:
+    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> Supernet:
         """The network that holds every candidate, see :class:`~vireid.search.supernet.Supernet`.
 
         Args:
             weights: name of pretrained weights of the backbone; ``None`` for random weights.
+            norms: how the candidates of a normalisation live together; ``None`` for each with parameters of its own.
         """
 
     @abstractmethod

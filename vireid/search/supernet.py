@@ -13,6 +13,7 @@ from vireid.models import Backbone
 from vireid.nn import NormChoice
 from vireid.search.problems import choice_problems
 from vireid.search.sites import Site
+from vireid.search.supernet_norms import SupernetNorms
 from vireid.structures import Genotype
 
 
@@ -22,19 +23,20 @@ class Supernet(Backbone):
     Args:
         trunk: pretrained trunk with a ``BatchNorm2d`` at every site; it is changed in place.
         sites: choices to open, in the order of architecture parameters.
+        norms: how the candidates of a site live together.
 
     Attributes:
         choices: site name to :class:`~vireid.nn.NormChoice`, in the order of ``sites``.
         sites: as given.
 
     Raises:
-        SettingsError: a site is not a ``BatchNorm2d`` of the trunk.
+        SettingsError: a site is not a ``BatchNorm2d`` of the trunk, or ``norms`` that no site can have.
     """
 
-    def __init__(self, trunk: nn.Module, sites: Sequence[Site]) -> None:
-        choices: dict[str, NormChoice] = {}
+    def __init__(self, trunk: nn.Module, sites: Sequence[Site], norms: SupernetNorms | None = None) -> None:
+        norms, choices = norms or SupernetNorms(), dict[str, NormChoice]()
         for site in sites:
-            choices[site.name] = NormChoice(batch_norm_at(trunk, site.name), site.candidates)
+            choices[site.name] = norms.choice(batch_norm_at(trunk, site.name), site.candidates)
             trunk.set_submodule(site.name, choices[site.name])
         super().__init__(trunk)
         self.sites = tuple(sites)

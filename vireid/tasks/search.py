@@ -15,7 +15,7 @@ from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import ReIDNetwork
 from vireid.nn import frozen_statistics
-from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, Supernet
+from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, Supernet, SupernetNorms
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.space import CostKind
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
@@ -92,6 +92,7 @@ class SearchModule(ReIDModule):
             (``RandomSearch``, ``Evolution``), ``warmup_epochs`` may be the whole search. With ``RandomOneHot`` as the relaxation these
             two are single-path one-shot search, the baseline without architecture steps.
         derivation_score: how a derivation scores children; default mAP on held-out identities.
+        supernet_norms: how the candidates of a normalisation live together; default each with weight and bias of its own.
         evaluate_on: what validation compares.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
         reranking: they also report re-ranked rows; null for none.
@@ -129,6 +130,7 @@ class SearchModule(ReIDModule):
         accumulate_grad_batches: int = 1,
         derivation: Derivation | None = None,
         derivation_score: SupernetScore | None = None,
+        supernet_norms: SupernetNorms | None = None,
         evaluate_on: EvaluatedFeature = "embeddings",
         flip_test: bool = False,
         reranking: Reranking | None = None,
@@ -163,7 +165,7 @@ class SearchModule(ReIDModule):
         acting = {"entropy_weight": entropy_weight, "cost_weight": cost_weight, "stop_when_stable": stop_when_stable}
         check_learns(self.architecture_relaxation, **acting, architecture_losses=architecture_losses)
         with seeded(seed):
-            self.network = ReIDNetwork(self.space.supernet(weights), num_classes)
+            self.network = ReIDNetwork(self.space.supernet(weights, supernet_norms), num_classes)
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
         self.architecture = ArchitectureParameters(self.space.sites(), self.architecture_relaxation, noise)
         if cost_weight:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vireid.models import Backbone
-from vireid.search import SearchSpace, Site, Supernet
+from vireid.search import SearchSpace, Site, Supernet, SupernetNorms
 from vireid.structures import Genotype
 
 NAMES = "abcdefghijklmnopqrstuvwxyz"
@@ -34,7 +34,7 @@ class Toy(SearchSpace):
     def cost_table(self, kind: str) -> torch.Tensor:
         return torch.zeros(len(self.counts), max(self.counts))
 
-    def supernet(self, weights: str | None = None) -> Supernet:
+    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> Supernet:
         raise NotImplementedError
 
     def materialise(self, genotype: Genotype, weights: str | None = None) -> Backbone:
