@@ -1,6 +1,10 @@
 """Complete networks, without training code."""
 
 from vireid.models.backbone import Backbone
+from vireid.models.branches import BranchedOutput, BranchNetwork
+from vireid.models.cdnet import CDNetTrunk
+from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
+from vireid.models.cdnet_state import load_cdnet_state, to_cdnet_state
 from vireid.models.cmnas_state import StateReport, load_cmnas_state, to_cmnas_state
 from vireid.models.counting import Counts, count
 from vireid.models.network import NetworkOutput, ReIDNetwork
@@ -12,17 +16,25 @@ from vireid.models.resnet_ibn import build_resnet_ibn
 __all__ = [
     "OSNETS",
     "Backbone",
+    "BalanceNeck",
+    "BranchNetwork",
+    "BranchedOutput",
+    "CDNetTrunk",
     "Counts",
+    "FineGrainedNeck",
     "NetworkOutput",
     "OSNetTrunk",
     "ReIDNetwork",
     "ResNetTrunk",
+    "StandardNeck",
     "StateReport",
     "build_osnet",
     "build_resnet",
     "build_resnet_ibn",
     "count",
+    "load_cdnet_state",
     "load_cmnas_state",
     "load_osnet_state",
+    "to_cdnet_state",
     "to_cmnas_state",
 ]

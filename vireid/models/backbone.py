@@ -33,8 +33,20 @@ class Backbone(nn.Module):
         Raises:
             ValueError: ``n_visible`` out of range.
         """
+        self._tell(images, n_visible)
+        return self.trunk(images)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+
+    def maps(self, images: Tensor, n_visible: int) -> tuple[Tensor, ...]:
+        """The trunk's ``maps``: feature maps of several depths, the deepest last.
+
+        Raises:
+            ValueError: ``n_visible`` out of range.
+        """
+        self._tell(images, n_visible)
+        return self.trunk.maps(images)  # type: ignore[no-any-return, operator]  # of those trunks that have it
+
+    def _tell(self, images: Tensor, n_visible: int) -> None:
         if not 0 <= n_visible <= images.shape[0]:
             raise ValueError(f"`n_visible` must be 0 to {images.shape[0]} (rows of the batch), got {n_visible}.")
         for module in self._told:
             module.n_visible = n_visible  # type: ignore[assignment]  # typed as a submodule otherwise
-        return self.trunk(images)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped

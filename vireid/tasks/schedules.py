@@ -66,24 +66,28 @@ class WarmupMultiStep(Schedule):
 
 
 class WarmupCosine(Schedule):
-    """Linear warm-up, then half a cosine down to zero after the last epoch.
+    """Linear warm-up, then half a cosine down to ``floor`` after the last epoch.
 
     Args:
         epochs: length of the run, at least 1; ``None`` for as long as the run is (``trainer.max_epochs``).
         warmup_epochs: epochs of linear warm-up, less than ``epochs``.
+        floor: lowest factor, in [0, 1]; a published lowest rate (``eta_min``) is this times the base rate.
 
     Raises:
-        SettingsError: a warm-up that fills the run; also when called for an epoch while the length is open, see :meth:`over`.
+        SettingsError: a warm-up that fills the run, or a floor out of range; also when called for an epoch while the length is open,
+            see :meth:`over`.
 
     Example:
         >>> [round(WarmupCosine(4)(epoch), 3) for epoch in range(4)]
         [1.0, 0.854, 0.5, 0.146]
     """
 
-    def __init__(self, epochs: int | None = None, warmup_epochs: int = 0) -> None:
+    def __init__(self, epochs: int | None = None, warmup_epochs: int = 0, floor: float = 0.0) -> None:
         if epochs is not None and not 0 <= warmup_epochs < epochs:
             raise SettingsError(f"`warmup_epochs` must be in 0..{epochs - 1} for {epochs} epochs, got {warmup_epochs}.")
-        self.epochs, self.warmup_epochs = epochs, warmup_epochs
+        if not 0 <= floor <= 1:
+            raise SettingsError(f"`floor` must be 0 to 1, a share of the base rate, got {floor}.")
+        self.epochs, self.warmup_epochs, self.floor = epochs, warmup_epochs, floor
 
     def __call__(self, epoch: int) -> float:
         if epoch < self.warmup_epochs:
@@ -91,7 +95,7 @@ class WarmupCosine(Schedule):
         if self.epochs is None:
             raise SettingsError("`WarmupCosine` without `epochs` needs the length of the run: set `epochs`, or call `over(epochs)` first.")
         done = (epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs)
-        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
     @property
     def length(self) -> int:
@@ -100,7 +104,29 @@ class WarmupCosine(Schedule):
 
     def over(self, epochs: int) -> Schedule:
         """With ``epochs`` as the length, where it was open."""
-        return WarmupCosine(epochs, self.warmup_epochs) if self.epochs is None else self
+        return WarmupCosine(epochs, self.warmup_epochs, self.floor) if self.epochs is None else self
+
+
+class Exponential(Schedule):
+    """``gamma ** epoch``.
+
+    Args:
+        gamma: factor per epoch, in (0, 1].
+
+    Raises:
+        SettingsError: ``gamma`` out of range.
+
+    Reference:
+        CDNet on ImageNet (Li, Wu, Zheng, CVPR 2021): 0.1 x 0.97 ** epoch.
+    """
+
+    def __init__(self, gamma: float = 0.97) -> None:
+        if not 0 < gamma <= 1:
+            raise SettingsError(f"`gamma` must be above 0 and at most 1, got {gamma}.")
+        self.gamma = gamma
+
+    def __call__(self, epoch: int) -> float:
+        return float(self.gamma**epoch)
 
 
 def geometric(start: float, end: float, step: int, steps: int) -> float:
