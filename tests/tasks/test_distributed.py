@@ -14,7 +14,7 @@ from vireid.search import BNSeparation
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks import SearchModule
 from vireid.tasks.schedules import geometric
-from vireid.tasks.search import ARCHITECTURE_STEP, WEIGHT_STEP
+from vireid.tasks.search_steps import ARCHITECTURE_STEP, WEIGHT_STEP
 
 RANKS = 2
 Run = list[dict[str, Any]]

@@ -23,7 +23,7 @@ from vireid.tasks.running_statistics import kept_statistics, recalibrate
 from vireid.tasks.scoring import score as score_embeddings
 
 if TYPE_CHECKING:
-    from vireid.tasks.search import SearchModule
+    from vireid.tasks.search_outcome import SearchOutcome
 
 logger = logging.getLogger(__name__)
 Criterion = Literal["mAP", "loss"]
@@ -81,7 +81,7 @@ class InheritedScore:
         on_scored: called after every score.
     """
 
-    def __init__(self, module: SearchModule, settings: SupernetScore, on_scored: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, module: SearchOutcome, settings: SupernetScore, on_scored: Callable[[], None] = lambda: None) -> None:
         self.module, self.settings, self.on_scored = module, settings, on_scored
 
     def __call__(self, genotype: Genotype) -> float:
@@ -142,7 +142,7 @@ def _evaluation_mode(module: torch.nn.Module) -> Iterator[None]:
 
 
 def run_derivation(
-    module: SearchModule, derivation: Derivation, score: SupernetScore, generator: torch.Generator
+    module: SearchOutcome, derivation: Derivation, score: SupernetScore, generator: torch.Generator
 ) -> tuple[DerivationResult, dict[str, Any]]:
     """Derive with a progress bar.
 

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import Callback
-from torch import Tensor, nn
+from torch import nn
 
-import vireid
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import ReIDNetwork
-from vireid.nn import frozen_statistics
-from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, Supernet, SupernetNorms
+from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, SupernetNorms
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.space import CostKind
-from vireid.structures import Batch, Genotype, SearchBatch, generator_for
-from vireid.tasks.architecture_log import log_architecture, stage_counts
-from vireid.tasks.architecture_picture import draw_architecture
-from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
-from vireid.tasks.derivation import SupernetScore, run_derivation
+from vireid.structures import Genotype, generator_for
+from vireid.tasks.base import EvaluatedFeature, seeded
+from vireid.tasks.derivation import SupernetScore
 from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
 from vireid.tasks.reranking import Reranking
-from vireid.tasks.schedules import Schedule, WarmupMultiStep, geometric, second_half_ramp, stepped
-from vireid.tasks.search_checks import NEEDS_BOTH, check_costs, check_learns, check_one_level, check_run
+from vireid.tasks.schedules import Schedule, WarmupMultiStep
+from vireid.tasks.search_checks import check_costs, check_learns, check_one_level, check_run
+from vireid.tasks.search_outcome import SearchOutcome
+from vireid.tasks.search_steps import INITIAL_LOGITS
 from vireid.tasks.stability import StableRanking
 
-ARCHITECTURE_STEP, WEIGHT_STEP, INITIAL_LOGITS, DERIVATION = 1, 2, 3, 4
 
-
-class SearchModule(ReIDModule):
+class SearchModule(SearchOutcome):
     """Search of a :class:`~vireid.search.SearchSpace` by gradient descent, on two levels or one.
 
     On two levels every batch carries two sets of rows. After the warm-up, an *architecture step* on the held-out rows moves the
@@ -98,9 +92,6 @@ class SearchModule(ReIDModule):
         reranking: they also report re-ranked rows; null for none.
         seed: of initial weights and architecture noise.
     """
-
-    phase = "supernet"
-    costs: Tensor
 
     def __init__(
         self,
@@ -186,13 +177,6 @@ class SearchModule(ReIDModule):
 
     # --- set-up ---------------------------------------------------------------------------------------------------------------------
 
-    @property
-    def supernet(self) -> Supernet:
-        """The searched trunk."""
-        supernet = self.network.backbone
-        assert isinstance(supernet, Supernet)
-        return supernet
-
     def configure_callbacks(self) -> list[Callback]:
         """No callbacks; the first hook at which the Trainer's arguments can be refused with a message of ours."""
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
@@ -227,224 +211,3 @@ class SearchModule(ReIDModule):
             self.derivation_score.check(getattr(self.trainer, "datamodule", None))
         if self._is_stable():  # a resumed run that had ended
             self.trainer.should_stop = True
-
-    # --- the steps ------------------------------------------------------------------------------------------------------------------
-
-    @property
-    def architecture_epochs(self) -> int:
-        """Epochs with architecture steps."""
-        return int(self.trainer.max_epochs or 0) - self.warmup_epochs
-
-    @property
-    def temperature(self) -> float:
-        """Temperature of this epoch."""
-        step = self.current_epoch - self.warmup_epochs
-        if self.temperature_every is not None:
-            return stepped(self.temperature_start, self.temperature_end, step, self.temperature_every, self.temperature_factor)
-        return geometric(self.temperature_start, self.temperature_end, step, self.architecture_epochs)
-
-    @property
-    def needs_both(self) -> bool:
-        """Whether batches must carry rows of the architecture step."""
-        return self.level == "two" and self.architecture_relaxation.learns
-
-    @property
-    def logits_move(self) -> bool:
-        """Whether this epoch has architecture steps."""
-        return self.architecture_relaxation.learns and self.current_epoch >= self.warmup_epochs
-
-    def training_step(self, batch: SearchBatch | Batch, batch_idx: int) -> None:
-        rows = batch.weights if isinstance(batch, SearchBatch) else batch
-        if self.level == "one":
-            self._joint_step(rows, batch_idx)
-            return
-        if self.needs_both and not isinstance(batch, SearchBatch):
-            raise SettingsError(NEEDS_BOTH)
-        if self.logits_move and isinstance(batch, SearchBatch):
-            self._architecture_step(batch.architecture, batch_idx)
-        self._weight_step(rows, batch_idx)
-
-    def _sampled(self, relaxation: Relaxation, logits: Tensor, purpose: int, batch_idx: int) -> Tensor:
-        window = batch_idx // self.accumulate_grad_batches  # one sample per optimiser step
-        noise = generator_for((self.seed, self.current_epoch, window, purpose))
-        return self.architecture.expand(relaxation(logits, self.temperature, noise))
-
-    def _architecture_step(self, batch: Batch, batch_idx: int) -> None:
-        mixture = self._sampled(self.architecture_relaxation, self.architecture.masked(), ARCHITECTURE_STEP, batch_idx)
-        self.supernet.set_mixture(mixture)
-        with frozen_statistics(self.network):
-            loss, terms = self.architecture_loss(batch)
-            loss = loss + self._regularisation()
-            self.manual_backward(loss / self.accumulate_grad_batches, inputs=[self.architecture.logits])
-        self._log_means({"search/architecture_loss": loss.detach(), **{f"search/{n}": v for n, v in terms.items()}}, batch)
-        if self._steps_now(batch_idx):
-            self._step_logits()
-
-    def architecture_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of architecture rows under the present mixture, without regularisation, and its weighted terms by name."""
-        inputs = self.loss_inputs(self(batch), batch)
-        if self.architecture_losses is not None:
-            return self.architecture_losses(inputs)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
-        return self.losses(inputs, without_classes=not self._architecture_rows_have_classes())  # type: ignore[no-any-return]
-
-    def _weight_step(self, batch: Batch, batch_idx: int) -> None:
-        if batch_idx % self.accumulate_grad_batches == 0:  # one sample per optimiser step, whatever the logits do within it
-            self._sample = self._sampled(self.weight_relaxation, self.architecture.masked().detach(), WEIGHT_STEP, batch_idx)
-        self.supernet.set_mixture(self._sample)
-        self._backward_weights(batch, torch.zeros((), device=self.device))
-        if self._steps_now(batch_idx):
-            self._step_weights()
-
-    def _joint_step(self, batch: Batch, batch_idx: int) -> None:
-        logits = self.architecture.masked() if self.logits_move else self.architecture.masked().detach()
-        self.supernet.set_mixture(self._sampled(self.architecture_relaxation, logits, WEIGHT_STEP, batch_idx))
-        penalty = self._regularisation() if self.logits_move else torch.zeros((), device=self.device)
-        loss = self._backward_weights(batch, penalty)
-        if self.logits_move:
-            self._log_means({"search/architecture_loss": loss + penalty.detach()}, batch)
-        if self._steps_now(batch_idx):
-            if self.logits_move:
-                self._step_logits()
-            self._step_weights()
-
-    def _backward_weights(self, batch: Batch, penalty: Tensor) -> Tensor:
-        """Gradients of the whole loss plus ``penalty``; returns the loss."""
-        loss: Tensor
-        loss, terms = self.losses(self.loss_inputs(self(batch), batch))
-        total = loss + penalty
-        if self.trainer.world_size > 1:  # every rank skips the same candidates, but DDP waits for a gradient of each parameter
-            skipped = self.supernet.skipped_parameters()
-            total = total + sum((0.0 * parameter.sum() for parameter in skipped), torch.zeros((), device=loss.device))
-        self.manual_backward(total / self.accumulate_grad_batches)
-        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
-        self._log_means({f"train/{n}": v for n, v in terms.items()}, batch)
-        return loss.detach()
-
-    def _log_means(self, values: dict[str, Tensor], batch: Batch) -> None:
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(batch))
-
-    def _step_weights(self) -> None:
-        for parameter in self.supernet.skipped_parameters():
-            parameter.grad = None  # no decay and no momentum for what was not used
-        self._optimiser_step(0)
-
-    def _step_logits(self) -> None:
-        gradient = self.architecture.logits.grad
-        if self.trainer.world_size > 1 and gradient is not None:
-            torch.distributed.all_reduce(gradient)
-            gradient.div_(self.trainer.world_size)
-        self._optimiser_step(1)
-
-    def _steps_now(self, batch_idx: int) -> bool:
-        is_last = batch_idx + 1 >= self.trainer.num_training_batches
-        return is_last or (batch_idx + 1) % self.accumulate_grad_batches == 0
-
-    def _optimiser_step(self, index: int) -> None:
-        optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
-        optimizers[index].step()
-        optimizers[index].zero_grad(set_to_none=True)
-
-    def _architecture_rows_have_classes(self) -> bool:
-        return getattr(getattr(self.trainer, "datamodule", None), "search_split", "identity") == "image"
-
-    def _regularisation(self) -> Tensor:
-        penalty = torch.zeros((), device=self.device)
-        if self.entropy_weight:
-            ramp = second_half_ramp(self.current_epoch - self.warmup_epochs, self.architecture_epochs)
-            penalty = penalty + self.entropy_weight * ramp * self.architecture.entropy().mean()
-        if self.cost_weight:
-            penalty = penalty + self.cost_weight * (self.architecture.probabilities() * self.costs).sum(dim=-1).mean()
-        return penalty
-
-    # --- derivation and logs ----------------------------------------------------------------------------------------------------------
-
-    def derive(self) -> Genotype:
-        """What ``derivation`` chose after the last epoch; until then the largest logits, ties to the first candidate. With provenance."""
-        return self.derived or self._described(self.architecture.choices(), {"settings": Argmax().settings()})
-
-    def _described(self, choices: Mapping[str, str], about: dict[str, Any]) -> Genotype:
-        datamodule: Any = getattr(self.trainer, "datamodule", None) if self._trainer is not None else None
-        provenance = {
-            "vireid": vireid.__version__,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "data": datamodule.provenance() if hasattr(datamodule, "provenance") else {},
-            "seed": self.seed,
-            "epoch": self.current_epoch + 1 if self._trainer is not None else 0,
-            "probabilities": self.architecture.table(),
-            "entropy": self.architecture.entropy().mean().item(),
-            "derivation": about,
-            "parent": None,
-        }
-        genotype = self.space.genotype(choices)
-        return Genotype(genotype.space, genotype.choices, {**provenance, "cost": self.space.cost(genotype)})
-
-    def on_train_epoch_end(self) -> None:
-        schedulers = self.lr_schedulers()
-        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            assert scheduler is not None
-            scheduler.step()
-        if self.stop_when_stable is not None and self.logits_move:
-            self.stability.update(self.architecture.ranking())
-            self.trainer.should_stop = self.trainer.should_stop or self._is_stable()  # ranks have the same logits
-        self._log_architecture()
-        if self._derives_now():
-            noise = generator_for((self.seed, self.current_epoch, 0, DERIVATION))
-            result, about = run_derivation(self, self.derivation, self.derivation_score, noise)
-            self.derived = self._described(result.genotype.choices, about)
-        folder = self.results_folder()
-        if self.trainer.is_global_zero:
-            genotype = self.derive()
-            if self.current_epoch >= self.warmup_epochs:
-                log_architecture(folder, self.current_epoch, self.architecture, self.temperature, self.space.cost(genotype))
-            genotype.save(folder / "genotype.json")
-
-    def on_train_epoch_start(self) -> None:
-        self.derived = None  # of a run that now goes on
-
-    def _derives_now(self) -> bool:
-        """Whether the last epoch of a real run ends, and there is more to do than to look at the logits."""
-        trainer = self.trainer
-        if isinstance(self.derivation, Argmax) or getattr(trainer, "fast_dev_run", False):
-            return False
-        steps_are_over = 0 < trainer.max_steps <= trainer.global_step
-        return trainer.should_stop or steps_are_over or self.current_epoch + 1 >= (trainer.max_epochs or 0)
-
-    def on_train_end(self) -> None:
-        folder = self.results_folder()
-        if self.trainer.is_global_zero:
-            draw_architecture(folder)
-
-    def _is_stable(self) -> bool:
-        return self.stop_when_stable is not None and self.stability.unchanged >= self.stop_when_stable
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["stability"] = self.stability.state_dict()
-        checkpoint["derived"] = None if self.derived is None else self.derived.to_dict()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if "stability" in checkpoint:
-            self.stability.load_state_dict(checkpoint["stability"])
-        derived = checkpoint.get("derived")
-        self.derived = None if derived is None else Genotype.from_dict(derived, source="the genotype of the checkpoint")
-
-    def _log_architecture(self) -> None:
-        architecture = self.architecture
-        self.log("search/entropy", architecture.entropy().mean(), prog_bar=True)
-        self.log("search/margin", architecture.margin().mean())
-        self.log("search/temperature", self.temperature)
-        probabilities = architecture.probabilities()
-        for row, site in zip(probabilities, architecture.sites, strict=True):
-            self.log_dict({f"probability/{site.name}/{candidate}": row[k] for k, candidate in enumerate(site.candidates) if k})
-        for (stage, candidate), count in stage_counts(architecture).items():
-            self.log(f"count/{stage}/{candidate}", float(count))
-
-    # --- evaluation -----------------------------------------------------------------------------------------------------------------
-
-    def _start_evaluation(self, stage: Literal["validate", "test"]) -> None:
-        self.supernet.set_genotype(self.derived or self.space.genotype(self.architecture.choices()))
-        super()._start_evaluation(stage)
-
-    def remark(self, stage: Literal["validate", "test"]) -> str:  # noqa: ARG002 (a hook)
-        return "derived child with inherited weights, not retrained"

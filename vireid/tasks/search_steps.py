@@ -1,0 +1,174 @@
+"""What a search does with a batch: steps of the weights and of the architecture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vireid.errors import SettingsError
+from vireid.losses import LossSum
+from vireid.nn import frozen_statistics
+from vireid.search import ArchitectureParameters, Relaxation, Supernet
+from vireid.structures import Batch, SearchBatch, generator_for
+from vireid.tasks.base import ReIDModule
+from vireid.tasks.schedules import geometric, second_half_ramp, stepped
+from vireid.tasks.search_checks import NEEDS_BOTH
+
+ARCHITECTURE_STEP, WEIGHT_STEP, INITIAL_LOGITS, DERIVATION = 1, 2, 3, 4  # what noise is for
+
+
+class SearchSteps(ReIDModule):
+    """The steps of :class:`~vireid.tasks.SearchModule`, which says what its attributes mean. The first of two optimisers is that of
+    the weights, the second that of the logits."""
+
+    architecture: ArchitectureParameters
+    architecture_losses: LossSum | None
+    level: Literal["one", "two"]
+    weight_relaxation: Relaxation
+    architecture_relaxation: Relaxation
+    warmup_epochs: int
+    temperature_start: float
+    temperature_end: float
+    temperature_every: int | None
+    temperature_factor: float
+    entropy_weight: float
+    cost_weight: float
+    costs: Tensor
+    accumulate_grad_batches: int
+    seed: int
+
+    @property
+    def supernet(self) -> Supernet:
+        """The searched trunk."""
+        supernet = self.network.backbone
+        assert isinstance(supernet, Supernet)
+        return supernet
+
+    @property
+    def architecture_epochs(self) -> int:
+        """Epochs with architecture steps."""
+        return int(self.trainer.max_epochs or 0) - self.warmup_epochs
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of this epoch."""
+        step = self.current_epoch - self.warmup_epochs
+        if self.temperature_every is not None:
+            return stepped(self.temperature_start, self.temperature_end, step, self.temperature_every, self.temperature_factor)
+        return geometric(self.temperature_start, self.temperature_end, step, self.architecture_epochs)
+
+    @property
+    def needs_both(self) -> bool:
+        """Whether batches must carry rows of the architecture step."""
+        return self.level == "two" and self.architecture_relaxation.learns
+
+    @property
+    def logits_move(self) -> bool:
+        """Whether this epoch has architecture steps."""
+        return self.architecture_relaxation.learns and self.current_epoch >= self.warmup_epochs
+
+    def training_step(self, batch: SearchBatch | Batch, batch_idx: int) -> None:
+        rows = batch.weights if isinstance(batch, SearchBatch) else batch
+        if self.level == "one":
+            self._joint_step(rows, batch_idx)
+            return
+        if self.needs_both and not isinstance(batch, SearchBatch):
+            raise SettingsError(NEEDS_BOTH)
+        if self.logits_move and isinstance(batch, SearchBatch):
+            self._architecture_step(batch.architecture, batch_idx)
+        self._weight_step(rows, batch_idx)
+
+    def _sampled(self, relaxation: Relaxation, logits: Tensor, purpose: int, batch_idx: int) -> Tensor:
+        window = batch_idx // self.accumulate_grad_batches  # one sample per optimiser step
+        noise = generator_for((self.seed, self.current_epoch, window, purpose))
+        return self.architecture.expand(relaxation(logits, self.temperature, noise))
+
+    def _architecture_step(self, batch: Batch, batch_idx: int) -> None:
+        mixture = self._sampled(self.architecture_relaxation, self.architecture.masked(), ARCHITECTURE_STEP, batch_idx)
+        self.supernet.set_mixture(mixture)
+        with frozen_statistics(self.network):
+            loss, terms = self.architecture_loss(batch)
+            loss = loss + self._regularisation()
+            self.manual_backward(loss / self.accumulate_grad_batches, inputs=[self.architecture.logits])
+        self._log_means({"search/architecture_loss": loss.detach(), **{f"search/{n}": v for n, v in terms.items()}}, batch)
+        if self._steps_now(batch_idx):
+            self._step_logits()
+
+    def architecture_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of architecture rows under the present mixture, without regularisation, and its weighted terms by name."""
+        inputs = self.loss_inputs(self(batch), batch)
+        if self.architecture_losses is not None:
+            return self.architecture_losses(inputs)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+        return self.losses(inputs, without_classes=not self._architecture_rows_have_classes())  # type: ignore[no-any-return]
+
+    def _weight_step(self, batch: Batch, batch_idx: int) -> None:
+        if batch_idx % self.accumulate_grad_batches == 0:  # one sample per optimiser step, whatever the logits do within it
+            self._sample = self._sampled(self.weight_relaxation, self.architecture.masked().detach(), WEIGHT_STEP, batch_idx)
+        self.supernet.set_mixture(self._sample)
+        self._backward_weights(batch, torch.zeros((), device=self.device))
+        if self._steps_now(batch_idx):
+            self._step_weights()
+
+    def _joint_step(self, batch: Batch, batch_idx: int) -> None:
+        logits = self.architecture.masked() if self.logits_move else self.architecture.masked().detach()
+        self.supernet.set_mixture(self._sampled(self.architecture_relaxation, logits, WEIGHT_STEP, batch_idx))
+        penalty = self._regularisation() if self.logits_move else torch.zeros((), device=self.device)
+        loss = self._backward_weights(batch, penalty)
+        if self.logits_move:
+            self._log_means({"search/architecture_loss": loss + penalty.detach()}, batch)
+        if self._steps_now(batch_idx):
+            if self.logits_move:
+                self._step_logits()
+            self._step_weights()
+
+    def _backward_weights(self, batch: Batch, penalty: Tensor) -> Tensor:
+        """Gradients of the whole loss plus ``penalty``; returns the loss."""
+        loss: Tensor
+        loss, terms = self.losses(self.loss_inputs(self(batch), batch))
+        total = loss + penalty
+        if self.trainer.world_size > 1:  # every rank skips the same candidates, but DDP waits for a gradient of each parameter
+            skipped = self.supernet.skipped_parameters()
+            total = total + sum((0.0 * parameter.sum() for parameter in skipped), torch.zeros((), device=loss.device))
+        self.manual_backward(total / self.accumulate_grad_batches)
+        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        self._log_means({f"train/{n}": v for n, v in terms.items()}, batch)
+        return loss.detach()
+
+    def _log_means(self, values: dict[str, Tensor], batch: Batch) -> None:
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(batch))
+
+    def _step_weights(self) -> None:
+        for parameter in self.supernet.skipped_parameters():
+            parameter.grad = None  # no decay and no momentum for what was not used
+        self._optimiser_step(0)
+
+    def _step_logits(self) -> None:
+        gradient = self.architecture.logits.grad
+        if self.trainer.world_size > 1 and gradient is not None:
+            torch.distributed.all_reduce(gradient)
+            gradient.div_(self.trainer.world_size)
+        self._optimiser_step(1)
+
+    def _steps_now(self, batch_idx: int) -> bool:
+        is_last = batch_idx + 1 >= self.trainer.num_training_batches
+        return is_last or (batch_idx + 1) % self.accumulate_grad_batches == 0
+
+    def _optimiser_step(self, index: int) -> None:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        optimizers[index].step()
+        optimizers[index].zero_grad(set_to_none=True)
+
+    def _architecture_rows_have_classes(self) -> bool:
+        return getattr(getattr(self.trainer, "datamodule", None), "search_split", "identity") == "image"
+
+    def _regularisation(self) -> Tensor:
+        penalty = torch.zeros((), device=self.device)
+        if self.entropy_weight:
+            ramp = second_half_ramp(self.current_epoch - self.warmup_epochs, self.architecture_epochs)
+            penalty = penalty + self.entropy_weight * ramp * self.architecture.entropy().mean()
+        if self.cost_weight:
+            penalty = penalty + self.cost_weight * (self.architecture.probabilities() * self.costs).sum(dim=-1).mean()
+        return penalty
