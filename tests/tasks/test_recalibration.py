@@ -1,5 +1,6 @@
 """The callback evaluates with statistics of its own and leaves no trace."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from vireid import RetrainModule, SYSUDataModule
+from vireid import RetrainModule, SearchModule, SYSUDataModule
 from vireid.errors import SettingsError
 from vireid.search import BNSeparation
+from vireid.tasks import results_table
 from vireid.tasks.ema import EMA
 from vireid.tasks.recalibration import Recalibration, training_batches
 from vireid.tasks.running_statistics import recalibrate
@@ -66,6 +68,25 @@ def test_an_evaluation_sees_the_averages_and_the_network_keeps_its_own(sysu_root
         assert not torch.equal(value, before[name])
 
 
+def test_rows_say_so_and_later_rows_do_not(sysu_root: Path, tmp_path: Path) -> None:
+    datamodule = data(sysu_root)
+    module = SearchModule(datamodule.num_classes, BNSeparation("resnet10", 1, 8), weights=None)
+    trainer(tmp_path / "with", Recalibration(2)).test(module, datamodule=datamodule, verbose=False)
+    note = "derived child with inherited weights, not retrained; running statistics re-estimated on 2 training batches"
+    assert {result.remark for result in module.results} == {note}
+    rows = json.loads((tmp_path / "with" / "metrics.json").read_text())["results"]
+    assert rows
+    assert all(row["remark"] == note for row in rows)
+    labels = results_table(module.results, "").columns[0].cells
+    assert all(note in str(label) for label in labels)
+    assert module.notes == []
+    child_of_it = child(datamodule)
+    trainer(tmp_path / "one", Recalibration(1)).validate(child_of_it, datamodule=datamodule, verbose=False)
+    assert {result.remark for result in child_of_it.results} == {"running statistics re-estimated on 1 training batch"}
+    trainer(tmp_path / "without").validate(child_of_it, datamodule=datamodule, verbose=False)
+    assert {result.remark for result in child_of_it.results} == {""}
+
+
 @pytest.mark.parametrize("ema", [False, True])
 def test_training_is_the_same_with_it_and_without(sysu_root: Path, tmp_path: Path, ema: bool) -> None:
     states, statistics = [], []
@@ -91,6 +112,7 @@ def test_a_failed_evaluation_leaves_the_statistics(sysu_root: Path, tmp_path: Pa
     before = {name: value.clone() for name, value in module.state_dict().items()}
     with pytest.raises(RuntimeError, match="stop"):
         trainer(tmp_path, Recalibration(1), Fails()).validate(module, datamodule=datamodule)
+    assert module.notes == []
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 

@@ -41,6 +41,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         flip_test: whether results also have rows for the mean of the embeddings of each image and its mirror image.
         reranking: whether and how results also have re-ranked rows.
         results: rows of the last evaluation.
+        notes: what callbacks did to this evaluation; with :meth:`remark` they mark its rows.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
 
@@ -54,6 +55,7 @@ class ReIDModule(Recorded, pl.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.results: list[Result] = []
+        self.notes: list[str] = []
         self.run_dir: Path | None = None
         self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
@@ -166,7 +168,8 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._tables = {}
 
     def _score(self, stage: Literal["validate", "test"]) -> list[Result]:
-        evaluation, remark = self.evaluation(stage), self.remark(stage)
+        evaluation = self.evaluation(stage)
+        remark = "; ".join(filter(None, [self.remark(stage), *self.notes]))
         rankings = (None, self.reranking) if self.reranking is not None and self._is_final() else (None,)
         results: list[Result] = []
         for variant, table in self._tables.items():

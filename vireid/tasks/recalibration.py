@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from vireid.errors import SettingsError
 from vireid.structures import Batch, Recorded, SearchBatch
+from vireid.tasks.base import ReIDModule
 from vireid.tasks.running_statistics import kept_statistics, recalibrate
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Recalibration(Recorded, pl.Callback):
 
     The trained statistics stay in the network and in its checkpoints, so training is not changed. Worth trying for a child that
     inherits the weights of a supernet, whose statistics are of a mixture, and for averaged weights (:class:`~vireid.tasks.EMA`).
-    The same batches every time: the first of epoch 0, with their seeded augmentation.
+    The same batches every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
 
     In a configuration, or by ``--trainer.callbacks+=vireid.tasks.Recalibration`` on the command line::
 
@@ -76,7 +77,11 @@ class Recalibration(Recorded, pl.Callback):
         self._kept.enter_context(kept_statistics(module))
         with trainer.precision_plugin.forward_context():
             recalibrate(module, weight_rows(trainer, read), module)
-        logger.info("Running statistics were re-estimated on %d training batches for this evaluation.", len(read))
+        note = f"running statistics re-estimated on {len(read)} training batch{'es' if len(read) > 1 else ''}"
+        if isinstance(module, ReIDModule):
+            module.notes.append(note)
+            self._kept.callback(module.notes.remove, note)
+        logger.info("%s for this evaluation.", note.capitalize())
 
     def _end(self) -> None:
         self._kept.close()
