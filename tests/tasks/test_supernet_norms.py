@@ -93,7 +93,6 @@ def test_skipped_candidates_follow_the_statistics_where_asked(sysu_root: Path, t
 
 
 def test_one_process_is_in_step_with_itself(sysu_root: Path, tmp_path: Path) -> None:
-    """Of two processes see ``test_distributed.py``."""
     plain, _ = search(sysu_root, tmp_path / "plain", architecture_relaxation=GumbelSoft())
     asked, _ = search(sysu_root, tmp_path / "asked", architecture_relaxation=GumbelSoft(), supernet_norms=SupernetNorms(synchronise=True))
     assert all(choice.synchronise for choice in asked.supernet.choices.values())

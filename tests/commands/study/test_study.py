@@ -1,4 +1,4 @@
-"""vireid study from end to end, a few batches of everything."""
+"""vireid study from end to end, a few batches of everything; all parts together are slow."""
 
 from __future__ import annotations
 
@@ -52,6 +52,21 @@ def configured(path: Path, **changed: Any) -> Path:
     return path
 
 
+def test_a_study_of_one_network_trains_tests_and_reports(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    config = configured(tmp_path / "one.yaml", searches={}, random=0, fidelity=None, template=False)
+    done = run(capsys, "study", "--config", config, "--folder", folder, "--jobs", "0")
+    assert done.code == 0, done.err
+    (row,) = report(folder)["rows"]
+    assert row["name"] == "all_shared"
+    assert row["mAP"]["mean"] == read_results(folder / "retrain" / "all_shared-seed0").results[0].mean["mAP"]
+    assert report(folder)["missing"] == []
+    before = everything(folder / "retrain")
+    assert run(capsys, "study", "--folder", folder, "--jobs", "0").code == 0
+    assert everything(folder / "retrain") == before, "a finished study runs nothing again"
+
+
+@pytest.mark.slow
 def test_every_network_is_trained_with_its_genotype_and_tested_once(study: tuple[Path, str]) -> None:
     folder, _ = study
     for name in ("all_shared", *RANDOM):
@@ -62,6 +77,7 @@ def test_every_network_is_trained_with_its_genotype_and_tested_once(study: tuple
     assert Genotype.load(folder / "search" / "bn-seed0" / "genotype.json").provenance["seed"] == 0
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_the_runs_wrote(study: tuple[Path, str]) -> None:
     found = report(study[0])
     rows = {row["name"]: row for row in found["rows"]}
@@ -76,6 +92,7 @@ def test_the_report_holds_what_the_runs_wrote(study: tuple[Path, str]) -> None:
     assert found["protocol"].startswith("sysu/all/single-shot")
 
 
+@pytest.mark.slow
 def test_rank_correlation_is_that_of_the_scores_on_held_out_people(study: tuple[Path, str]) -> None:
     found = report(study[0])["fidelity"]
     assert found["genotypes"] == ["all_shared", *RANDOM]
@@ -89,6 +106,7 @@ def test_rank_correlation_is_that_of_the_scores_on_held_out_people(study: tuple[
     assert found["seeds"] == {}
 
 
+@pytest.mark.slow
 def test_it_leaves_a_table_and_pictures_and_says_so(study: tuple[Path, str]) -> None:
     folder, said = study
     for name in ("study.json", "table.md", "runs.png", "fidelity.png"):
@@ -97,6 +115,7 @@ def test_it_leaves_a_table_and_pictures_and_says_so(study: tuple[Path, str]) -> 
     assert (folder / "table.md").read_text() in said
 
 
+@pytest.mark.slow
 def test_a_finished_study_runs_nothing_again(study: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = study
     before = everything(folder / "retrain") | everything(folder / "scores")
@@ -108,6 +127,7 @@ def test_a_finished_study_runs_nothing_again(study: tuple[Path, str], capsys: py
     assert (folder / "table.md").read_text() == table
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_is_refused_and_named(study: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = study
     kept = (folder / "plan.json").read_bytes()
@@ -121,6 +141,7 @@ def test_a_changed_recipe_is_refused_and_named(study: tuple[Path, str], tmp_path
     assert "`recipe.data.init_args.seed_data` was 0, is now 5" in other.err
 
 
+@pytest.mark.slow
 def test_more_seeds_are_more_runs_and_the_report_says_what_is_missing(
     study: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +155,7 @@ def test_more_seeds_are_more_runs_and_the_report_says_what_is_missing(
     assert report(study[0])["missing"] == []
 
 
+@pytest.mark.slow
 def test_the_report_alone_runs_and_changes_nothing_else(study: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = study
     path = folder / "jobs" / "search-bn-seed0.json"
@@ -151,6 +173,7 @@ def test_the_report_alone_runs_and_changes_nothing_else(study: tuple[Path, str],
     path.write_text(kept)
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_says_how_to_go_on(
     study: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +186,7 @@ def test_an_interrupted_study_says_how_to_go_on(
     assert f"Interrupted. To go on: vireid study --folder {study[0]} --jobs 2" in done.out
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_named_and_the_rest_is_reported(
     study: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
