@@ -13,6 +13,7 @@ from vireid.errors import GenotypeError, SettingsError
 from vireid.models import Backbone, build_resnet
 from vireid.nn import NormChoice
 from vireid.search import BNSeparation, Site, Supernet
+from vireid.search.norm_supernet import NormSupernet
 from vireid.structures import Genotype
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -49,7 +50,7 @@ def test_all_candidates_start_from_the_pretrained_layer() -> None:
     trunk = build_resnet("resnet10", width=8)
     nn.init.uniform_(trunk.bn1.weight)
     expected = copy.deepcopy(trunk.bn1.state_dict())
-    net = Supernet(trunk, SITES)
+    net = NormSupernet(trunk, SITES)
     shared, separate = net.choices["bn1"].layers.values()
     for bn in (shared, separate.visible, separate.infrared):
         assert all(torch.equal(value, expected[name]) for name, value in bn.state_dict().items())  # type: ignore[union-attr,operator]
@@ -163,7 +164,7 @@ def test_child_compiles_whole_and_in_few_graphs() -> None:
 
 def test_supernet_compiles_whole() -> None:
     torch.manual_seed(0)
-    net = Supernet(build_resnet("resnet10", width=8), SITES[:3]).double()  # three sites compile in seconds
+    net = NormSupernet(build_resnet("resnet10", width=8), SITES[:3]).double()  # three sites compile in seconds
     other = copy.deepcopy(net)
     weights = torch.full((3, 2), 0.5, dtype=torch.float64, requires_grad=True)
     torch._dynamo.reset()
@@ -199,6 +200,6 @@ def test_errors() -> None:
     with pytest.raises(GenotypeError, match="does not fit this supernet: no choice for bn1"):
         net.derive_child(Genotype({}, {k: v for k, v in point().choices.items() if k != "bn1"}))
     with pytest.raises(SettingsError, match="has no module 'bn9'"):
-        Supernet(build_resnet("resnet10"), [Site("bn9", ("shared_bn",))])
+        NormSupernet(build_resnet("resnet10"), [Site("bn9", ("shared_bn",))])
     with pytest.raises(SettingsError, match="'conv1' must be a BatchNorm2d to become a choice, it is a Conv2d"):
-        Supernet(build_resnet("resnet10"), [Site("conv1", ("shared_bn",))])
+        NormSupernet(build_resnet("resnet10"), [Site("conv1", ("shared_bn",))])

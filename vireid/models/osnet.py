@@ -92,6 +92,11 @@ def build_osnet(backbone: str, weights: str | Path | None = None) -> OSNetTrunk:
     if backbone not in OSNETS:
         raise SettingsError(f"`backbone` must be one of {', '.join(OSNETS)}, got {backbone!r}.")
     channels, stem, placements = OSNETS[backbone]
+    return build_trunk(channels, placements, stem, weights)
+
+
+def build_trunk(channels: Channels, placements: Sequence[str], stem: str, weights: str | Path | None = None) -> OSNetTrunk:
+    """Any OSNet trunk with published initial weights, or with those of a file; see :class:`OSNetTrunk` and :func:`build_osnet`."""
     trunk = OSNetTrunk(channels, placements, stem)
     initialise(trunk)
     if weights is not None:

@@ -1,10 +1,13 @@
 """Layers that know which rows of a batch are visible and which infrared, and the neck and pooling of a network."""
 
+from vireid.nn.block_choice import BlockChoice
+from vireid.nn.choice import Choice
 from vireid.nn.fully_connected_neck import FullyConnectedNeck
 from vireid.nn.instance_batch_norm import InstanceBatchNorm2d
 from vireid.nn.neck import BNNeck
 from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm_choice import NormChoice
+from vireid.nn.osnet_choice import SharedBlockChoice
 from vireid.nn.pooling import GlobalAveragePooling
 from vireid.nn.separate_bn import SeparateBatchNorm2d
 from vireid.nn.statistics import frozen_statistics
@@ -13,10 +16,13 @@ __all__ = [
     "CANDIDATES",
     "NORM_CANDIDATES",
     "BNNeck",
+    "BlockChoice",
+    "Choice",
     "FullyConnectedNeck",
     "GlobalAveragePooling",
     "InstanceBatchNorm2d",
     "NormChoice",
     "SeparateBatchNorm2d",
+    "SharedBlockChoice",
     "frozen_statistics",
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.nn.batch_norm import check_count, check_rows, update_running
+from vireid.nn.choice import Choice
 from vireid.nn.mixing import mix
 from vireid.nn.mixture import Mixed, norm_mixture
 from vireid.nn.moments import Moments, wide
@@ -22,7 +23,7 @@ from vireid.structures import Modality
 Affine = Literal["per_candidate", "common", "none"]
 
 
-class NormChoice(nn.Module):
+class NormChoice(Choice):
     """Weighted mixture of normalisations that replaces a ``BatchNorm2d``.
 
     The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`): whatever the candidates, it costs about one
@@ -42,11 +43,8 @@ class NormChoice(nn.Module):
             ``torch.nn.SyncBatchNorm`` (but on any device).
 
     Attributes:
-        candidates: ids, in the order of the weights.
         layers: candidate id to plain layer.
         n_visible: visible rows of the next batch, written by the network; ``None`` until then.
-        weights: ``(K,)`` mixture weights of the next batch, any device; uniform at first. See :meth:`set_mixture`.
-        active: which weights are not 0.
 
     Raises:
         SettingsError: unknown, repeated or no candidates, an unknown ``affine``, or a ``bn`` without affine parameters.
@@ -71,7 +69,6 @@ class NormChoice(nn.Module):
         update_skipped: bool = False,
         synchronise: bool = False,
     ) -> None:
-        super().__init__()
         if not candidates or len(set(candidates)) != len(candidates):
             raise SettingsError(f"`candidates` must name at least one candidate, each once, got {tuple(candidates)}.")
         for name in candidates:
@@ -80,31 +77,13 @@ class NormChoice(nn.Module):
             raise SettingsError("NormChoice needs a BatchNorm2d with affine parameters (affine=True).")
         if affine not in get_args(Affine):
             raise SettingsError(f"`affine` must be one of {', '.join(get_args(Affine))}, got {affine!r}.")
-        self.candidates = tuple(sorted(candidates, key=CANDIDATES.index))
+        super().__init__(sorted(candidates, key=CANDIDATES.index))
         self.affine, self.update_skipped, self.synchronise = affine, update_skipped, synchronise
         self.layers = nn.ModuleDict({name: norm_candidate(name)(_source_layer(bn, affine)) for name in self.candidates})
         self.weight = nn.Parameter(bn.weight.detach().clone()) if affine == "common" else None
         self.bias = nn.Parameter(bn.bias.detach().clone()) if affine == "common" else None
         self.num_features, self.eps = bn.num_features, bn.eps
         self.n_visible: int | None = None
-        self.set_mixture(torch.full((len(self.candidates),), 1.0 / len(self.candidates)))
-
-    def set_mixture(self, weights: Tensor, values: Sequence[float] | None = None) -> None:
-        """Weights of the next batches.
-
-        Args:
-            weights: ``(K,)``, may require gradients.
-            values: the same as Python numbers, where the caller has them; otherwise they are read from the device.
-
-        Raises:
-            ValueError: another number of weights.
-        """
-        if tuple(weights.shape) != (len(self.candidates),):
-            raise ValueError(f"Expected one weight for each of {', '.join(self.candidates)}, got shape {tuple(weights.shape)}.")
-        values = weights.detach().tolist() if values is None else values
-        self.weights = weights
-        self.active = tuple(value != 0 for value in values)
-        self.one_hot = sum(self.active) == 1 and 1.0 in values
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixture of the normalisations of ``(B, C, H, W)``; same shape.
@@ -170,14 +149,6 @@ class NormChoice(nn.Module):
                 setattr(part.norm, name, nn.Parameter(value[part.channels].clone()))
             part.norm.affine = True
         return layer
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles carry the weights without their graph."""
-        return {**self.__dict__, "weights": self.weights.detach()}
-
-    def extra_repr(self) -> str:
-        """Candidates in order."""
-        return ", ".join(self.candidates)
 
 
 def _source_layer(bn: nn.BatchNorm2d, affine: Affine) -> nn.BatchNorm2d:

@@ -5,6 +5,7 @@ from vireid.search.dirichlet import DirichletSample
 from vireid.search.gumbel import GumbelHard, GumbelSoft
 from vireid.search.joint_norm import JointNorm
 from vireid.search.norm_restrictions import BNSeparation, INPlacement
+from vireid.search.osnet_ain import OSNetAIN
 from vireid.search.parameters import ArchitectureParameters
 from vireid.search.random_one_hot import RandomOneHot
 from vireid.search.rectified_gumbel import RectifiedGumbel
@@ -28,6 +29,7 @@ __all__ = [
     "GumbelSoft",
     "INPlacement",
     "JointNorm",
+    "OSNetAIN",
     "Perturbation",
     "RandomOneHot",
     "RandomSearch",

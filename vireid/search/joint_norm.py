@@ -12,10 +12,10 @@ from vireid.nn import CANDIDATES
 from vireid.nn.norm_candidates import norm_candidate
 from vireid.search.norm_baselines import norm_baselines
 from vireid.search.norm_cost import TrunkFacts, cost_table, total_cost, trunk_facts
+from vireid.search.norm_supernet import NormSupernet, batch_norm_at
 from vireid.search.site_selection import Tie, ordered_candidates, ordered_subset, select_sites
 from vireid.search.sites import Site, resnet_norm_sites
 from vireid.search.space import CostKind, SearchSpace
-from vireid.search.supernet import Supernet, batch_norm_at
 from vireid.search.supernet_norms import SupernetNorms
 from vireid.structures import Genotype
 
@@ -70,9 +70,9 @@ class JointNorm(SearchSpace):
         """Every choice, in the order of execution."""
         return list(self._sites)
 
-    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> Supernet:
+    def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> NormSupernet:
         """The trunk with a :class:`~vireid.nn.NormChoice` at every site, all candidates equal to the pretrained layer."""
-        return Supernet(self._trunk(weights), self.sites(), norms)
+        return NormSupernet(self._trunk(weights), self.sites(), norms)
 
     def materialise(self, genotype: Genotype, weights: str | None = None) -> Backbone:
         """The plain trunk of a point; ``shared_bn`` is torchvision's own layer, untouched."""

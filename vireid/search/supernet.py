@@ -1,19 +1,18 @@
-"""The weight-sharing network of a normalisation space."""
+"""The weight-sharing network of a search space."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from vireid.errors import GenotypeError, SettingsError
+from vireid.errors import GenotypeError
 from vireid.models import Backbone
-from vireid.nn import NormChoice
+from vireid.nn import Choice
 from vireid.search.problems import choice_problems
 from vireid.search.sites import Site
-from vireid.search.supernet_norms import SupernetNorms
 from vireid.structures import Genotype
 
 
@@ -21,26 +20,20 @@ class Supernet(Backbone):
     """A trunk whose sites hold every candidate, mixed by weights.
 
     Args:
-        trunk: pretrained trunk with a ``BatchNorm2d`` at every site; it is changed in place.
+        trunk: has a module at the name of every site; it is changed in place.
         sites: choices to open, in the order of architecture parameters.
-        norms: how the candidates of a site live together.
+        choices: site name to the layer with its candidates, in the order of ``sites``.
 
     Attributes:
-        choices: site name to :class:`~vireid.nn.NormChoice`, in the order of ``sites``.
-        sites: as given.
-
-    Raises:
-        SettingsError: a site is not a ``BatchNorm2d`` of the trunk, or ``norms`` that no site can have.
+        sites, choices: as given.
     """
 
-    def __init__(self, trunk: nn.Module, sites: Sequence[Site], norms: SupernetNorms | None = None) -> None:
-        norms, choices = norms or SupernetNorms(), dict[str, NormChoice]()
-        for site in sites:
-            choices[site.name] = norms.choice(batch_norm_at(trunk, site.name), site.candidates)
-            trunk.set_submodule(site.name, choices[site.name])
+    def __init__(self, trunk: nn.Module, sites: Sequence[Site], choices: Mapping[str, Choice]) -> None:
+        for name, choice in choices.items():
+            trunk.set_submodule(name, choice)
         super().__init__(trunk)
         self.sites = tuple(sites)
-        self.choices = choices
+        self.choices: dict[str, Choice] = dict(choices)
 
     def set_mixture(self, weights: Tensor) -> None:
         """Mixture weights of the next batches.
@@ -96,18 +89,3 @@ class Supernet(Backbone):
         problems = choice_problems(genotype.choices, self.sites)
         if problems:
             raise GenotypeError(f"The genotype does not fit this supernet: {'; '.join(problems)}.")
-
-
-def batch_norm_at(trunk: nn.Module, name: str) -> nn.BatchNorm2d:
-    """The ``BatchNorm2d`` of a trunk with this module name.
-
-    Raises:
-        SettingsError: no module of this name, or another kind.
-    """
-    try:
-        found = trunk.get_submodule(name)
-    except AttributeError:
-        raise SettingsError(f"The trunk has no module {name!r}.") from None
-    if not isinstance(found, nn.BatchNorm2d):
-        raise SettingsError(f"{name!r} must be a BatchNorm2d to become a choice, it is a {type(found).__name__}.")
-    return found
