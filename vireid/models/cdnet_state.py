@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from vireid.errors import CheckpointError
+from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
 from vireid.models.cdnet_necks import BalanceNeck
 from vireid.models.cmnas_state import StateReport
+from vireid.models.osnet_state import read_state
+
+LOG = logging.getLogger(__name__)
+SHOWN = 8
 
 
 def cdnet_name(name: str, global_only: bool = False) -> str:
@@ -24,21 +32,21 @@ def cdnet_name(name: str, global_only: bool = False) -> str:
         >>> cdnet_name("backbone.trunk.stem.conv1.op.0.weight"), cdnet_name("neck.fcs.0.weight", global_only=True)
         ('base.stem.conv1.op.0.weight', 'neck.global_fcs.0.weight')
     """
-    name = name.replace("backbone.trunk.", "base.", 1)
+    name = re.sub(r"^(backbone\.)?trunk\.", "base.", name)
     if global_only:
         name = name.replace("neck.fcs.", "neck.global_fcs.", 1).replace("neck.classifier.", "neck.global_classifier.", 1)
     return name
 
 
 @torch.no_grad()
-def load_cdnet_state(network: BranchNetwork, state: Mapping[str, Tensor], classifiers: bool = False) -> StateReport:
+def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tensor], classifiers: bool = False) -> StateReport:
     """Copy what fits of a published state dict, and say what did not.
 
     An entry that the state lacks, or has in another shape, keeps its value. The published loading fails at the first such entry, and so
     cannot give weights of ImageNet's neck of one branch to a network with the neck of two.
 
     Args:
-        network: ours, over a :class:`~vireid.models.CDNetTrunk` of the same genotype.
+        network: ours, over a :class:`~vireid.models.CDNetTrunk` of the same genotype; or its backbone alone.
         state: the published one; a ``module.`` prefix (data parallel) is stripped.
         classifiers: whether classifiers are copied too; weights for other identities or for ImageNet's classes have none to give.
 
@@ -49,7 +57,7 @@ def load_cdnet_state(network: BranchNetwork, state: Mapping[str, Tensor], classi
         CheckpointError: nothing of the trunk fitted.
     """
     theirs = {name.removeprefix("module."): value for name, value in state.items()}
-    global_only = isinstance(network.neck, BalanceNeck) and any(name.startswith("neck.global_fcs.") for name in theirs)
+    global_only = isinstance(getattr(network, "neck", None), BalanceNeck) and any(name.startswith("neck.global_fcs.") for name in theirs)
     ours = {cdnet_name(name, global_only): value for name, value in network.state_dict().items()}
     fitting = {name for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape}
     used = {name for name in fitting if classifiers or "classifier" not in name}
@@ -62,6 +70,20 @@ def load_cdnet_state(network: BranchNetwork, state: Mapping[str, Tensor], classi
         ours[name].copy_(theirs[name])
     kept = [name for name in ours if name not in used and not name.endswith("num_batches_tracked")]
     return StateReport(kept, [name for name in theirs if name not in used and not name.endswith("num_batches_tracked")])
+
+
+def load_reported(backbone: Backbone, path: str | os.PathLike[str]) -> StateReport:
+    """:func:`load_cdnet_state` of a file into a backbone, with a log of what did not fit.
+
+    Raises:
+        MissingFileError, CheckpointError: see :func:`~vireid.models.osnet_state.read_state` and :func:`load_cdnet_state`.
+    """
+    report = load_cdnet_state(backbone, read_state(path))
+    for meaning, names in (("of the network keep their values", report.missing), ("of the file are not used", report.unused)):
+        if names:
+            shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            LOG.warning("%s: %d entries %s: %s", os.fspath(path), len(names), meaning, shown)
+    return report
 
 
 def to_cdnet_state(network: nn.Module) -> dict[str, Tensor]:
