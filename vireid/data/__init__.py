@@ -11,6 +11,7 @@ from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.data.check import CheckReport, check_dataset
+    from vireid.data.colour_jitter import FlipJitterAugmentation
     from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
     from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
@@ -53,6 +54,7 @@ __all__ = [
     "DukeMTMC",
     "DukeMTMCDataModule",
     "EvaluationBatches",
+    "FlipJitterAugmentation",
     "FlipShiftAugmentation",
     "ImageBatches",
     "LLCMDataModule",
@@ -86,6 +88,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         ".check": ["CheckReport", "check_dataset"],
+        ".colour_jitter": ["FlipJitterAugmentation"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
         ".geometry": ["crop_and_flip", "erase", "sample_rectangle"],
         ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError, OutputError
+from vireid.structures.osnet_sites import OSNET_CLASSES, OSNET_SITES
 from vireid.structures.resnet_sites import cmnas_order
 
 FORMAT = "vireid.genotype"
@@ -130,6 +131,39 @@ class Genotype:
             line = " ".join(codes[self.choices[site]] for site in cmnas_order(backbone))
         except (KeyError, ValueError) as error:
             raise GenotypeError(f"A CM-NAS list holds only separate_bn and shared_bn for every site of a ResNet: {error}.") from error
+        write_text_atomically(Path(path), line + "\n")
+
+    @classmethod
+    def from_osnet_list(cls, path: str | os.PathLike[str], width: str = "x1_0") -> Genotype:
+        """Genotype of ``OSNetAIN`` from the six class names that the published search prints, such as ``OSBlockINv1``.
+
+        White space or commas separate them, in the order of execution. ``OSBlockINin``, as the published network calls
+        ``OSBlockINv1``, is understood too.
+
+        Raises:
+            MissingFileError: no such file.
+            GenotypeError: wrong count, or other names.
+        """
+        placements = {**{name: placement for placement, name in OSNET_CLASSES.items()}, "OSBlockINin": "in"}
+        names = _read(path).replace(",", " ").split()
+        if wrong := sorted({name for name in names if name not in placements}):
+            raise GenotypeError(f"{os.fspath(path)!r} may hold only {', '.join(placements)}; found {', '.join(wrong[:5])}.")
+        if len(names) != len(OSNET_SITES):
+            raise GenotypeError(f"{os.fspath(path)!r} holds {len(names)} names, but an OSNet has {len(OSNET_SITES)} blocks.")
+        choices = {site: placements[name] for site, name in zip(OSNET_SITES, names, strict=True)}
+        return cls({"class_path": "vireid.search.OSNetAIN", "init_args": {"width": width}}, choices, {"imported": "OSNet-AIN list"})
+
+    def to_osnet_list(self, path: str | os.PathLike[str]) -> None:
+        """Write the six class names on one line, atomically.
+
+        Raises:
+            GenotypeError: a block has no choice, or one that OSNet-AIN does not know.
+            OutputError: the file cannot be written.
+        """
+        try:
+            line = " ".join(OSNET_CLASSES[self.choices[site]] for site in OSNET_SITES)
+        except KeyError as error:
+            raise GenotypeError(f"An OSNet-AIN list needs a placement for each of {', '.join(OSNET_SITES)}: {error} is amiss.") from error
         write_text_atomically(Path(path), line + "\n")
 
     def diff(self, other: Genotype) -> dict[str, tuple[str | None, str | None]]:

@@ -1,0 +1,68 @@
+"""Colour jitter, as OSNet-AIN trains with."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from torch import Tensor
+
+from vireid.data.transforms import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.errors import SettingsError
+
+GREY = (0.299, 0.587, 0.114)  # luma of ITU-R 601
+
+
+class FlipJitterAugmentation(FlipShiftAugmentation):
+    """Random horizontal flip, random brightness and contrast in random order, then normalisation; each image by itself.
+
+    Brightness multiplies by a factor from ``1 - brightness`` to ``1 + brightness``; contrast moves all pixels away from, or towards, the
+    image's mean grey by a factor from ``1 - contrast`` to ``1 + contrast``. Both clip to [0, 1]. The published code works on 8-bit
+    images and rounds after each; here nothing is rounded.
+
+    Args:
+        brightness, contrast: in [0, 1].
+        flip_probability: in [0, 1].
+        mean, std: of the three channels of images in [0, 1].
+
+    Reference:
+        OSNet-AIN (Zhou, Yang, Cavallaro, Xiang, TPAMI 2021), public code.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 0.2,
+        contrast: float = 0.15,
+        flip_probability: float = 0.5,
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__(0, flip_probability, mean, std)
+        for name, value in (("brightness", brightness), ("contrast", contrast)):
+            if not 0 <= value <= 1:
+                raise SettingsError(f"`{name}` must be between 0 and 1, got {value}.")
+        self.brightness, self.contrast = brightness, contrast
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Jittered, flipped and normalised images, see :class:`~vireid.data.Augmentation`."""
+        scaled = images if images.is_floating_point() else images.float().div_(255)
+        draws = scaled.new_tensor(self.factors(key, images.shape[0]))[:, :, None, None, None]
+        brightness, contrast, brightness_first = draws.unbind(1)
+        bright_then = _contrast(_brightness(scaled, brightness), contrast)
+        contrast_then = _brightness(_contrast(scaled, contrast), brightness)
+        return super().__call__(torch.where(brightness_first > 0, bright_then, contrast_then), key)
+
+    def factors(self, key: tuple[int, ...], count: int) -> list[tuple[float, float, float]]:
+        """Factor of brightness, factor of contrast, and whether brightness comes first (0 or 1), of ``count`` images."""
+        rng = random.Random(repr(("jitter", *key)))
+        ranges = (1 - self.brightness, 1 + self.brightness), (1 - self.contrast, 1 + self.contrast)
+        return [(rng.uniform(*ranges[0]), rng.uniform(*ranges[1]), float(rng.random() < 0.5)) for _ in range(count)]
+
+
+def _brightness(images: Tensor, factor: Tensor) -> Tensor:
+    return (images * factor).clamp(0, 1)
+
+
+def _contrast(images: Tensor, factor: Tensor) -> Tensor:
+    grey = (images * images.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True).mean(dim=(2, 3), keepdim=True)
+    return (grey + factor * (images - grey)).clamp(0, 1)
