@@ -55,8 +55,8 @@ def fill(module: nn.Module, prefix: str, seed: int) -> nn.Module:
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """Float64 or int64 tensor of a golden array."""
-    return torch.from_numpy(np.asarray(array)).to(torch.float64 if array.dtype.kind == "f" else torch.int64)
+    """Float64 or int64 tensor with a copy of a golden array."""
+    return torch.from_numpy(np.array(array)).to(torch.float64 if array.dtype.kind == "f" else torch.int64)
 
 
 def error(ours: Tensor, theirs: np.ndarray) -> float:

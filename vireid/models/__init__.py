@@ -7,6 +7,7 @@ from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.cdnet_state import load_cdnet_state, to_cdnet_state
 from vireid.models.cmnas_state import StateReport, load_cmnas_state, to_cmnas_state
 from vireid.models.counting import Counts, count
+from vireid.models.heads import BalanceHead, FineGrainedHead, Head, StandardHead
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
 from vireid.models.osnet_state import load_osnet_state
@@ -16,16 +17,20 @@ from vireid.models.resnet_ibn import build_resnet_ibn
 __all__ = [
     "OSNETS",
     "Backbone",
+    "BalanceHead",
     "BalanceNeck",
     "BranchNetwork",
     "BranchedOutput",
     "CDNetTrunk",
     "Counts",
+    "FineGrainedHead",
     "FineGrainedNeck",
+    "Head",
     "NetworkOutput",
     "OSNetTrunk",
     "ReIDNetwork",
     "ResNetTrunk",
+    "StandardHead",
     "StandardNeck",
     "StateReport",
     "build_osnet",

@@ -37,13 +37,15 @@ class Backbone(nn.Module):
         return self.trunk(images)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
     def maps(self, images: Tensor, n_visible: int) -> tuple[Tensor, ...]:
-        """The trunk's ``maps``: feature maps of several depths, the deepest last.
+        """Feature maps of several depths, the deepest last, of a trunk that has ``maps``; otherwise its one map.
 
         Raises:
             ValueError: ``n_visible`` out of range.
         """
         self._tell(images, n_visible)
-        return self.trunk.maps(images)  # type: ignore[no-any-return, operator]  # of those trunks that have it
+        if hasattr(self.trunk, "maps"):
+            return self.trunk.maps(images)  # type: ignore[no-any-return, operator]  # typed as a submodule
+        return (self.trunk(images),)
 
     def _tell(self, images: Tensor, n_visible: int) -> None:
         if not 0 <= n_visible <= images.shape[0]:

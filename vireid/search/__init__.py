@@ -1,5 +1,7 @@
 """Search spaces, supernets, relaxations and architecture parameters."""
 
+from vireid.search.cdnet_genotype import load_cdnet_genotype, save_cdnet_genotype
+from vireid.search.combined_depth import CombinedDepth
 from vireid.search.derivation import Argmax, Derivation, DerivationResult, Evolution, Perturbation, RandomSearch, SampledTop
 from vireid.search.dirichlet import DirichletSample
 from vireid.search.gumbel import GumbelHard, GumbelSoft
@@ -21,6 +23,7 @@ __all__ = [
     "ArchitectureParameters",
     "Argmax",
     "BNSeparation",
+    "CombinedDepth",
     "Derivation",
     "DerivationResult",
     "DirichletSample",
@@ -43,5 +46,7 @@ __all__ = [
     "Supernet",
     "SupernetNorms",
     "TopK",
+    "load_cdnet_genotype",
+    "save_cdnet_genotype",
     "space_of",
 ]

@@ -38,6 +38,27 @@ class OSNetAIN(SearchSpace):
     The supernet has no weights and biases in its normalisations and PyTorch's initial weights, as published; its children have both,
     and the published initial weights. It starts from scratch: a state without those weights and biases cannot hold a pretrained one.
 
+    What a search step costs at width ``x1_0``: activations kept for the backward pass (float32, one image of 256 x 128; those that are
+    computed again come on top, one candidate or one site at a time) and time relative to the full mixture (one CPU core, 4 images of
+    128 x 64):
+
+    ==================================================  ============  =====
+    option                                              MiB an image  time
+    ==================================================  ============  =====
+    full mixture (published)                                   288.7   1
+    hard relaxation (:class:`GumbelHard`): single path          84.6   0.26
+    ``shared_trunk``                                           113.1   0.29
+    ``checkpointing: candidates``                               42.6   1.36
+    ``checkpointing: sites``                                    18.6   1.38
+    (a child)                                                   77.1   0.25
+    ==================================================  ============  =====
+
+    ``trainer.precision: bf16-mixed`` halves most activations. In a single path, only the chosen candidate's weight has a gradient.
+
+    Of the published search code these are not offered: several steps on one batch (``mc_iter``, published as 1), a random mixture in
+    evaluation (its authors say to ignore that accuracy; here the derived child is evaluated), and noise of its own for each of 8 devices
+    (one sample per step; ``accumulate_grad_batches`` keeps one sample too).
+
     Args:
         width: ``x1_0``, ``x0_75``, ``x0_5`` or ``x0_25``.
         shared_trunk: the candidates of a block share their convolutions: a third of the parameters and of the time, but another

@@ -4,6 +4,7 @@ from vireid.tasks.base import ReIDModule
 from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.derivation import SupernetScore
 from vireid.tasks.ema import EMA
+from vireid.tasks.frozen_base import FrozenBase
 from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
 from vireid.tasks.recalibration import Recalibration
 from vireid.tasks.report import print_results, results_table, write_metrics
@@ -22,6 +23,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Exponential",
+    "FrozenBase",
     "LastCheckpoint",
     "OptimizerSettings",
     "ReIDModule",

@@ -16,7 +16,7 @@ from torch import Tensor
 import vireid
 from vireid.errors import SettingsError
 from vireid.losses import LossInputs, LossSum
-from vireid.models import NetworkOutput, ReIDNetwork
+from vireid.models import BranchedOutput, BranchNetwork, NetworkOutput, ReIDNetwork
 from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
 from vireid.structures.settings import class_path
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
@@ -49,7 +49,7 @@ class ReIDModule(Recorded, pl.LightningModule):
     evaluate_on: EvaluatedFeature
     flip_test: bool = False
     reranking: Reranking | None = None
-    network: ReIDNetwork
+    network: ReIDNetwork | BranchNetwork
     losses: LossSum
 
     def __init__(self) -> None:
@@ -60,16 +60,26 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
 
-    def forward(self, batch: Batch) -> NetworkOutput:
+    def forward(self, batch: Batch) -> NetworkOutput | BranchedOutput:
         """The network's output for a batch whose images are normalised."""
-        output: NetworkOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
+        output: NetworkOutput | BranchedOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
         return output
 
     # --- training -------------------------------------------------------------------------------------------------------------------
 
-    def loss_inputs(self, output: NetworkOutput, batch: Batch) -> LossInputs:
+    def loss_inputs(self, output: NetworkOutput | BranchedOutput, batch: Batch) -> LossInputs:
         """What losses see of a batch."""
         return LossInputs(output.features, output.embeddings, output.logits, batch.labels, batch.n_visible, batch.images_per_identity)
+
+    def summed_loss(
+        self, losses: LossSum, output: NetworkOutput | BranchedOutput, batch: Batch, without_classes: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Total and weighted terms of ``losses``, summed over the branches of the network if it has several."""
+        branches = output.branches if isinstance(output, BranchedOutput) else (output,)
+        found = [losses(self.loss_inputs(branch, batch), without_classes=without_classes) for branch in branches]
+        return sum((total for total, _ in found[1:]), found[0][0]), {
+            name: sum((terms[name] for _, terms in found[1:]), found[0][1][name]) for name in found[0][1]
+        }
 
     def parameter_groups(self, optimizer: OptimizerSettings, trunk_lr_factor: float) -> list[dict[str, Any]]:
         """One group per part of the network; the trunk learns at ``trunk_lr_factor`` times the rate."""

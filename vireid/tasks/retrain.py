@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vireid.errors import GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
-from vireid.models import ReIDNetwork
+from vireid.models import Head, ReIDNetwork
 from vireid.search import BNSeparation, SearchSpace, space_of
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.structures.settings import plain
@@ -43,6 +43,7 @@ class RetrainModule(ReIDModule):
         trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
         dropout: on the embeddings in training, 0..1.
+        head: what follows the trunk; default pooling, batch-norm neck and a linear classifier. Losses are summed over its branches.
         evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
         reranking: they also report re-ranked rows; null for none.
@@ -66,6 +67,7 @@ class RetrainModule(ReIDModule):
         trunk_lr_factor: float = 0.1,
         ema: EMA | None = None,
         dropout: float = 0.0,
+        head: Head | None = None,
         evaluate_on: EvaluatedFeature = "embeddings",
         flip_test: bool = False,
         reranking: Reranking | None = None,
@@ -81,8 +83,12 @@ class RetrainModule(ReIDModule):
         self.trunk_lr_factor, self.ema, self.dropout = trunk_lr_factor, ema, dropout
         self.evaluate_on, self.seed = evaluate_on, seed
         self.flip_test, self.reranking = flip_test, reranking
+        self.head = head
+        if head is not None and dropout:
+            raise SettingsError("`dropout` belongs to the default head; give it to `head` itself.")
         with seeded(seed):
-            self.network = ReIDNetwork(self.space.materialise(self.genotype, weights), num_classes, dropout=dropout)
+            backbone = self.space.materialise(self.genotype, weights)
+            self.network = head.build(backbone, num_classes) if head else ReIDNetwork(backbone, num_classes, dropout=dropout)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
@@ -99,7 +105,7 @@ class RetrainModule(ReIDModule):
         self.ema.shadow = {name: value.to(self.device) for name, value in self.ema.shadow.items()}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        if self.dropout:
+        if self.dropout or self.head is not None:
             torch.manual_seed(
                 generator_for((self.seed, *batch.key)).initial_seed()
             )  # dropout as a function of seed, epoch and batch: resume is exact
@@ -108,10 +114,10 @@ class RetrainModule(ReIDModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
         output = self(batch)
-        loss, terms = self.losses(self.loss_inputs(output, batch))
+        loss, terms = self.summed_loss(self.losses, output, batch)
         self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
         self.log_dict({f"train/{n}": v for n, v in terms.items()}, on_step=False, on_epoch=True, batch_size=len(batch))
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

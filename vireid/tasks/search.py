@@ -10,7 +10,7 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
-from vireid.models import ReIDNetwork
+from vireid.models import Head, ReIDNetwork
 from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, SupernetNorms
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.space import CostKind
@@ -21,7 +21,7 @@ from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
 from vireid.tasks.reranking import Reranking
 from vireid.tasks.schedules import Schedule, WarmupMultiStep
-from vireid.tasks.search_checks import check_costs, check_learns, check_one_level, check_run
+from vireid.tasks.search_checks import check_costs, check_learns, check_one_level, check_run, check_unrolled_settings
 from vireid.tasks.search_outcome import SearchOutcome
 from vireid.tasks.search_steps import INITIAL_LOGITS
 from vireid.tasks.stability import StableRanking
@@ -87,6 +87,11 @@ class SearchModule(SearchOutcome):
             two are single-path one-shot search, the baseline without architecture steps.
         derivation_score: how a derivation scores children; default mAP on held-out identities.
         supernet_norms: how the candidates of a normalisation live together; default each with weight and bias of its own.
+        order: which step of two levels comes first in a batch. CDNet's search by top-k moves the weights first.
+        architecture_statistics: running statistics follow the rows of architecture steps too, as in the public code of CDNet and DARTS.
+        unrolled: architecture steps of second order (:func:`~vireid.tasks.unrolled.unrolled_gradient`), as DARTS has by default: four
+            passes instead of one, for a plain ``SGD`` of the weights, on one device.
+        head: what follows the trunk; default pooling, batch-norm neck and a linear classifier. Losses are summed over its branches.
         evaluate_on: what validation compares.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
         reranking: they also report re-ranked rows; null for none.
@@ -122,6 +127,10 @@ class SearchModule(SearchOutcome):
         derivation: Derivation | None = None,
         derivation_score: SupernetScore | None = None,
         supernet_norms: SupernetNorms | None = None,
+        order: Literal["architecture_first", "weights_first"] = "architecture_first",
+        architecture_statistics: bool = False,
+        unrolled: bool = False,
+        head: Head | None = None,
         evaluate_on: EvaluatedFeature = "embeddings",
         flip_test: bool = False,
         reranking: Reranking | None = None,
@@ -150,13 +159,19 @@ class SearchModule(SearchOutcome):
         self.flip_test, self.reranking = flip_test, reranking
         self.derivation, self.derivation_score = derivation or Argmax(), derivation_score or SupernetScore()
         self.derived: Genotype | None = None
+        self.order: Literal["architecture_first", "weights_first"] = order
+        self.architecture_statistics, self.unrolled, self.head = architecture_statistics, unrolled, head
         self._check_numbers()
         if level == "one":
-            check_one_level(weight_relaxation, architecture_losses)
+            second = {"order": order != "architecture_first", "architecture_statistics": architecture_statistics, "unrolled": unrolled}
+            check_one_level(weight_relaxation=weight_relaxation, architecture_losses=architecture_losses, **second)
+        if unrolled:
+            check_unrolled_settings(self.optimizer, self.architecture_relaxation)
         acting = {"entropy_weight": entropy_weight, "cost_weight": cost_weight, "stop_when_stable": stop_when_stable}
         check_learns(self.architecture_relaxation, **acting, architecture_losses=architecture_losses)
         with seeded(seed):
-            self.network = ReIDNetwork(self.space.supernet(weights, supernet_norms), num_classes)
+            supernet = self.space.supernet(weights, supernet_norms)
+            self.network = head.build(supernet, num_classes) if head else ReIDNetwork(supernet, num_classes)
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
         self.architecture = ArchitectureParameters(self.space.sites(), self.architecture_relaxation, noise)
         if cost_weight:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.search import ArchitectureParameters, Relaxation
+from vireid.tasks.optimisers import OptimizerSettings
 from vireid.tasks.schedules import Schedule
+from vireid.tasks.unrolled import check_unrolled
 
 if TYPE_CHECKING:
     from vireid.tasks.search import SearchModule
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 NEEDS_BOTH = "A search needs rows for both steps: set `data.init_args.search_split` to `identity` or `image`."
 
 
-def check_one_level(weight_relaxation: Relaxation | None, architecture_losses: Any) -> None:
-    """Refuse arguments of the second level where there is one."""
-    for name, value in (("weight_relaxation", weight_relaxation), ("architecture_losses", architecture_losses)):
-        if value is not None:
+def check_one_level(**arguments: Any) -> None:
+    """Refuse arguments of the second level where there is one; ``None`` and ``False`` are not given."""
+    for name, value in arguments.items():
+        if value is not None and value is not False:
             raise SettingsError(
                 f"`{name}` does not apply to `level: one`, where weights and logits step together by `losses` under "
                 "`architecture_relaxation`. Leave it out, or set `level` to `two`."
@@ -67,9 +69,17 @@ def check_run(module: SearchModule) -> None:
             "`model.init_args.derivation` that needs none, RandomSearch or Evolution."
         )
     _check_precision(module)
+    if module.unrolled and (trainer.world_size > 1 or trainer.precision == "16-mixed"):
+        raise SettingsError("`unrolled` works on one device and not in `16-mixed`: set `trainer.devices` to 1, or `unrolled` to false.")
     if not getattr(trainer, "fast_dev_run", False):
         for name, schedule in module.given_schedules().items():
             check_schedule(name, schedule, epochs)
+
+
+def check_unrolled_settings(optimizer: OptimizerSettings, relaxation: Relaxation) -> None:
+    """Refuse a second order without the step that it looks ahead to, or without logits that move."""
+    check_learns(relaxation, unrolled=True)
+    check_unrolled(optimizer.build([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": optimizer.lr}]))
 
 
 def check_schedule(name: str, schedule: Schedule, epochs: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -9,12 +10,14 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.losses import LossSum
+from vireid.models import Head
 from vireid.nn import frozen_statistics
 from vireid.search import ArchitectureParameters, Relaxation, Supernet
 from vireid.structures import Batch, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule
 from vireid.tasks.schedules import geometric, second_half_ramp, stepped
 from vireid.tasks.search_checks import NEEDS_BOTH
+from vireid.tasks.unrolled import unrolled_gradient
 
 ARCHITECTURE_STEP, WEIGHT_STEP, INITIAL_LOGITS, DERIVATION = 1, 2, 3, 4  # what noise is for
 
@@ -37,6 +40,10 @@ class SearchSteps(ReIDModule):
     cost_weight: float
     costs: Tensor
     accumulate_grad_batches: int
+    order: Literal["architecture_first", "weights_first"]
+    architecture_statistics: bool
+    unrolled: bool
+    head: Head | None
     seed: int
 
     @property
@@ -71,24 +78,32 @@ class SearchSteps(ReIDModule):
 
     def training_step(self, batch: SearchBatch | Batch, batch_idx: int) -> None:
         rows = batch.weights if isinstance(batch, SearchBatch) else batch
+        if self.head is not None:  # dropout as a function of seed, epoch and batch: resume is exact
+            torch.manual_seed(generator_for((self.seed, *rows.key)).initial_seed())
         if self.level == "one":
             self._joint_step(rows, batch_idx)
             return
         if self.needs_both and not isinstance(batch, SearchBatch):
             raise SettingsError(NEEDS_BOTH)
-        if self.logits_move and isinstance(batch, SearchBatch):
-            self._architecture_step(batch.architecture, batch_idx)
+        architecture = batch.architecture if self.logits_move and isinstance(batch, SearchBatch) else None
+        if architecture is not None and self.order == "architecture_first":
+            self._architecture_step(architecture, rows, batch_idx)
         self._weight_step(rows, batch_idx)
+        if architecture is not None and self.order == "weights_first":
+            self._architecture_step(architecture, rows, batch_idx)
 
     def _sampled(self, relaxation: Relaxation, logits: Tensor, purpose: int, batch_idx: int) -> Tensor:
         window = batch_idx // self.accumulate_grad_batches  # one sample per optimiser step
         noise = generator_for((self.seed, self.current_epoch, window, purpose))
         return self.architecture.expand(relaxation(logits, self.temperature, noise))
 
-    def _architecture_step(self, batch: Batch, batch_idx: int) -> None:
+    def _architecture_step(self, batch: Batch, weight_rows: Batch, batch_idx: int) -> None:
+        if self.unrolled:
+            self._unrolled_step(batch, weight_rows, batch_idx)
+            return
         mixture = self._sampled(self.architecture_relaxation, self.architecture.masked(), ARCHITECTURE_STEP, batch_idx)
         self.supernet.set_mixture(mixture)
-        with frozen_statistics(self.network):
+        with nullcontext() if self.architecture_statistics else frozen_statistics(self.network):
             loss, terms = self.architecture_loss(batch)
             loss = loss + self._regularisation()
             self.manual_backward(loss / self.accumulate_grad_batches, inputs=[self.architecture.logits])
@@ -96,12 +111,36 @@ class SearchSteps(ReIDModule):
         if self._steps_now(batch_idx):
             self._step_logits()
 
+    def _unrolled_step(self, batch: Batch, weight_rows: Batch, batch_idx: int) -> None:
+        terms: dict[str, Tensor] = {}
+
+        def mixed(rows: Batch, purpose: int) -> Tensor:
+            relaxation = self.architecture_relaxation if purpose == ARCHITECTURE_STEP else self.weight_relaxation
+            self.supernet.set_mixture(self._sampled(relaxation, self.architecture.masked(), purpose, batch_idx))
+            if purpose == WEIGHT_STEP:
+                return self.summed_loss(self.losses, self(rows), rows)[0]
+            loss, found = self.architecture_loss(rows)
+            terms.update(found)
+            terms["architecture_loss"] = loss.detach()
+            return loss + self._regularisation()
+
+        optimizers, logits = self.optimizers(), self.architecture.logits
+        assert isinstance(optimizers, list)
+        with nullcontext() if self.architecture_statistics else frozen_statistics(self.network):
+            gradient = unrolled_gradient(
+                logits, optimizers[0].optimizer, lambda: mixed(weight_rows, WEIGHT_STEP), lambda: mixed(batch, ARCHITECTURE_STEP)
+            )
+        gradient = gradient / self.accumulate_grad_batches
+        logits.grad = gradient if logits.grad is None else logits.grad + gradient
+        self._log_means({f"search/{name}": value for name, value in terms.items()}, batch)
+        if self._steps_now(batch_idx):
+            self._step_logits()
+
     def architecture_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of architecture rows under the present mixture, without regularisation, and its weighted terms by name."""
-        inputs = self.loss_inputs(self(batch), batch)
         if self.architecture_losses is not None:
-            return self.architecture_losses(inputs)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
-        return self.losses(inputs, without_classes=not self._architecture_rows_have_classes())  # type: ignore[no-any-return]
+            return self.summed_loss(self.architecture_losses, self(batch), batch)
+        return self.summed_loss(self.losses, self(batch), batch, without_classes=not self._architecture_rows_have_classes())
 
     def _weight_step(self, batch: Batch, batch_idx: int) -> None:
         if batch_idx % self.accumulate_grad_batches == 0:  # one sample per optimiser step, whatever the logits do within it
@@ -125,8 +164,7 @@ class SearchSteps(ReIDModule):
 
     def _backward_weights(self, batch: Batch, penalty: Tensor) -> Tensor:
         """Gradients of the whole loss plus ``penalty``; returns the loss."""
-        loss: Tensor
-        loss, terms = self.losses(self.loss_inputs(self(batch), batch))
+        loss, terms = self.summed_loss(self.losses, self(batch), batch)
         total = loss + penalty
         if self.trainer.world_size > 1:  # every rank skips the same candidates, but DDP waits for a gradient of each parameter
             skipped = self.supernet.skipped_parameters()

@@ -1,0 +1,68 @@
+"""What follows a trunk, as plain settings: chosen in a configuration, built when channels and classes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vireid.errors import SettingsError
+from vireid.models.backbone import Backbone
+from vireid.models.branches import BranchNetwork
+from vireid.models.cdnet_necks import FC_DIMS, BalanceNeck, FineGrainedNeck, StandardNeck
+from vireid.models.network import ReIDNetwork
+from vireid.structures import Recorded
+
+
+class Head(Recorded):
+    """Which network to build over a backbone. Derive from it to bring your own."""
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> ReIDNetwork | BranchNetwork:
+        """The network; ``num_classes`` of 0 or ``None`` for one without a classifier."""
+        raise NotImplementedError
+
+
+class BalanceHead(Head):
+    """One branch on any trunk, see :class:`~vireid.models.BalanceNeck`.
+
+    Args:
+        fc_dims, dropout, projection: see there.
+    """
+
+    def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2, projection: bool = False) -> None:
+        self.fc_dims, self.dropout, self.projection = tuple(fc_dims), dropout, projection
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
+        return BranchNetwork(backbone, BalanceNeck(backbone.out_channels, num_classes, self.fc_dims, self.dropout, self.projection))
+
+
+class FineGrainedHead(Head):
+    """Two branches, see :class:`~vireid.models.FineGrainedNeck`; the trunk must give maps of two depths, as CNet and CDNet do.
+
+    Args:
+        fc_dims, dropout: see there.
+    """
+
+    def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2) -> None:
+        self.fc_dims, self.dropout = tuple(fc_dims), dropout
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
+        channels: tuple[int, ...] = getattr(backbone.trunk, "channels", ())
+        if not hasattr(backbone.trunk, "maps") or len(channels) < 2:
+            raise SettingsError(
+                f"FineGrainedHead needs a trunk with maps of two depths, such as that of vireid.search.CombinedDepth; "
+                f"{type(backbone.trunk).__name__} has one. Use vireid.models.BalanceHead."
+            )
+        return BranchNetwork(backbone, FineGrainedNeck((channels[-2], channels[-1]), num_classes, self.fc_dims, self.dropout))
+
+
+class StandardHead(Head):
+    """One branch on any trunk, see :class:`~vireid.models.StandardNeck`.
+
+    Args:
+        fc_dims, dropout, norm: see there.
+    """
+
+    def __init__(self, fc_dims: Sequence[int] = (), dropout: float = 0.2, norm: bool = True) -> None:
+        self.fc_dims, self.dropout, self.norm = tuple(fc_dims), dropout, norm
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
+        return BranchNetwork(backbone, StandardNeck(backbone.out_channels, num_classes, self.fc_dims, self.dropout, self.norm))

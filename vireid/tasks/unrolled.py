@@ -1,0 +1,73 @@
+"""The architecture gradient of second order of DARTS: that of the loss after a weight step which is only thought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vireid.errors import SettingsError
+
+RADIUS = 0.01  # of the finite difference, in the space of the weights
+
+
+def unrolled_gradient(
+    logits: Tensor, optimizer: torch.optim.Optimizer, weight_loss: Callable[[], Tensor], architecture_loss: Callable[[], Tensor]
+) -> Tensor:
+    """``d L_arch(w', a) / d a`` with ``w' = w - lr (momentum v + dL_weight/dw + decay w)``, the product with the Hessian by differences.
+
+    Weights and gradients are as before afterwards. Running statistics see four more batches, unless they are frozen.
+
+    Args:
+        logits: parameter that both losses depend on.
+        optimizer: ``torch.optim.SGD`` of the weights, without Nesterov; ``v`` are its momentum buffers, 0 before its first step.
+        weight_loss, architecture_loss: run the network under a mixture made of ``logits`` now.
+
+    Raises:
+        SettingsError: another optimiser.
+
+    Reference:
+        Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019, eq. 7 and 8; momentum and decay as in its public code.
+    """
+    check_unrolled(optimizer)
+    groups = [(group, p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+    weights = [p for _, p in groups]
+    before = [p.detach().clone() for p in weights]
+    step = _gradients(weight_loss(), weights)
+    with torch.no_grad():
+        for (group, p), gradient in zip(groups, step, strict=True):
+            buffer = optimizer.state.get(p, {}).get("momentum_buffer")
+            velocity = 0.0 if buffer is None else group["momentum"] * buffer
+            p.sub_(group["lr"] * (velocity + gradient + group["weight_decay"] * p))
+    direct, *towards = _gradients(architecture_loss(), [logits, *weights])
+    directions = [group["lr"] * u for (group, _), u in zip(groups, towards, strict=True)]
+    norm = torch.sqrt(sum((d.square().sum() for d in directions), torch.zeros_like(directions[0].sum())))
+    eps = RADIUS / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+    sides = []
+    for sign in (1.0, -1.0):
+        _place(weights, before, directions, sign * eps)
+        sides.append(_gradients(weight_loss(), [logits])[0])
+    _place(weights, before, directions, torch.zeros_like(eps))
+    return direct - (sides[0] - sides[1]) / (2 * eps)
+
+
+def check_unrolled(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimiser whose step is not that of the formula.
+
+    Raises:
+        SettingsError: it is not plain SGD.
+    """
+    if not isinstance(optimizer, torch.optim.SGD) or any(group["nesterov"] for group in optimizer.param_groups):
+        raise SettingsError("`unrolled` needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`, whose step it looks ahead to.")
+
+
+def _gradients(loss: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(loss, inputs, allow_unused=True)
+    return [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
+
+
+@torch.no_grad()
+def _place(weights: list[Tensor], before: list[Tensor], directions: list[Tensor], factor: Tensor) -> None:
+    for p, origin, direction in zip(weights, before, directions, strict=True):
+        p.copy_(origin + factor * direction)
