@@ -191,7 +191,7 @@ def test_affine_of_the_site(affine: str, training: bool) -> None:
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-11)
     for k, name in enumerate(CANDIDATES):
         ours.set_mixture(torch.eye(5, dtype=torch.float64)[k])
-        layer = ours.resolve(name).double()
+        layer = ours.resolve(name)
         for module in layer.modules():
             if isinstance(module, SeparateBatchNorm2d):
                 module.n_visible = 2
@@ -206,9 +206,14 @@ def test_skipped_candidates_follow_the_batch_if_asked() -> None:
         ours.set_mixture(torch.tensor([0.5, 0.0, 0.5, 0.0, 0.0], dtype=torch.float64))
         ours(x)
     assert plain.layers["separate_bn"].visible.num_batches_tracked == 0  # type: ignore[union-attr]
+    one_hot = site(update_skipped=True)
+    one_hot.set_mixture(torch.eye(5, dtype=torch.float64)[0])
+    one_hot(x)
     full = site()
     full.set_mixture(simplex(5))
     full(x)
+    for mine, theirs in zip(one_hot.buffers(), full.buffers(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
     for mine, theirs in zip(asked.buffers(), full.buffers(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
 
@@ -242,22 +247,26 @@ def test_errors() -> None:
 ROWS = [(3, 1), (0, 2)]  # visible and infrared rows of two processes
 
 
-def _process(rank: int, folder: str) -> None:
+def _process(rank: int, folder: str, hard: bool) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     ours = site(synchronise=True, n=ROWS[rank][0])
-    weights = simplex(5)
+    weights = _weights(hard)
     ours.set_mixture(weights)
     visible, infrared = _shared_rows()
     own = [visible[:3], infrared[:1]] if rank == 0 else [visible[3:], infrared[1:]]
     x = torch.cat(own).requires_grad_()
     out = ours(x)
     out.sin().sum().backward()
-    gradients = [weights.grad, *(parameter.grad for parameter in ours.parameters())]
+    gradients = [torch.zeros_like(t) if t.grad is None else t.grad for t in (weights, *ours.parameters())]
     for gradient in gradients:
         torch.distributed.all_reduce(gradient)
     torch.save([out.detach(), x.grad, gradients, list(ours.buffers())], f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
+
+
+def _weights(hard: bool) -> Tensor:
+    return torch.eye(5, dtype=torch.float64)[1] if hard else simplex(5)
 
 
 def _shared_rows() -> tuple[Tensor, Tensor]:
@@ -265,10 +274,11 @@ def _shared_rows() -> tuple[Tensor, Tensor]:
     return x[:3], x[3:]
 
 
-def test_synchronised_statistics_equal_one_process(tmp_path: Path) -> None:
-    mp.spawn(_process, args=(str(tmp_path),), nprocs=2)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("hard", [False, True])
+def test_synchronised_statistics_equal_one_process(tmp_path: Path, hard: bool) -> None:
+    mp.spawn(_process, args=(str(tmp_path), hard), nprocs=2)  # type: ignore[attr-defined]
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
-    whole, weights = site(n=3), simplex(5)
+    whole, weights = site(n=3), _weights(hard)
     whole.set_mixture(weights)
     x = batch()
     out = whole(x)
@@ -283,8 +293,8 @@ def test_synchronised_statistics_equal_one_process(tmp_path: Path) -> None:
 
     close(joined(0), out.detach())
     close(joined(1), x.grad)
-    for mine, theirs in zip(first[2], [weights.grad, *(p.grad for p in whole.parameters())], strict=True):
-        close(mine, theirs)
+    for mine, theirs in zip(first[2], (weights, *whole.parameters()), strict=True):
+        close(mine, torch.zeros_like(mine) if theirs.grad is None else theirs.grad)
     for buffers in (first[3], second[3]):
         for mine, theirs in zip(buffers, whole.buffers(), strict=True):
             close(mine, theirs)

@@ -82,6 +82,9 @@ class NormChoice(Choice):
         self.layers = nn.ModuleDict({name: norm_candidate(name)(_source_layer(bn, affine)) for name in self.candidates})
         self.weight = nn.Parameter(bn.weight.detach().clone()) if affine == "common" else None
         self.bias = nn.Parameter(bn.bias.detach().clone()) if affine == "common" else None
+        self.register_buffer("like", bn.weight.detach().new_empty(0), persistent=False)  # dtype and device of parameters to come
+        self.like: Tensor
+        self.runs_plainly = affine == "per_candidate" and not (update_skipped or synchronise)  # the plain layer does all
         self.num_features, self.eps = bn.num_features, bn.eps
         self.n_visible: int | None = None
 
@@ -95,7 +98,7 @@ class NormChoice(Choice):
         n = check_rows(x, self.n_visible, "NormChoice")
         compiling = torch.compiler.is_compiling()  # a graph must not depend on which candidates were drawn
         every = compiling or self.weights.requires_grad
-        if not every and self.one_hot and self.affine == "per_candidate":
+        if self.runs_plainly and not every and self.one_hot:
             return self._run_single(x, n)
         kept = [k for k in range(len(self.candidates)) if every or self.active[k]]
         spans = ((Modality.VISIBLE, slice(0, n)), (Modality.INFRARED, slice(n, x.shape[0])))
@@ -145,7 +148,7 @@ class NormChoice(Choice):
         layer = copy.deepcopy(self.layers[candidate])
         for part in norm_parts(layer) if self.affine != "per_candidate" else ():
             for name, common, fill in (("weight", self.weight, 1.0), ("bias", self.bias, 0.0)):
-                value = torch.full((self.num_features,), fill) if common is None else common.detach()
+                value = self.like.new_full((self.num_features,), fill) if common is None else common.detach()
                 setattr(part.norm, name, nn.Parameter(value[part.channels].clone()))
             part.norm.affine = True
         return layer
