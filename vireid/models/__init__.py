@@ -10,6 +10,7 @@ from vireid.models.counting import Counts, count
 from vireid.models.heads import BalanceHead, FineGrainedHead, Head, StandardHead
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
+from vireid.models.osnet_head import FullyConnectedHead
 from vireid.models.osnet_state import load_osnet_state
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
@@ -25,6 +26,7 @@ __all__ = [
     "Counts",
     "FineGrainedHead",
     "FineGrainedNeck",
+    "FullyConnectedHead",
     "Head",
     "NetworkOutput",
     "OSNetTrunk",
