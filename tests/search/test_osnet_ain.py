@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.search.contract import SpaceContract, seeded
-from vireid.errors import SettingsError
+from vireid.errors import GenotypeError, SettingsError
 from vireid.models import build_osnet, count
 from vireid.nn import BlockChoice, SharedBlockChoice
 from vireid.nn.osnet_blocks import OSBLOCKS
@@ -177,6 +177,14 @@ def test_counts_of_the_shared_trunk() -> None:
     assert 2.5 < sum(p.numel() for p in apart.parameters()) / sum(p.numel() for p in shared.parameters()) < 3.5
     images = torch.zeros(1, 3, 64, 32)
     assert count(shared, images, 1).multiply_adds < 0.4 * count(apart, images, 1).multiply_adds
+
+
+def test_a_point_is_the_same_point_however_it_was_found() -> None:
+    found = OSNetAIN("x0_25", shared_trunk=True, checkpointing="sites").sample(seeded(0))
+    assert found.space["init_args"] == {"width": "x0_25"}
+    OSNetAIN("x0_25").validate(found)
+    with pytest.raises(GenotypeError, match="its `width` is 'x0_25', not 'x0_5'"):
+        OSNetAIN("x0_5").validate(found)
 
 
 def test_what_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +91,11 @@ class OSNetAIN(SearchSpace):
     def sites(self) -> list[Site]:
         """The six blocks, in the order of execution, named by their modules (``conv2.0`` is called conv2-1 in the paper)."""
         return [Site(name, PLACEMENTS, int(name[4]), "block", self.channels[int(name[4]) - 1]) for name in OSNET_SITES]
+
+    def identity(self) -> dict[str, Any]:
+        """The width alone: how the supernet shares and keeps things is the search's affair."""
+        settings = self.settings()
+        return {**settings, "init_args": {"width": settings["init_args"]["width"]}}
 
     def supernet(self, weights: str | None = None, norms: SupernetNorms | None = None) -> OSNetSupernet:
         """The trunk with every placement at every block.

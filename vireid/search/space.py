@@ -71,6 +71,10 @@ class SearchSpace(Recorded, ABC):
             GenotypeError: see :meth:`validate`.
         """
 
+    def identity(self) -> dict[str, Any]:
+        """Settings that say which points there are; they go into genotypes. By default all; those of the search alone are left out."""
+        return self.settings()
+
     def genotype(self, choices: Mapping[str, str], provenance: Mapping[str, Any] | None = None) -> Genotype:
         """A point of this space, its choices in the order of the sites.
 
@@ -81,7 +85,7 @@ class SearchSpace(Recorded, ABC):
         if problems:
             raise GenotypeError(f"These choices are not a point of {type(self).__name__}: {'; '.join(problems)}.")
         ordered = {site.name: choices[site.name] for site in self.sites()}
-        return Genotype(self.settings(), ordered, dict(provenance or {}))
+        return Genotype(self.identity(), ordered, dict(provenance or {}))
 
     def validate(self, genotype: Genotype) -> None:
         """Check that a genotype is a point of this space. Settings that it leaves out count as their defaults.
