@@ -44,7 +44,7 @@ def test_lists_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="no genotype file"):
         Genotype.from_osnet_list(tmp_path / "none.txt")
     (tmp_path / "other.txt").write_text(PUBLISHED.replace("INv1", "INv4"))
-    with pytest.raises(GenotypeError, match="may hold only OSBlock, .*found OSBlockINv4"):
+    with pytest.raises(GenotypeError, match=r"may hold only OSBlock, .*found OSBlockINv4"):
         Genotype.from_osnet_list(tmp_path / "other.txt")
     (tmp_path / "short.txt").write_text("OSBlock OSBlock")
     with pytest.raises(GenotypeError, match="holds 2 names, but an OSNet has 6 blocks"):
