@@ -17,9 +17,10 @@ from vireid.errors import CheckpointError, GenotypeError, MissingFileError, Sett
 from vireid.models import count, to_cdnet_state
 from vireid.nn.kernel_choice import KernelChoice
 from vireid.search import BNSeparation, CombinedDepth, SupernetNorms
-from vireid.search.cdnet_genotype import load_cdnet_genotype, save_cdnet_genotype
+from vireid.search.cdnet_genotype import is_cdnet_file, load_cdnet_genotype, save_cdnet_genotype
 from vireid.search.combined_depth_cost import frame_price
 from vireid.structures import Genotype
+from vireid.tasks import RetrainModule
 
 PLANES = (8, 16, 16, 16)
 MADE_UP = [[3, 7, 1], [5, 9, 2], [3, 5, 2], [7, 9, 1], [5, 7, 1], [3, 9, 2]]
@@ -134,6 +135,20 @@ def test_published_files(tmp_path: Path) -> None:
     assert loaded.provenance["alphas1"] == [[0.5] * 12] * 6
     save_cdnet_genotype(loaded, source)
     assert source.read_text() == target.read_text()
+
+
+def test_training_takes_a_published_file(tmp_path: Path) -> None:
+    source, ours = tmp_path / "best_genotype.json", tmp_path / "genotype.json"
+    source.write_text(json.dumps({"layers": [layer[:2] for layer in MADE_UP]}))
+    space = CombinedDepth("cnet", planes=PLANES)
+    module = RetrainModule(4, str(source), space, None)
+    assert module.genotype == load_cdnet_genotype(source, space)
+    module.genotype.save(ours)
+    assert not is_cdnet_file(ours)
+    assert not is_cdnet_file(tmp_path / "nothing.json")
+    assert RetrainModule(4, str(ours), None, None).genotype == module.genotype
+    with pytest.raises(GenotypeError, match=r"belongs to 'vireid.search.CombinedDepth', not to 'vireid.search.BNSeparation'"):
+        RetrainModule(4, str(source), BNSeparation("resnet10", width=8), None)
 
 
 def test_pairs_are_cnet_and_a_space_may_be_given(tmp_path: Path) -> None:

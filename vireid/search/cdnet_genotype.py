@@ -10,7 +10,7 @@ from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
 from vireid.search.combined_depth import CombinedDepth, candidate_name
-from vireid.search.space import space_of
+from vireid.search.space import SearchSpace, space_of
 from vireid.structures import Genotype
 from vireid.structures.genotype import write_text_atomically
 
@@ -43,6 +43,20 @@ def load_cdnet_genotype(path: str | os.PathLike[str], space: CombinedDepth | Non
     genotype = space.from_names(names)
     alphas = {"alphas1": content["alphas1"]} if "alphas1" in content else {}
     return Genotype(genotype.space, genotype.choices, {"imported": "CDNet JSON", **alphas})
+
+
+def is_cdnet_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a readable JSON file holds ``layers`` at the top, as the published ones do and ours do not."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "layers" in content and "format" not in content
+
+
+def cdnet_space(space: SearchSpace | None) -> CombinedDepth | None:
+    """``space``, if layers can belong to it."""
+    return space if isinstance(space, CombinedDepth) else None
 
 
 def save_cdnet_genotype(genotype: Genotype, path: str | os.PathLike[str], alphas: Sequence[Sequence[float]] | None = None) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 from vireid.errors import GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import Head, ReIDNetwork
-from vireid.search import BNSeparation, SearchSpace, space_of
+from vireid.search import BNSeparation, SearchSpace, load_cdnet_genotype, space_of
+from vireid.search.cdnet_genotype import cdnet_space, is_cdnet_file
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.structures.settings import plain
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
@@ -32,8 +33,9 @@ class RetrainModule(ReIDModule):
 
     Args:
         num_classes: identities with a classifier row; linked from the data on the command line.
-        genotype: path of a ``genotype.json`` or of a CM-NAS ``.cfg`` list, the content of such a JSON file, or the name of a baseline
-            of the space (``all_shared``, ``all_separate``, ``stem_separate``, ..., or ``random-SEED`` for a random point).
+        genotype: path of a ``genotype.json``, of a published CDNet JSON file or of a CM-NAS ``.cfg`` list, the content of a
+            ``genotype.json``, or the name of a baseline of the space (``all_shared``, ``all_separate``, ``stem_separate``, ..., or
+            ``random-SEED`` for a random point).
         space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
             they must agree.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
@@ -174,7 +176,7 @@ def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: Se
         imported = Genotype.from_cmnas_cfg(genotype, str(chosen.settings()["init_args"].get("backbone")))
         found = chosen.genotype(imported.choices, imported.provenance)
     elif str(genotype).endswith(".json") or Path(genotype).is_file():
-        found = Genotype.load(genotype)
+        found = load_cdnet_genotype(genotype, cdnet_space(space)) if is_cdnet_file(genotype) else Genotype.load(genotype)
     else:
         try:
             found = (space or BNSeparation()).baseline(str(genotype))
