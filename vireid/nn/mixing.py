@@ -28,8 +28,8 @@ def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], we
         >>> from vireid.nn.norm_candidates import norm_parts
         >>> bn = torch.nn.BatchNorm2d(3)
         >>> mixed = mix([norm_parts(bn)], [Modality.VISIBLE], torch.tensor([0.5]), channels=3)
-        >>> mixed.pooled, mixed.row
-        (tensor([[0.5000, 0.5000, 0.5000]], grad_fn=<SelectBackward0>), None)
+        >>> mixed.pooled.tolist(), mixed.row
+        ([[0.5, 0.5, 0.5]], None)
     """
     parts = [[parts_of_modality(candidate, modality) for candidate in candidates] for modality in modalities]  # [G][K]
     gamma, beta = _stacked(parts, weights, channels)

@@ -2,7 +2,7 @@
 
 from vireid.search.cdnet_genotype import load_cdnet_genotype, save_cdnet_genotype
 from vireid.search.combined_depth import CombinedDepth
-from vireid.search.derivation import Argmax, Derivation, DerivationResult, Evolution, Perturbation, RandomSearch, SampledTop
+from vireid.search.derivation import Argmax, Derivation, DerivationResult, Evolution, MainEffects, Perturbation, RandomSearch, SampledTop
 from vireid.search.dirichlet import DirichletSample
 from vireid.search.gumbel import GumbelHard, GumbelSoft
 from vireid.search.joint_norm import JointNorm
@@ -32,6 +32,7 @@ __all__ = [
     "GumbelSoft",
     "INPlacement",
     "JointNorm",
+    "MainEffects",
     "OSNetAIN",
     "Perturbation",
     "RandomOneHot",

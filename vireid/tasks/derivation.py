@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from rich.console import Console
@@ -16,13 +16,15 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.search.derivation import Derivation, DerivationResult
-from vireid.structures import Batch, Genotype, Recorded, SearchBatch
+from vireid.structures import Batch, Genotype, Recorded, SearchBatch, instantiate, settings_of
+from vireid.tasks.child_training import kept_state, train_child
 from vireid.tasks.embeddings import EmbeddingTable
 from vireid.tasks.recalibration import training_batches, weight_rows
 from vireid.tasks.running_statistics import kept_statistics, recalibrate
 from vireid.tasks.scoring import score as score_embeddings
 
 if TYPE_CHECKING:
+    from vireid.tasks.search import SearchModule
     from vireid.tasks.search_outcome import SearchOutcome
 
 logger = logging.getLogger(__name__)
@@ -39,25 +41,42 @@ class SupernetScore(Recorded):
         recalibration_batches: training batches from which every child's statistics are re-estimated, at least 1; read once and kept in
             memory as they are on disk. See :func:`~vireid.tasks.running_statistics.recalibrate`.
         loss_batches: batches of architecture rows of the criterion ``loss``, at least 1.
+        training_steps: weight steps on the child before it is scored; 0 scores what it inherits. What a supernet rewards need not be
+            what a network that is trained by itself rewards, and a short training of its own shows that at its price.
+        from_start: these steps begin at the initial weights of the search instead of the supernet's.
 
     Raises:
-        SettingsError: fewer batches, or another criterion.
+        SettingsError: fewer batches, another criterion, fewer than 0 steps, or a start without steps.
     """
 
-    def __init__(self, criterion: Criterion = "mAP", recalibration_batches: int = 20, loss_batches: int = 20) -> None:
+    def __init__(
+        self,
+        criterion: Criterion = "mAP",
+        recalibration_batches: int = 20,
+        loss_batches: int = 20,
+        training_steps: int = 0,
+        from_start: bool = False,
+    ) -> None:
         for name, value in (("recalibration_batches", recalibration_batches), ("loss_batches", loss_batches)):
             if value < 1:
                 raise SettingsError(f"`{name}` must be at least 1, got {value}.")
         if criterion not in ("mAP", "loss"):
             raise SettingsError(f"`criterion` must be mAP or loss, got {criterion!r}.")
+        if training_steps < 0:
+            raise SettingsError(f"`training_steps` must be 0 or more, got {training_steps}.")
+        if from_start and not training_steps:
+            raise SettingsError("`from_start` begins a training of `training_steps`: set these to more than 0.")
         self.criterion, self.recalibration_batches, self.loss_batches = criterion, recalibration_batches, loss_batches
+        self.training_steps, self.from_start = training_steps, from_start
 
     def check(self, datamodule: Any) -> None:
         """Refuse data that cannot give this score, before the search begins.
 
         Raises:
-            SettingsError: no held-out identities for ``mAP``, or no architecture rows for ``loss``.
+            SettingsError: no held-out identities for ``mAP``, no architecture rows for ``loss``, or trainings in ``16-mixed``.
         """
+        if self.training_steps and getattr(getattr(datamodule, "trainer", None), "precision", "") == "16-mixed":
+            raise SettingsError("`training_steps` of a derivation score have no loss scale: use `bf16-mixed` or `32-true`, not `16-mixed`.")
         if self.criterion == "mAP" and getattr(datamodule, "validation", "none") != "heldout":
             raise SettingsError(
                 "A derivation scores children by their mAP on held-out identities: set `data.init_args.validation` to `heldout` (the test "
@@ -94,8 +113,24 @@ class InheritedScore:
         self.module.supernet.set_mixture(weights.to(self.module.device))
         return self._score()
 
-    @torch.no_grad()
     def _score(self) -> float:
+        if not self.settings.training_steps:
+            return self._measure()
+        module = self.module
+        with _evaluation_mode(module), kept_state(module.network):
+            if self.settings.from_start:
+                module.network.load_state_dict(self._start)
+            train_child(cast("SearchModule", module), self.settings.training_steps)
+            return self._measure()
+
+    @cached_property
+    def _start(self) -> dict[str, Tensor]:
+        made = instantiate(settings_of(self.module))
+        assert isinstance(made, type(self.module))
+        return made.network.state_dict()
+
+    @torch.no_grad()
+    def _measure(self) -> float:
         module, trainer = self.module, self.module.trainer
         with _evaluation_mode(module), kept_statistics(module.network), trainer.precision_plugin.forward_context():
             recalibrate(module.network, weight_rows(trainer, self._batches[: self.settings.recalibration_batches]), module)

@@ -42,6 +42,24 @@ def weight_rows(trainer: pl.Trainer, batches: Iterable[Batch | SearchBatch]) -> 
         yield trainer.strategy.batch_to_device(batch.weights if isinstance(batch, SearchBatch) else batch)
 
 
+def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
+    """Rows of ``count`` weight steps in the training order, from the first batch of epoch 0 on over as many epochs as that takes.
+
+    Args:
+        trainer: with a vireid data module.
+        count: batches.
+    """
+    loader = getattr(trainer, "datamodule").train_dataloader()  # noqa: B009  # set by Lightning, which does not declare it
+    left, epoch = count, 0
+    while left:
+        loader.batch_sampler.set_epoch(epoch)
+        loader.batch_sampler.start_at(0)
+        for batch in weight_rows(trainer, islice(loader, left)):
+            left -= 1
+            yield batch
+        epoch += 1
+
+
 class Recalibration(Recorded, pl.Callback):
     """Evaluation with re-estimated statistics: before each validation, test or prediction, and put back after it.
 

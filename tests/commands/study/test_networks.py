@@ -10,7 +10,7 @@ import torch
 
 from vireid.commands.study.networks import networks, stratified_sample, write_genotypes
 from vireid.commands.study.settings import StudySettings
-from vireid.errors import GenotypeError
+from vireid.errors import GenotypeError, SettingsError
 from vireid.search import BNSeparation, JointNorm
 
 SPACE = BNSeparation("resnet18", width=8)
@@ -72,3 +72,16 @@ def test_files_are_kept_and_checked(tmp_path: Path) -> None:
     SPACE.baselines()["all_shared"].save(tmp_path / "genotypes" / "random-0.json")
     with pytest.raises(GenotypeError, match="is not random-0 of this study any more"):
         write_genotypes(found, tmp_path)
+
+
+def test_baselines_of_a_freer_space_are_not_ranked_where_they_are_no_points() -> None:
+    tied = JointNorm(backbone="resnet18", width=8, tie="stage")
+    free = {"class_path": "vireid.search.JointNorm", "init_args": {"backbone": "resnet18", "width": 8}}
+    chosen = settings(genotypes=["all_shared", "ibn_a"], baseline_space=free, fidelity={"search": "bn", "genotypes": 12})
+    found = {network.name: network for network in networks(chosen, tied)}
+    assert found["ibn_a"].genotype == JointNorm(backbone="resnet18", width=8).baselines()["ibn_a"]
+    assert (found["all_shared"].ranked, found["ibn_a"].ranked) == (True, False)
+    assert sum(network.ranked for network in found.values()) == 12
+    wrong = settings(baseline_space={"class_path": "vireid.tasks.SGD", "init_args": {}})
+    with pytest.raises(SettingsError, match=r"`baseline_space` must name a search space, got 'vireid.tasks.SGD'"):
+        networks(wrong, tied)

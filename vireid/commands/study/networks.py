@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from vireid.commands.study.settings import StudySettings
-from vireid.errors import GenotypeError
+from vireid.errors import GenotypeError, SettingsError
 from vireid.search import SearchSpace
+from vireid.search.problems import choice_problems
 from vireid.search.sites import groups
-from vireid.structures import Genotype, generator_for
+from vireid.structures import Genotype, generator_for, instantiate
 
 RANDOM, STRATIFIED = "random", "stratified"
 
@@ -45,6 +46,7 @@ def networks(settings: StudySettings, space: SearchSpace) -> list[Network]:
 
     Raises:
         GenotypeError: an unknown baseline.
+        SettingsError: ``baseline_space`` is not a search space.
     """
     found = [
         Network(
@@ -57,9 +59,11 @@ def networks(settings: StudySettings, space: SearchSpace) -> list[Network]:
         for seed in settings.search_seeds
     ]
     ranked = _ranked(settings)
-    fixed = [(name, name, space.baseline(name)) for name in settings.genotypes]
+    hand = space if settings.baseline_space is None else _space(settings.baseline_space)
+    fixed = [(name, name, hand.baseline(name)) for name in settings.genotypes]
     fixed += [(f"{RANDOM}-{seed}", RANDOM, space.baseline(f"{RANDOM}-{seed}")) for seed in range(settings.random)]
-    order = [name for name, group, _ in fixed if group == RANDOM] + settings.genotypes
+    order = [name for name, group, _ in fixed if group == RANDOM]
+    order += [name for name, _, genotype in fixed[: len(settings.genotypes)] if not choice_problems(genotype.choices, space.sites())]
     chosen = set(order[:ranked])
     found += [Network(name, group, _file(name), genotype, ranked=name in chosen) for name, group, genotype in fixed]
     more = ranked - len(chosen)
@@ -68,6 +72,13 @@ def networks(settings: StudySettings, space: SearchSpace) -> list[Network]:
         genotype = stratified_sample(space, (number + 0.5) / more, number)
         found.append(Network(name, STRATIFIED, _file(name), genotype, ranked=True, tested=False))
     return found
+
+
+def _space(settings: dict[str, Any]) -> SearchSpace:
+    space = instantiate(settings)
+    if not isinstance(space, SearchSpace):
+        raise SettingsError(f"`baseline_space` must name a search space, got {settings.get('class_path')!r}.")
+    return space
 
 
 def stratified_sample(space: SearchSpace, share: float, seed: int) -> Genotype:

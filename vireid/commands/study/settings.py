@@ -40,9 +40,10 @@ class StudySettings:
     Attributes:
         data: layers of the data configuration, below those of every search and of the retraining.
         space: settings (``class_path``, ``init_args``) of the space of baselines and random points.
+        baseline_space: of the space that names the baselines, where they need one with freer sites; ``None`` for ``space``.
         searches: layers by name; every search runs once per search seed.
         retrain: layers of the one recipe that every genotype is trained with.
-        genotypes: names of baselines of the space.
+        genotypes: names of baselines of that space; those that are no points of ``space`` are not ranked by a supernet.
         random: how many uniformly random points; they are ``random-0``, ``random-1``, ...
         search_seeds: one search of every kind for each.
         retrain_seeds: one retraining of every genotype for each.
@@ -64,6 +65,7 @@ class StudySettings:
     reference: str = "all_shared"
     fidelity: Fidelity | None = None
     template: bool = True
+    baseline_space: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, from which :meth:`from_dict` makes an equal object."""
@@ -97,7 +99,9 @@ class StudySettings:
             _check_layers(given[name], name, source)
         for name, layers in _mapping(given, "searches", source).items():
             _check_layers(layers, f"searches.{name}", source)
-        _mapping(given, "space", source)
+        for name in ("space", "baseline_space"):
+            if given.get(name) is not None:
+                _mapping(given, name, source)
         given["genotypes"] = _names(given.get("genotypes", ["all_shared"]), source)
         for name in ("search_seeds", "retrain_seeds"):
             if name in given:

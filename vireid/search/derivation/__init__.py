@@ -1,5 +1,6 @@
 """From a trained supernet to one genotype."""
 
+from vireid.search.derivation.additive import MainEffects
 from vireid.search.derivation.argmax import Argmax, SampledTop
 from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, Scored, mixture_weights
 from vireid.search.derivation.evolution import Evolution, RandomSearch
@@ -10,6 +11,7 @@ __all__ = [
     "Derivation",
     "DerivationResult",
     "Evolution",
+    "MainEffects",
     "Perturbation",
     "Probabilities",
     "RandomSearch",

@@ -1,0 +1,53 @@
+"""Short trainings of children inside a search: the score of a child by how it learns, not by what it inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from vireid.tasks.recalibration import training_rows
+from vireid.tasks.schedules import WarmupCosine
+
+if TYPE_CHECKING:
+    from vireid.tasks.search import SearchModule
+
+
+@contextmanager
+def kept_state(network: nn.Module) -> Iterator[None]:
+    """Afterwards, every parameter and buffer is as before, bit for bit, and no parameter has a gradient."""
+    before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    try:
+        yield
+    finally:
+        network.load_state_dict(before)
+        for parameter in network.parameters():
+            parameter.grad = None
+
+
+def train_child(module: SearchModule, steps: int) -> None:
+    """Weight steps, in place, on the child that the supernet runs now.
+
+    The losses and the optimiser are the search's; the rate rises over the first tenth of the steps and falls by half a cosine.
+    Batches are those of the training order from epoch 0 on, the same for every child. Under several processes gradients are averaged.
+    """
+    trainer, network = module.trainer, module.network
+    optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.trunk_lr_factor))
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(steps, steps // 10))
+    network.train()
+    with torch.inference_mode(False), torch.enable_grad():
+        for batch in training_rows(trainer, steps):
+            with trainer.precision_plugin.forward_context():
+                loss, _ = module.losses(module.loss_inputs(module(batch), batch))
+            loss.backward()
+            for parameter in network.parameters():
+                if trainer.world_size > 1 and parameter.grad is not None:
+                    torch.distributed.all_reduce(parameter.grad)
+                    parameter.grad.div_(trainer.world_size)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            rate.step()
+    network.eval()
