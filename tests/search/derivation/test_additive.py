@@ -48,8 +48,13 @@ def test_effects_are_those_of_least_squares() -> None:
     first, second = main_effects(columns, scores, ridge=1e-9)
     assert first.tolist() == pytest.approx([-2, 2], abs=1e-6)
     assert second.tolist() == pytest.approx([-0.5, 0.5], abs=1e-6)
-    worst = main_effects(columns, torch.tensor([1.0, 2.0, 5.0, -torch.inf], dtype=torch.float64))
-    assert all(effects.isfinite().all() for effects in worst)
+
+
+@pytest.mark.parametrize("score", [-torch.inf, torch.inf, torch.nan])
+def test_a_score_that_is_not_finite_counts_as_the_lowest(score: float) -> None:
+    columns, scores = [[0, 0, 1, 1], [0, 1, 0, 1]], torch.tensor([1.0, 2.0, 5.0, score], dtype=torch.float64)
+    for mine, theirs in zip(main_effects(columns, scores), main_effects(columns, scores.nan_to_num(1.0, 1.0, 1.0)), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_a_design_smaller_than_a_list_of_candidates_is_refused() -> None:

@@ -66,7 +66,7 @@ def main_effects(columns: Sequence[Sequence[int]], scores: Tensor, ridge: float 
         For each group, one effect per candidate; a candidate that never came up has effect 0.
     """
     finite = scores[scores.isfinite()]
-    scores = scores.clamp_min(float(finite.min())) if len(finite) else torch.zeros_like(scores)
+    scores = torch.where(scores.isfinite(), scores, finite.min()) if len(finite) else torch.zeros_like(scores)
     tables = [torch.nn.functional.one_hot(torch.tensor(column)).to(scores.dtype) for column in columns]
     design = torch.cat(tables, dim=1)
     design = design - design.mean(0)
@@ -77,8 +77,8 @@ def main_effects(columns: Sequence[Sequence[int]], scores: Tensor, ridge: float 
 
 def _balanced(candidates: int, count: int, generator: torch.Generator) -> list[int]:
     """Each candidate equally often, in random order."""
-    order = torch.randperm(count, generator=generator) % candidates
-    return [int(k) for k in order]
+    order = torch.randperm(count, generator=generator, device=generator.device) % candidates
+    return [int(k) for k in order.tolist()]
 
 
 def _choices(tied: Sequence[Sequence[Site]], point: Sequence[int]) -> dict[str, str]:
