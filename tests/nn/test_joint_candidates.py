@@ -244,6 +244,21 @@ def test_errors() -> None:
         norm_parts(nn.ReLU())
 
 
+def test_evaluation_exchanges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes may evaluate different numbers of batches: one would wait for the other for ever."""
+
+    def refuse() -> None:
+        raise AssertionError("an exchange between processes")
+
+    monkeypatch.setattr("vireid.nn.norm_choice.across_processes", refuse)
+    ours, x = site(synchronise=True), batch().detach()
+    for weights in (torch.eye(5, dtype=torch.float64)[CANDIDATES.index("in")], simplex(5, grad=False)):
+        ours.set_mixture(weights)
+        with pytest.raises(AssertionError, match="an exchange between processes"):
+            ours.train()(x)
+        torch.testing.assert_close(ours.eval()(x), naive_mixture(ours.layers, x, 2, weights), rtol=0, atol=1e-12)
+
+
 ROWS = [(3, 1), (0, 2)]  # visible and infrared rows of two processes
 
 

@@ -12,8 +12,6 @@ from vireid.nn.mixture import Mixed
 from vireid.nn.norm_candidates import Part, Source, parts_of_modality
 from vireid.structures import Modality
 
-Pattern = tuple[tuple[tuple[Source, ...], ...], ...]  # source of every segment of the channels, candidate and modality
-
 
 def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], weights: Tensor, channels: int) -> Mixed:
     """Mixed weights and offsets of K candidates for the modalities that have rows.

@@ -102,9 +102,15 @@ class NormChoice(Choice):
             return self._run_single(x, n)
         kept = [k for k in range(len(self.candidates)) if every or self.active[k]]
         spans = ((Modality.VISIBLE, slice(0, n)), (Modality.INFRARED, slice(n, x.shape[0])))
-        if not self.synchronise:
+        shares = self._shares()
+        if not shares:
             spans = tuple((modality, rows) for modality, rows in spans if rows.stop > rows.start)  # type: ignore[assignment]
-        return self._run_mixture(x, kept, [modality for modality, _ in spans], [rows for _, rows in spans])
+        return self._run_mixture(x, kept, [modality for modality, _ in spans], [rows for _, rows in spans], shares)
+
+    def _shares(self) -> bool:
+        """Whether processes exchange statistics now: not in evaluation, where they may have different numbers of batches."""
+        sources = {part.source for layer in self.layers.values() for part in norm_parts(layer)} if self.synchronise else set()
+        return not sources.isdisjoint({Source.POOLED, Source.MODALITY})
 
     def _run_single(self, x: Tensor, n: int) -> Tensor:
         layer = self.layers[self.candidates[self.active.index(True)]]
@@ -113,15 +119,15 @@ class NormChoice(Choice):
                 module.n_visible = n  # type: ignore[assignment]  # typed as a submodule otherwise
         return layer(x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
-    def _run_mixture(self, x: Tensor, kept: list[int], modalities: list[Modality], rows: list[slice]) -> Tensor:
+    def _run_mixture(self, x: Tensor, kept: list[int], modalities: list[Modality], rows: list[slice], shares: bool) -> Tensor:
         parts = [norm_parts(self.layers[name]) for name in self.candidates]
         used = [parts[k] for k in kept]
-        _check_sizes(x, [part for own in used for part in own], rows, self.synchronise)
+        _check_sizes(x, [part for own in used for part in own], rows, shares)
         weights = self.weights.to(device=x.device, dtype=wide(x))
         mixed = mix(used, modalities, weights if len(kept) == len(parts) else torch.stack([weights[k] for k in kept]), self.num_features)
         if self.weight is not None and self.bias is not None:
             mixed = _scaled(mixed, self.weight.to(wide(x)), self.bias.to(wide(x)))
-        out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if self.synchronise else None)
+        out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if shares else None)
         if moments is not None:
             shares = [torch.ones_like(w) if self.update_skipped else (w != 0).to(w) for w in weights.detach().unbind()]
             for k, own in enumerate(parts):
