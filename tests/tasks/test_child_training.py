@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.tasks.test_derivation import data, module_for, searched, state, trainer
 from vireid.errors import SettingsError
+from vireid.models import Backbone, BranchedOutput, BranchNetwork, Head, NetworkOutput
+from vireid.models.branches import BranchNeck
 from vireid.search import RandomOneHot
 from vireid.search.derivation import MainEffects
 from vireid.structures import SearchBatch, generator_for
-from vireid.tasks import SearchModule
+from vireid.tasks import SGD, SearchModule
 from vireid.tasks.child_training import kept_state, train_child
 from vireid.tasks.derivation import InheritedScore, SupernetScore
 from vireid.tasks.recalibration import training_rows
@@ -62,6 +66,61 @@ def test_training_changes_the_score_and_leaves_nothing_behind(searched: SearchMo
     assert scores[0] != inherited(point)
     assert all(torch.equal(value, before[name]) for name, value in state(searched).items())
     assert torch.equal(torch.get_rng_state(), random)
+
+
+class TwoBranches(BranchNeck):
+    """The same features twice, with dropout before the classifier."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.classifier = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(channels, num_classes))
+
+    def forward(self, maps: Sequence[Tensor]) -> BranchedOutput:
+        features = self.embed(maps)
+        branches = tuple(NetworkOutput(features, features, self.classifier(features)) for _ in range(2))
+        return BranchedOutput(features, features, branches[0].logits, branches)
+
+    def embed(self, maps: Sequence[Tensor]) -> Tensor:
+        return maps[-1].mean((2, 3))
+
+
+class OwnHead(Head):
+    """A class outside the package."""
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
+        return BranchNetwork(backbone, TwoBranches(backbone.out_channels, num_classes or 0))
+
+
+def test_a_head_of_ones_own_with_branches_and_dropout(sysu_root: Path, tmp_path: Path) -> None:
+    datamodule = data(sysu_root)
+    module = module_for(datamodule, head=OwnHead(), optimizer=SGD(0.01, 0.0, False, 0.0))
+    trainer(tmp_path).fit(module, datamodule=datamodule)
+    module.supernet.set_genotype(module.space.baselines()["all_shared"])
+    reference = copy.deepcopy(module).train()
+    (rows,) = training_rows(module.trainer, 1)
+    torch.manual_seed(generator_for((module.seed, *rows.key)).initial_seed())
+    reference.summed_loss(reference.losses, reference(rows), rows)[0].backward()
+    random = torch.get_rng_state()
+    weight, expected = (part.network.neck.classifier[1].weight for part in (module, reference))
+    with kept_state(module.network):
+        before = weight.detach().clone()
+        train_child(module, 1)
+        torch.testing.assert_close(weight - before, -0.01 * expected.grad, rtol=1e-4, atol=1e-7)
+    assert torch.equal(torch.get_rng_state(), random)
+    score = InheritedScore(module, SupernetScore("loss", 1, 1, training_steps=1, from_start=True))
+    assert score(module.space.baselines()["all_separate"]) == score(module.space.baselines()["all_separate"])
+
+
+def test_gradients_are_clipped_as_in_the_search(searched: SearchModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched, "gradient_clip_val", 0.01)
+    monkeypatch.setattr(searched, "optimizer", SGD(1.0, 0.0, False, 0.0))
+    monkeypatch.setattr(searched, "trunk_lr_factor", 1.0)
+    searched.supernet.set_genotype(searched.space.baselines()["all_shared"])
+    with kept_state(searched.network):
+        before = [parameter.detach().clone() for parameter in searched.network.parameters()]
+        train_child(searched, 1)
+        moved = sum(float((p.detach() - old).square().sum()) for p, old in zip(searched.network.parameters(), before, strict=True))
+    assert moved**0.5 == pytest.approx(0.01, rel=0.02)
 
 
 def test_from_the_start_is_the_same_after_any_search(sysu_root: Path, tmp_path: Path) -> None:

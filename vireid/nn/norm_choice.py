@@ -129,10 +129,10 @@ class NormChoice(Choice):
             mixed = _scaled(mixed, self.weight.to(wide(x)), self.bias.to(wide(x)))
         out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if shares else None)
         if moments is not None:
-            shares = [torch.ones_like(w) if self.update_skipped else (w != 0).to(w) for w in weights.detach().unbind()]
+            follows = [torch.ones_like(w) if self.update_skipped else (w != 0).to(w) for w in weights.detach().unbind()]
             for k, own in enumerate(parts):
                 if torch.compiler.is_compiling():
-                    _update(own, moments, modalities, shares[k])
+                    _update(own, moments, modalities, follows[k])
                 elif self.active[k] or self.update_skipped:
                     _update(own, moments, modalities)
         return out

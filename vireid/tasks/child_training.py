@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from vireid.structures import generator_for
 from vireid.tasks.recalibration import training_rows
 from vireid.tasks.schedules import WarmupCosine
 
@@ -31,18 +32,24 @@ def kept_state(network: nn.Module) -> Iterator[None]:
 def train_child(module: SearchModule, steps: int) -> None:
     """Weight steps, in place, on the child that the supernet runs now.
 
-    The losses and the optimiser are the search's; the rate rises over the first tenth of the steps and falls by half a cosine.
-    Batches are those of the training order from epoch 0 on, the same for every child. Under several processes gradients are averaged.
+    Losses, optimiser and gradient clipping are the search's, without accumulation; the rate rises over the first tenth of the steps and
+    falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is the dropout of a
+    head; the random state is as before afterwards. Under several processes gradients are averaged.
     """
     trainer, network = module.trainer, module.network
     optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.trunk_lr_factor))
+    if module.gradient_clip_val is not None:
+        optimizer.register_step_pre_hook(module.clip_weights)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(steps, steps // 10))
     network.train()
-    with torch.inference_mode(False), torch.enable_grad():
+    devices = [module.device] if module.device.type == "cuda" else []
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
         for batch in training_rows(trainer, steps):
+            if module.head is not None:
+                torch.manual_seed(generator_for((module.seed, *batch.key)).initial_seed())
             with trainer.precision_plugin.forward_context():
-                loss, _ = module.losses(module.loss_inputs(module(batch), batch))
-            loss.backward()
+                loss, _ = module.summed_loss(module.losses, module(batch), batch)
+            loss.backward()  # type: ignore[no-untyped-call]
             for parameter in network.parameters():
                 if trainer.world_size > 1 and parameter.grad is not None:
                     torch.distributed.all_reduce(parameter.grad)

@@ -83,8 +83,8 @@ class SearchModule(SearchOutcome):
         gradient_clip_val: clip the norm of the weights' gradient, after unscaling; null for none.
         accumulate_grad_batches: batches per optimiser step, of both kinds; the weights see one sample of the architecture in them.
         derivation: how the genotype is chosen after the last epoch; default the largest logits. With one that does not use the logits
-            (``RandomSearch``, ``Evolution``), ``warmup_epochs`` may be the whole search. With ``RandomOneHot`` as the relaxation these
-            two are single-path one-shot search, the baseline without architecture steps.
+            (``RandomSearch``, ``Evolution``, ``MainEffects``), ``warmup_epochs`` may be the whole search. With ``RandomOneHot`` as the
+            relaxation the first two are single-path one-shot search, the baseline without architecture steps.
         derivation_score: how a derivation scores children; default mAP on held-out identities.
         supernet_norms: how the candidates of a normalisation live together; default each with weight and bias of its own.
         order: which step of two levels comes first in a batch. CDNet's search by top-k moves the weights first.
@@ -205,7 +205,7 @@ class SearchModule(SearchOutcome):
         weights = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
         logits = self.architecture_optimizer.build([{"params": [self.architecture.logits], "lr": self.architecture_optimizer.lr}])
         if self.gradient_clip_val is not None:
-            weights.register_step_pre_hook(self._clip)  # runs after gradients were unscaled, at any precision
+            weights.register_step_pre_hook(self.clip_weights)  # runs after gradients were unscaled, at any precision
         schedules = [(weights, self.schedule), (logits, self.architecture_schedule)]
         bound = [(optimizer, schedule.over(self.trainer.max_epochs or 0)) for optimizer, schedule in schedules if schedule is not None]
         factors = [(optimizer, lambda epoch, schedule=schedule: schedule(epoch)) for optimizer, schedule in bound]
@@ -216,7 +216,8 @@ class SearchModule(SearchOutcome):
         named = {"schedule": self.schedule if self._schedule_given else None, "architecture_schedule": self.architecture_schedule}
         return {name: schedule for name, schedule in named.items() if schedule is not None}
 
-    def _clip(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def clip_weights(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Clip the gradients of an optimiser of the weights by ``gradient_clip_val``; a hook of its steps."""
         assert self.gradient_clip_val is not None
         nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.gradient_clip_val)
 
