@@ -14,7 +14,7 @@ def test_the_packaged_study_is_planned_with_one_budget(tmp_path: Path) -> None:
     settings = StudySettings.load(packaged_configs() / "study" / "generated.yaml")
     plan = make_plan(settings, tmp_path)
     names = [job.name for job in plan.jobs]
-    assert len(names) == len(set(names)) == 2 * 3 + (2 * 3 + 3 + 10 + 8) * 2 + 3  # IBN-a is no point of the tied space, so 8 more are ranked
+    assert len(names) == len(set(names)) == 2 * 3 + (2 * 3 + 3 + 10 + 8) * 2 + 3  # IBN-a is no point of the tied space: 8 more are ranked
     retrainings = [job for job in plan.jobs if job.name.startswith("retrain/")]
     assert len({digest(job.settings["recipe"]) for job in retrainings}) == 1
     assert len({digest(job.settings) for job in retrainings}) == len(retrainings)
