@@ -357,6 +357,6 @@ def test_validation_needs_identities(finished: Path, attempt: Attempt) -> None:
 
 
 def test_a_part_of_the_test_images_cannot_be_scored(finished: Path, attempt: Attempt) -> None:
-    for option in ("--trainer.limit_test_batches=1", "--trainer.limit_test_batches=0"):
-        message = attempt("test", "--ckpt", finished / "checkpoints" / "last.ckpt", option)
+    for options in (("--data.eval_batch_size=2", "--trainer.limit_test_batches=0.5"), ("--trainer.limit_test_batches=0",)):
+        message = attempt("test", "--ckpt", finished / "checkpoints" / "last.ckpt", *options)
         assert "set `trainer.limit_test_batches`" in message

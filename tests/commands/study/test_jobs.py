@@ -122,8 +122,12 @@ def test_interrupted_jobs_end_and_stay_unfinished(number: signal.Signals, tmp_pa
 
     monkeypatch.setattr(runner, "_collect", interrupted)
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        runner.run()
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run()
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert signal.getsignal(signal.SIGTERM) is before
     (process,) = runner.running.values()
     assert process.returncode not in (None, 0)
