@@ -1,0 +1,26 @@
+"""The recipes' README is code: every command in it parses, every Python block runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from vireid.cli import main
+
+TEXT = (Path(__file__).parent.parent / "configs" / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", TEXT.replace("\\\n", ""), re.DOTALL) for line in block.strip().splitlines()]
+SYSTEMS = ["CM-NAS", "OSNet-AIN", "CDNet", "AGW and CAJ", "IV-REID", "CGRNet and HHRG", "Our own recipe"]
+
+
+def test_every_system_has_a_section() -> None:
+    assert re.findall(r"^## (.*)$", TEXT, re.MULTILINE) == SYSTEMS
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("vireid fit")])
+def test_commands_parse(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main([*shlex.split(command)[1:], "--print_config"])
+    assert end.value.code == 0
+    assert "class_path: vireid." in capsys.readouterr().out
