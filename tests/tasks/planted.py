@@ -27,9 +27,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from torch.utils.data import DataLoader
 
 from tests.tasks.planted_alterations import OFFSET, SCALE, Affine, ImageAffine, InfraredAffine, plant
 from tests.tasks.planted_people import Pairs, draw_people, mean_average_precision
+from tests.tasks.workers import pool
 from vireid import RetrainModule, SearchModule
 from vireid.losses import CrossEntropy, FourWayHardTriplet, Loss
 from vireid.search import GumbelHard, GumbelSoft, JointNorm, Relaxation, Softmax
@@ -197,8 +197,8 @@ def computed(runs: list[Run], tree: Path, workers: int) -> Iterator[tuple[Run, A
     if workers == 1:
         yield from ((run, compute(run, tree)) for run in runs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(compute, run, tree): run for run in runs}
+    with pool(workers) as processes:
+        waiting = {processes.submit(compute, run, tree): run for run in runs}
         yield from ((waiting[done], done.result()) for done in as_completed(waiting))
 
 
