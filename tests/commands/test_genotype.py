@@ -175,6 +175,23 @@ def test_convert_names_the_endings_it_knows(capsys: Capsys, stem: Path, tmp_path
     assert done.code == 2
     assert "`target` must end in .json or .cfg" in done.err
     assert not (tmp_path / "stem.yaml").exists()
+    done = run(capsys, "genotype", "convert", stem, tmp_path / "stem.json5", "--to", "cdnet")
+    assert "`target` must end in .json, got" in done.err
+    done = run(capsys, "genotype", "convert", stem, tmp_path / "other.json", "--to", "darts")
+    assert "`to` must be one of vireid, cdnet, cm_nas" in done.err
+
+
+def test_convert_files_of_cdnet(capsys: Capsys, stem: Path, tmp_path: Path) -> None:
+    layers = [[3, 7, 1], [5, 9, 2], [3, 5, 2], [7, 9, 1], [5, 7, 1], [3, 9, 2]]
+    (tmp_path / "published.json").write_text(json.dumps({"layers": layers}))
+    assert run(capsys, "genotype", "convert", tmp_path / "published.json", tmp_path / "ours.json").code == 0
+    genotype = Genotype.load(tmp_path / "ours.json")
+    assert list(genotype.choices.values()) == ["3x7-1", "5x9-2", "3x5-2", "7x9-1", "5x7-1", "3x9-2"]
+    assert run(capsys, "genotype", "convert", tmp_path / "ours.json", tmp_path / "back.json", "--to", "cdnet").code == 0
+    assert json.loads((tmp_path / "back.json").read_text()) == {"layers": layers}
+    assert run(capsys, "genotype", "diff", tmp_path / "published.json", tmp_path / "ours.json").code == 0
+    done = run(capsys, "genotype", "convert", stem, tmp_path / "other.json", "--to", "cdnet")
+    assert (done.code, "holds points of CombinedDepth" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["show", "validate"])

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vireid.commands.certainty import certainty_table, least_certain, probabilities_of
+from vireid.commands.genotype_formats import read_genotype, target_format
 from vireid.commands.picture import stage_table
-from vireid.errors import GenotypeError, OutputError, SettingsError
+from vireid.errors import GenotypeError, OutputError
 from vireid.search import space_of
 from vireid.search.sites import groups
 from vireid.structures import Genotype
@@ -24,14 +25,14 @@ def main(words: list[str]) -> int:
     return int(auto_cli(commands, args=words[1:], prog="vireid genotype"))
 
 
-def show(path: str, backbone: str = "resnet50") -> int:
+def show(path: str, backbone: str | None = None) -> int:
     """Draw a genotype: one glyph per site, by stage. Below it, what it costs and how sure the search was.
 
     Args:
-        path: a genotype.json or a CM-NAS .cfg list.
-        backbone: of a .cfg list.
+        path: a genotype file, ours or of a published system.
+        backbone: of a .cfg list; resnet50 by default.
     """
-    genotype = _load(path, backbone)
+    genotype = read_genotype(path, backbone)
     console = Console()
     console.print(stage_table({Path(path).name: genotype}))
     counts = ", ".join(f"{count} {candidate}" for candidate, count in sorted(Counter(genotype.choices.values()).items()))
@@ -64,7 +65,7 @@ def _show_space(console: Console, genotype: Genotype) -> None:
     console.print(table)
 
 
-def diff(first: str, second: str, backbone: str = "resnet50") -> int:
+def diff(first: str, second: str, backbone: str | None = None) -> int:
     """List the sites at which two genotypes differ; exit code 1 when they do.
 
     Args:
@@ -72,7 +73,7 @@ def diff(first: str, second: str, backbone: str = "resnet50") -> int:
         second: another.
         backbone: of .cfg lists.
     """
-    differences = _load(first, backbone).diff(_load(second, backbone))
+    differences = read_genotype(first, backbone).diff(read_genotype(second, backbone))
     console = Console()
     if not differences:
         console.print("The genotypes are equal.")
@@ -84,42 +85,34 @@ def diff(first: str, second: str, backbone: str = "resnet50") -> int:
     return 1
 
 
-def validate(path: str, backbone: str = "resnet50") -> int:
+def validate(path: str, backbone: str | None = None) -> int:
     """Check a genotype against its space; everything that is wrong is listed, with exit code 2.
 
     Args:
         path: a genotype file.
         backbone: of a .cfg list.
     """
-    genotype = _load(path, backbone)
+    genotype = read_genotype(path, backbone)
     space_of(genotype).validate(genotype)
     _say(Console(), f"{path} is a valid genotype of {genotype.space['class_path']}.")
     return 0
 
 
-def convert(source: str, target: str, backbone: str = "resnet50") -> int:
-    """Convert between genotype.json and the one-line list of CM-NAS, by the endings of the names.
+def convert(source: str, target: str, to: str | None = None, backbone: str | None = None) -> int:
+    """Convert between genotype.json and files of published systems, by the endings of the names: .cfg is the list of CM-NAS.
 
     Args:
-        source: file to read, .json or .cfg.
-        target: file to write, .cfg or .json; it must not exist.
+        source: file to read.
+        target: file to write; it must not exist.
+        to: format of the target where its ending leaves a choice: vireid (the default of .json) or cdnet, the JSON of CNet and CDNet.
         backbone: of a .cfg list.
     """
-    genotype = _load(source, backbone)
+    genotype, format_ = read_genotype(source, backbone), target_format(target, to)
     if Path(target).exists():
         raise OutputError(f"{target!r} exists, and nothing is overwritten. Name another file.")
-    if target.endswith(".cfg"):
-        genotype.to_cmnas_cfg(target)
-    elif target.endswith(".json"):
-        genotype.save(target)
-    else:
-        raise SettingsError(f"`target` must end in .json or .cfg, got {target!r}.")
+    format_.write(genotype, target)
     _say(Console(), f"Wrote {target}")
     return 0
-
-
-def _load(path: str, backbone: str) -> Genotype:
-    return Genotype.from_cmnas_cfg(path, backbone) if path.endswith(".cfg") else Genotype.load(path)
 
 
 def _say(console: Console, text: str) -> None:
