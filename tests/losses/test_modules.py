@@ -218,11 +218,31 @@ class TestLossInputs:
             ({"n_visible": 13}, "`n_visible` must be 0 to 12"),
             ({"n_visible": -1}, "`n_visible` must be 0 to 12"),
             ({"k": 0}, "`k` must be at least 1"),
+            ({"visible_views": 0}, "`visible_views` must divide the 6 visible rows, got 0"),
+            ({"visible_views": 4}, "`visible_views` must divide the 6 visible rows, got 4"),
         ],
     )
     def test_refusals(self, inputs, change, message):
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(inputs, **change)
+
+    def test_views_are_blocks_of_the_visible_rows(self, inputs):
+        views = dataclasses.replace(inputs, visible_views=2)
+        first, second = views.view(0), views.view(1)
+        assert (first.n_visible, second.n_visible, first.visible_views) == (3, 3, 1)
+        assert torch.equal(torch.cat([first.features, second.features]), inputs.features[:6])
+        assert views.visible.visible_views == 2
+        assert views.infrared.visible_views == 1
+        with pytest.raises(SettingsError, match="wants 3 views of every visible image, the batch has 2"):
+            views.view(2)
+
+    def test_extras_follow_their_rows(self, inputs):
+        full = dataclasses.replace(inputs, extras={"maps": torch.arange(12)})
+        assert full.extra("maps", "`head`").tolist() == list(range(12))
+        assert full.infrared.extra("maps", "`head`").tolist() == list(range(6, 12))
+        for without in (inputs, full):
+            with pytest.raises(SettingsError, match=r"wants `scores`, which this network does not give\. Set `head` to X"):
+                without.extra("scores", "`head` to X")
 
 
 def test_base_class_has_no_value(inputs):

@@ -94,3 +94,26 @@ def test_seeds_are_those_of_the_first_release() -> None:
 
 def test_keys_have_parts_of_32_bits() -> None:
     assert stack_keys(1, 2**32 + 2, -1) == (1, 2, 2**32 - 1)
+
+
+def test_views_come_in_blocks_before_the_infrared_rows() -> None:
+    batch = Batch(
+        images=torch.zeros(5, 3, 2, 2),
+        labels=torch.tensor([0, 1, 1, 0, 1]),
+        pids=torch.tensor([7, 8, 8, 7, 8]),
+        camids=torch.tensor([1, 2, 1, 3, 6]),
+        modalities=torch.tensor([0, 0, 0, 1, 1]),
+        positions=torch.arange(5),
+        n_visible=3,
+        key=(1,),
+    )
+    first, second, infrared = torch.ones(3, 3, 4, 2), torch.full((3, 3, 4, 2), 2.0), torch.full((2, 3, 4, 2), 3.0)
+    views = batch.with_views(first, second, infrared=infrared)
+    assert (views.n_visible, views.visible_views, len(views), views.key) == (6, 2, 8, (1,))
+    assert torch.equal(views.images, torch.cat([first, second, infrared]))
+    assert views.positions.tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
+    assert views.labels.tolist() == [0, 1, 1, 0, 1, 1, 0, 1]
+    assert views.pids.tolist() == [7, 8, 8, 7, 8, 8, 7, 8]
+    assert views.camids.tolist() == [1, 2, 1, 1, 2, 1, 3, 6]
+    assert views.modalities.tolist() == [0] * 6 + [1, 1]
+    assert (batch.n_visible, batch.visible_views) == (3, 1)

@@ -46,7 +46,7 @@ def test_one_step_is_a_plain_step_of_the_optimiser(searched: SearchModule) -> No
         found = state(searched.network)
     (rows,) = training_rows(searched.trainer, 1)
     reference.train()
-    optimizer = reference.optimizer.build(reference.parameter_groups(reference.optimizer, reference.trunk_lr_factor))
+    optimizer = reference.optimizer.build(reference.parameter_groups(reference.optimizer, reference.lr_factors))
     loss, _ = reference.losses(reference.loss_inputs(reference(rows), rows))
     loss.backward()
     optimizer.step()
@@ -114,7 +114,7 @@ def test_a_head_of_ones_own_with_branches_and_dropout(sysu_root: Path, tmp_path:
 def test_gradients_are_clipped_as_in_the_search(searched: SearchModule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searched, "gradient_clip_val", 0.01)
     monkeypatch.setattr(searched, "optimizer", SGD(1.0, 0.0, False, 0.0))
-    monkeypatch.setattr(searched, "trunk_lr_factor", 1.0)
+    monkeypatch.setattr(searched, "lr_factors", {"trunk": 1.0})
     searched.supernet.set_genotype(searched.space.baselines()["all_shared"])
     with kept_state(searched.network):
         before = [parameter.detach().clone() for parameter in searched.network.parameters()]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vireid.data.geometry import Rectangle, crop_and_flip, erase, sample_rectangle
 from vireid.errors import SettingsError
-from vireid.structures import Recorded
+from vireid.structures import Batch, Recorded
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -41,6 +41,10 @@ class Augmentation(Recorded, ABC):
         Returns:
             ``(B, 3, H, W)`` float32 (another floating dtype stays).
         """
+
+    def augment(self, batch: Batch) -> Batch:
+        """The batch with augmented and normalised images. Override it to treat modalities differently, or to add views."""
+        return batch.with_images(self(batch.images, batch.key))
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8, or float in [0, 1], to float with the mean taken off, divided by the standard deviation."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from vireid.errors import SettingsError
+
 Level = Literal["features", "embeddings"]
 
 
@@ -21,6 +23,8 @@ class LossInputs:
         labels: ``(B,)`` class indices.
         n_visible: number of visible rows, 0..B.
         k: images per identity and modality; identities come in runs of ``k`` rows.
+        visible_views: visible rows are so many blocks of the same images in the same order, augmented in different ways.
+        extras: further ``(B, ...)`` tensors that the network gives, by name.
 
     Raises:
         ValueError: numbers of rows that do not fit.
@@ -32,6 +36,8 @@ class LossInputs:
     labels: Tensor
     n_visible: int
     k: int = 1
+    visible_views: int = 1
+    extras: dict[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
         rows = self.features.shape[0]
@@ -43,11 +49,27 @@ class LossInputs:
             raise ValueError(f"`n_visible` must be 0 to {rows}, the number of rows, got {self.n_visible}.")
         if self.k < 1:
             raise ValueError(f"`k` must be at least 1, got {self.k}.")
+        if self.visible_views < 1 or self.n_visible % self.visible_views:
+            raise ValueError(f"`visible_views` must divide the {self.n_visible} visible rows, got {self.visible_views}.")
 
     @property
     def visible(self) -> LossInputs:
         """The visible rows alone."""
-        return self._rows(slice(None, self.n_visible), self.n_visible)
+        return self._rows(slice(None, self.n_visible), self.n_visible, self.visible_views)
+
+    def view(self, index: int) -> LossInputs:
+        """The visible rows of one view, from 0.
+
+        Raises:
+            SettingsError: there are not so many views.
+        """
+        if not 0 <= index < self.visible_views:
+            raise SettingsError(
+                f"A loss wants {index + 1} views of every visible image, the batch has {self.visible_views}. "
+                "Set `data.init_args.augmentation` to one that gives them, such as vireid.data.ChannelAugmentation."
+            )
+        rows = self.n_visible // self.visible_views
+        return self._rows(slice(index * rows, (index + 1) * rows), rows)
 
     @property
     def infrared(self) -> LossInputs:
@@ -58,6 +80,22 @@ class LossInputs:
         """``(B, D)`` rows before or after the neck."""
         return self.features if on == "features" else self.embeddings
 
-    def _rows(self, rows: slice, n_visible: int) -> LossInputs:
+    def extra(self, name: str, giver: str) -> Tensor:
+        """``(B, ...)`` of that name.
+
+        Args:
+            name: as the network gives it.
+            giver: the setting that makes a network give it, for the message.
+
+        Raises:
+            SettingsError: this network does not.
+        """
+        if self.extras is None or name not in self.extras:
+            raise SettingsError(f"A loss wants `{name}`, which this network does not give. Set {giver}.")
+        return self.extras[name]
+
+    def _rows(self, rows: slice, n_visible: int, visible_views: int = 1) -> LossInputs:
         logits = None if self.logits is None else self.logits[rows]
-        return LossInputs(self.features[rows], self.embeddings[rows], logits, self.labels[rows], n_visible, self.k)
+        extras = None if self.extras is None else {name: value[rows] for name, value in self.extras.items()}
+        parts = (self.features[rows], self.embeddings[rows], logits, self.labels[rows])
+        return LossInputs(*parts, n_visible, self.k, visible_views, extras)

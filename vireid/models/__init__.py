@@ -7,16 +7,18 @@ from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.cdnet_state import load_cdnet_state, to_cdnet_state
 from vireid.models.cmnas_state import StateReport, load_cmnas_state, to_cmnas_state
 from vireid.models.counting import Counts, count
-from vireid.models.heads import BalanceHead, FineGrainedHead, Head, StandardHead
+from vireid.models.heads import BalanceHead, BNNeckHead, FineGrainedHead, Head, StandardHead
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
 from vireid.models.osnet_head import FullyConnectedHead
 from vireid.models.osnet_state import load_osnet_state
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
+from vireid.models.trunk_parts import TrunkPart, TwoStreams, insert_after, with_parts
 
 __all__ = [
     "OSNETS",
+    "BNNeckHead",
     "Backbone",
     "BalanceHead",
     "BalanceNeck",
@@ -35,13 +37,17 @@ __all__ = [
     "StandardHead",
     "StandardNeck",
     "StateReport",
+    "TrunkPart",
+    "TwoStreams",
     "build_osnet",
     "build_resnet",
     "build_resnet_ibn",
     "count",
+    "insert_after",
     "load_cdnet_state",
     "load_cmnas_state",
     "load_osnet_state",
     "to_cdnet_state",
     "to_cmnas_state",
+    "with_parts",
 ]

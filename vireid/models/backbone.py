@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from vireid.nn.report import Reporting
 
 
 class Backbone(nn.Module):
@@ -22,6 +25,7 @@ class Backbone(nn.Module):
         self.trunk = trunk
         self.out_channels = int(trunk.out_channels if out_channels is None else out_channels)  # type: ignore[arg-type]  # an int
         self._told = tuple(module for module in trunk.modules() if hasattr(module, "n_visible"))
+        self._reporting = tuple(module for module in trunk.modules() if isinstance(module, Reporting))
 
     def forward(self, images: Tensor, n_visible: int) -> Tensor:
         """Feature map ``(B, out_channels, H', W')``.
@@ -46,6 +50,15 @@ class Backbone(nn.Module):
         if hasattr(self.trunk, "maps"):
             return self.trunk.maps(images)  # type: ignore[no-any-return, operator]  # typed as a submodule
         return (self.trunk(images),)
+
+    def take_reports(self) -> dict[str, Tensor] | None:
+        """What layers of the trunk reported of the last training batch (:class:`~vireid.nn.Reporting`), ``None`` if nothing."""
+        found: dict[str, list[Tensor]] = {}
+        for module in self._reporting:
+            report = module.take_report()
+            if report is not None:
+                found.setdefault(module.report_name, []).append(report)
+        return {name: torch.cat(reports) for name, reports in found.items()} or None
 
     def _tell(self, images: Tensor, n_visible: int) -> None:
         if not 0 <= n_visible <= images.shape[0]:

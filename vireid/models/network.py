@@ -18,11 +18,13 @@ class NetworkOutput(NamedTuple):
         features: ``(B, D)`` before the neck.
         embeddings: ``(B, D)`` after it, not normalised; what retrieval compares.
         logits: ``(B, num_classes)``, or ``None`` without a classifier.
+        extras: further ``(B, ...)`` tensors by name, for losses that ask for them; in training only.
     """
 
     features: Tensor
     embeddings: Tensor
     logits: Tensor | None
+    extras: dict[str, Tensor] | None = None
 
 
 class ReIDNetwork(nn.Module):
@@ -77,7 +79,8 @@ class ReIDNetwork(nn.Module):
         """
         features = self.pooling(self.backbone(images, n_visible))
         embeddings = self.neck(features)
-        return NetworkOutput(features, embeddings, None if self.classifier is None else self.classifier(embeddings))
+        logits = None if self.classifier is None else self.classifier(embeddings)
+        return NetworkOutput(features, embeddings, logits, self.backbone.take_reports())
 
     def embed(self, images: Tensor, n_visible: int) -> Tensor:
         """Embeddings ``(B, D)`` alone, not normalised."""

@@ -8,7 +8,9 @@ from vireid.nn.neck import BNNeck
 from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm_choice import NormChoice
 from vireid.nn.osnet_choice import SharedBlockChoice
-from vireid.nn.pooling import GlobalAveragePooling
+from vireid.nn.per_modality import PerModality
+from vireid.nn.pooling import GlobalAveragePooling, Pooling
+from vireid.nn.report import Reporting
 from vireid.nn.separate_bn import SeparateBatchNorm2d
 from vireid.nn.statistics import frozen_statistics
 
@@ -22,6 +24,9 @@ __all__ = [
     "GlobalAveragePooling",
     "InstanceBatchNorm2d",
     "NormChoice",
+    "PerModality",
+    "Pooling",
+    "Reporting",
     "SeparateBatchNorm2d",
     "SharedBlockChoice",
     "frozen_statistics",

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from vireid.structures import Recorded
 
-class GlobalAveragePooling(nn.Module):
+
+class Pooling(Recorded, nn.Module):
+    """``(B, C, H, W)`` to ``(B, C)``; chosen in a configuration."""
+
+
+class GlobalAveragePooling(Pooling):
     """Mean over height and width: ``(B, C, H, W)`` to ``(B, C)``."""
 
     def forward(self, x: Tensor) -> Tensor:

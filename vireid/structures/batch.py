@@ -72,6 +72,7 @@ class Batch(_Rows):
         key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.
             Empty for evaluation.
         images_per_identity: K, the length of an identity's run in each modality; 1 where rows come in no runs (evaluation).
+        visible_views: the visible rows are so many blocks of the same images in the same order, augmented in different ways.
     """
 
     images: Tensor
@@ -83,6 +84,7 @@ class Batch(_Rows):
     n_visible: int
     key: tuple[int, ...] = ()
     images_per_identity: int = 1
+    visible_views: int = 1
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -90,6 +92,21 @@ class Batch(_Rows):
     def with_images(self, images: Tensor) -> Batch:
         """Same rows, other pixels."""
         return replace(self, images=images)
+
+    def with_views(self, *visible: Tensor, infrared: Tensor) -> Batch:
+        """Several views of every visible image, one block of rows after the other, then the infrared rows.
+
+        Args:
+            visible: one or more ``(n_visible, 3, H, W)``.
+            infrared: ``(B - n_visible, 3, H, W)``.
+        """
+        first, last = slice(None, self.n_visible), slice(self.n_visible, None)
+        rows: dict[str, Any] = {
+            name: torch.cat([*[getattr(self, name)[first]] * len(visible), getattr(self, name)[last]])
+            for name in ("labels", "pids", "camids", "modalities", "positions")
+        }
+        count = self.n_visible * len(visible)
+        return replace(self, images=torch.cat([*visible, infrared]), n_visible=count, visible_views=len(visible), **rows)
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -69,7 +69,9 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def loss_inputs(self, output: NetworkOutput | BranchedOutput, batch: Batch) -> LossInputs:
         """What losses see of a batch."""
-        return LossInputs(output.features, output.embeddings, output.logits, batch.labels, batch.n_visible, batch.images_per_identity)
+        extras = output.extras if isinstance(output, NetworkOutput) else None
+        rows = (output.features, output.embeddings, output.logits, batch.labels)
+        return LossInputs(*rows, batch.n_visible, batch.images_per_identity, batch.visible_views, extras)
 
     def summed_loss(
         self, losses: LossSum, output: NetworkOutput | BranchedOutput, batch: Batch, without_classes: bool = False
@@ -81,9 +83,8 @@ class ReIDModule(Recorded, pl.LightningModule):
             name: sum((terms[name] for _, terms in found[1:]), found[0][1][name]) for name in found[0][1]
         }
 
-    def parameter_groups(self, optimizer: OptimizerSettings, trunk_lr_factor: float) -> list[dict[str, Any]]:
-        """One group per part of the network; the trunk learns at ``trunk_lr_factor`` times the rate."""
-        factors = {"trunk": trunk_lr_factor}
+    def parameter_groups(self, optimizer: OptimizerSettings, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+        """One group per part of the network, with its factor on the learning rate where ``factors`` names it."""
         return [
             {"params": list(parameters), "lr": optimizer.lr * factors.get(name, 1.0), "name": name}
             for name, parameters in self.network.named_parts().items()

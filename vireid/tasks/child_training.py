@@ -37,7 +37,7 @@ def train_child(module: SearchModule, steps: int) -> None:
     head; the random state is as before afterwards. Under several processes gradients are averaged.
     """
     trainer, network = module.trainer, module.network
-    optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.trunk_lr_factor))
+    optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.lr_factors))
     if module.gradient_clip_val is not None:
         optimizer.register_step_pre_hook(module.clip_weights)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(steps, steps // 10))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vireid.errors import GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
-from vireid.models import Head, ReIDNetwork
+from vireid.models import Head, ReIDNetwork, TrunkPart, with_parts
 from vireid.search import BNSeparation, SearchSpace, load_cdnet_genotype, space_of
 from vireid.search.cdnet_genotype import cdnet_space, is_cdnet_file
 from vireid.structures import Batch, Genotype, generator_for
@@ -42,9 +42,13 @@ class RetrainModule(ReIDModule):
         losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser and base learning rate.
         schedule: learning-rate factor per epoch.
-        trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
+        trunk_lr_factor: learning rate of the trunk over the base rate.
+        lr_factors: the same for other parts of the network, such as ``{neck: 0.1}``; parts are ``neck``, ``classifier`` and those of the
+            head. Default 1.
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
         dropout: on the embeddings in training, 0..1.
+        trunk_parts: changes to the trunk, in this order, after its weights are loaded: streams per modality, attention, graphs. Default
+            none.
         head: what follows the trunk; default pooling, batch-norm neck and a linear classifier. Losses are summed over its branches.
         evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
@@ -67,8 +71,10 @@ class RetrainModule(ReIDModule):
         optimizer: OptimizerSettings | None = None,
         schedule: Schedule | None = None,
         trunk_lr_factor: float = 0.1,
+        lr_factors: dict[str, float] | None = None,
         ema: EMA | None = None,
         dropout: float = 0.0,
+        trunk_parts: list[TrunkPart] | None = None,
         head: Head | None = None,
         evaluate_on: EvaluatedFeature = "embeddings",
         flip_test: bool = False,
@@ -82,18 +88,22 @@ class RetrainModule(ReIDModule):
         self.record(genotype=self.genotype.to_dict(), space=None)
         self.losses = LossSum(losses or cm_nas_losses())
         self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep()
-        self.trunk_lr_factor, self.ema, self.dropout = trunk_lr_factor, ema, dropout
+        self.lr_factors, self.ema, self.dropout = {"trunk": trunk_lr_factor, **(lr_factors or {})}, ema, dropout
         self.evaluate_on, self.seed = evaluate_on, seed
         self.flip_test, self.reranking = flip_test, reranking
-        self.head = head
+        self.trunk_parts, self.head = trunk_parts or [], head
         if head is not None and dropout:
             raise SettingsError("`dropout` belongs to the default head; give it to `head` itself.")
         with seeded(seed):
-            backbone = self.space.materialise(self.genotype, weights)
+            backbone = with_parts(self.space.materialise(self.genotype, weights), self.trunk_parts)
             self.network = head.build(backbone, num_classes) if head else ReIDNetwork(backbone, num_classes, dropout=dropout)
+        unknown = set(lr_factors or {}) - (set(self.network.named_parts()) - {"trunk"})
+        if unknown:
+            known = ", ".join(sorted(set(self.network.named_parts()) - {"trunk"}))
+            raise SettingsError(f"`lr_factors` names {', '.join(sorted(unknown))}; the parts of this network are {known}.")
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
+        optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.lr_factors))
         schedule = self.schedule.over(self.trainer.max_epochs or 0)
         return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: schedule(epoch))]
 
@@ -107,7 +117,7 @@ class RetrainModule(ReIDModule):
         self.ema.shadow = {name: value.to(self.device) for name, value in self.ema.shadow.items()}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        if self.dropout or self.head is not None:
+        if self.dropout or self.trunk_parts or self.head is not None:
             torch.manual_seed(
                 generator_for((self.seed, *batch.key)).initial_seed()
             )  # dropout as a function of seed, epoch and batch: resume is exact

@@ -150,7 +150,7 @@ class SearchModule(SearchOutcome):
         self.weight_relaxation = weight_relaxation or (
             GumbelHard() if self.architecture_relaxation.learns else self.architecture_relaxation
         )
-        self.trunk_lr_factor, self.warmup_epochs = trunk_lr_factor, warmup_epochs
+        self.lr_factors, self.warmup_epochs = {"trunk": trunk_lr_factor}, warmup_epochs
         self.temperature_start, self.temperature_end = temperature_start, temperature_end
         self.temperature_every, self.temperature_factor = temperature_every, temperature_factor
         self.entropy_weight, self.cost_weight, self.stop_when_stable = entropy_weight, cost_weight, stop_when_stable
@@ -202,7 +202,7 @@ class SearchModule(SearchOutcome):
         return []
 
     def configure_optimizers(self) -> Any:
-        weights = self.optimizer.build(self.parameter_groups(self.optimizer, self.trunk_lr_factor))
+        weights = self.optimizer.build(self.parameter_groups(self.optimizer, self.lr_factors))
         logits = self.architecture_optimizer.build([{"params": [self.architecture.logits], "lr": self.architecture_optimizer.lr}])
         if self.gradient_clip_val is not None:
             weights.register_step_pre_hook(self.clip_weights)  # runs after gradients were unscaled, at any precision

@@ -242,5 +242,4 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
             )
         if not isinstance(batch, Batch):
             return batch
-        images = self.augmentation(batch.images, batch.key) if batch.key else self.augmentation.normalise(batch.images)
-        return batch.with_images(images)
+        return self.augmentation.augment(batch) if batch.key else batch.with_images(self.augmentation.normalise(batch.images))

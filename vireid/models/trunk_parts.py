@@ -1,0 +1,94 @@
+"""What a configuration may add to a trunk: streams per modality, attention, graphs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import nn
+
+from vireid.errors import SettingsError
+from vireid.models.backbone import Backbone
+from vireid.nn.per_modality import PerModality
+from vireid.structures import Recorded
+
+
+class TrunkPart(Recorded):
+    """A change to a trunk, as plain settings. Derive from it to bring your own."""
+
+    def attach(self, trunk: nn.Module) -> None:
+        """Change ``trunk`` in place. Names of layers that stay as they were keep their names where that is possible.
+
+        Raises:
+            SettingsError: ``trunk`` has no such place.
+        """
+        raise NotImplementedError
+
+
+class TwoStreams(TrunkPart):
+    """Each modality has layers of its own up to a point, and shares those behind it.
+
+    Both copies start from the same (pretrained) weights. Parts that come before this one in the list are copied too, those after it
+    are shared.
+
+    Args:
+        until: the last child of the trunk that is not shared, such as ``maxpool`` (the stem of a ResNet, as AGW) or ``layer1``
+            (CGRNet). The trunk must run its children one after the other in the order in which it has them, as ResNet and OSNet do.
+    """
+
+    def __init__(self, until: str = "maxpool") -> None:
+        self.until = until
+
+    def attach(self, trunk: nn.Module) -> None:
+        children = list(dict(trunk.named_children()))
+        if self.until not in children:
+            raise SettingsError(f"`until` must be a child of the trunk, one of {', '.join(children)}; got {self.until!r}.")
+        for name in children[: children.index(self.until) + 1]:
+            layer = trunk.get_submodule(name)
+            if any(True for _ in layer.parameters()):
+                setattr(trunk, name, PerModality(layer))
+
+
+def with_parts(backbone: Backbone, parts: Sequence[TrunkPart]) -> Backbone:
+    """The backbone with ``parts`` attached to its trunk, in their order.
+
+    Raises:
+        SettingsError: a part that does not fit the trunk.
+    """
+    for part in parts:
+        part.attach(backbone.trunk)
+    return Backbone(backbone.trunk, backbone.out_channels) if parts else backbone
+
+
+def insert_after(trunk: nn.Module, place: str, name: str, module: nn.Module) -> None:
+    """Let ``module`` follow a stage (``layer2``) or a block inside one (``layer2.3``) of ``trunk``; no other layer is renamed.
+
+    Args:
+        trunk: whose stages are ``nn.Sequential``.
+        place: name of the stage or block.
+        name: of the new layer: ``<stage>.<name>``, or ``<stage>.<block>_<name>``.
+        module: keeps the shape of its input.
+
+    Raises:
+        SettingsError: no such place, or it has a layer of this name already.
+    """
+    stage, _, block = place.partition(".")
+    sequence = getattr(trunk, stage, None)
+    if not isinstance(sequence, nn.Sequential) or (block and block not in dict(sequence.named_children())):
+        places = [
+            f"{parent}{child}"
+            for parent, layer in trunk.named_children()
+            if isinstance(layer, nn.Sequential)
+            for child in ("", *(f".{number}" for number, _ in layer.named_children()))
+        ]
+        raise SettingsError(f"There is no place {place!r} in this trunk to insert a layer after; choose from {', '.join(places)}.")
+    new = f"{block}_{name}" if block else name
+    if hasattr(sequence, new):
+        raise SettingsError(f"There is a layer {stage}.{new} already; two parts of one kind cannot follow {place!r}.")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for child, layer in sequence.named_children():
+        layers[child] = layer
+        if child == block:
+            layers[new] = module
+    layers.setdefault(new, module)
+    setattr(trunk, stage, nn.Sequential(layers))
