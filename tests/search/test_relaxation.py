@@ -159,6 +159,19 @@ def test_hand_values() -> None:
     torch.testing.assert_close(RectifiedGumbel().probabilities(w), torch.tensor([[0.25, 0.75, 0], [0.5, 0.5, 0]], dtype=torch.float64))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_normalised_sigmoids_of_very_negative_logits(dtype: torch.dtype) -> None:
+    """``sigmoid(a)`` is ``exp(a)`` far below 0, so shares are those of the softmax, where every sigmoid rounds to 0."""
+    logits = torch.tensor([[-1e4, -1e4 - math.log(3.0), -math.inf], [0.0, -1e4, -1e4]], dtype=dtype).requires_grad_()
+    known = torch.tensor([[0.75, 0.25, 0.0], [1.0, 0.0, 0.0]], dtype=dtype)
+    rtol = 1e-3 if dtype == torch.float32 else 1e-11  # logits near 1e4 are rounded to 1e-3, or to 2e-12
+    for values in (Sigmoid(normalise=True)(logits, 1.0, generator_for((0,))), Sigmoid().probabilities(logits)):
+        torch.testing.assert_close(values, known, rtol=rtol, atol=0)
+        (gradient,) = torch.autograd.grad((values * torch.arange(3)).sum(), logits)
+        slope = torch.tensor([[-0.1875, 0.1875, 0.0], [0.0, 0.0, 0.0]], dtype=dtype)
+        torch.testing.assert_close(gradient, slope, rtol=3 * rtol, atol=0)
+
+
 # --- Gumbel samples -----------------------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,9 @@ def count_batch(bn: nn.BatchNorm2d, share: Tensor | None = None) -> float:
     if bn.num_batches_tracked is None or not updates_statistics(bn):
         return 0.0
     bn.num_batches_tracked.add_(1 if share is None else share.to(bn.num_batches_tracked.dtype))
-    return 1.0 / float(bn.num_batches_tracked) if bn.momentum is None else float(bn.momentum)
+    if bn.momentum is not None:
+        return float(bn.momentum)
+    return 1.0 / max(1.0, float(bn.num_batches_tracked))  # 0 while no batch had a share
 
 
 @torch.no_grad()

@@ -26,9 +26,10 @@ Affine = Literal["per_candidate", "common", "none"]
 class NormChoice(Choice):
     """Weighted mixture of normalisations that replaces a ``BatchNorm2d``.
 
-    The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`): whatever the candidates, it costs about one
-    normalisation. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is
-    skipped when the weights need no gradient, and does not update its running statistics.
+    The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`): whatever the candidates, one pass for statistics and
+    one that scales and shifts. With all five at every site, a training step of ResNet-50 takes about a tenth longer than a plain
+    one. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is skipped when the
+    weights need no gradient, and does not update its running statistics.
 
     Statistics and the small algebra are float32 or better under autocast. Under activation checkpointing the recomputed pass
     updates running statistics again, as that of a ``BatchNorm2d`` does.

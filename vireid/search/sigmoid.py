@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from vireid.search.relaxation import Relaxation, exists
+from vireid.search.relaxation import Relaxation
 
 
 class Sigmoid(Relaxation):
@@ -26,11 +27,13 @@ class Sigmoid(Relaxation):
         self.normalise = normalise
 
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
-        weights = torch.sigmoid(logits / temperature)
-        return weights / weights.sum(dim=-1, keepdim=True) if self.normalise else weights
+        return _shares(logits / temperature) if self.normalise else torch.sigmoid(logits / temperature)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """``sigmoid(a)`` over its sum in the row."""
-        smallest = torch.finfo(logits.dtype).tiny
-        weights = torch.where(exists(logits), torch.sigmoid(logits).clamp_min(smallest), 0.0)
-        return weights / weights.sum(dim=-1, keepdim=True)
+        return _shares(logits)
+
+
+def _shares(logits: Tensor) -> Tensor:
+    """Sigmoids over their sum in the row; by logarithms, as all of them may be too small for a float."""
+    return torch.softmax(functional.logsigmoid(logits), dim=-1)

@@ -48,7 +48,9 @@ def unrolled_gradient(
     for sign in (1.0, -1.0):
         _place(weights, before, directions, sign * eps)
         sides.append(_gradients(weight_loss(), [logits])[0])
-    _place(weights, before, directions, torch.zeros_like(eps))
+    with torch.no_grad():
+        for p, origin in zip(weights, before, strict=True):
+            p.copy_(origin)  # to the bit, even where a direction is not finite
     return direct - (sides[0] - sides[1]) / (2 * eps)
 
 
