@@ -13,7 +13,7 @@ from vireid.tasks.results import Result
 from vireid.tasks.results_files import RunResults, read_results
 from vireid.tasks.retrain import RetrainModule
 from vireid.tasks.running_statistics import recalibrate
-from vireid.tasks.schedules import Exponential, Schedule, WarmupCosine, WarmupMultiStep
+from vireid.tasks.schedules import Exponential, LinearWarmup, Schedule, WarmupCosine, WarmupMultiStep
 from vireid.tasks.scoring import score
 from vireid.tasks.search import SearchModule
 
@@ -25,6 +25,7 @@ __all__ = [
     "Exponential",
     "FrozenBase",
     "LastCheckpoint",
+    "LinearWarmup",
     "OptimizerSettings",
     "ReIDModule",
     "Recalibration",

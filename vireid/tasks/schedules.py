@@ -107,6 +107,51 @@ class WarmupCosine(Schedule):
         return WarmupCosine(epochs, self.warmup_epochs, self.floor) if self.epochs is None else self
 
 
+class LinearWarmup(Schedule):
+    """``factor * (epoch + 1) / warmup_epochs`` before ``warmup_epochs``, so that the last of them has ``factor``; then another schedule.
+
+    The other one goes by the same count of epochs: ``LinearWarmup(WarmupMultiStep((40, 70), warmup_epochs=0), 10)`` drops in epoch 40, and
+    a cosine that shall begin after the warm-up is ``WarmupCosine(warmup_epochs=10)``.
+
+    Args:
+        after: schedule of the epochs from ``warmup_epochs`` on.
+        warmup_epochs: length, at least 1.
+        factor: factor at the end of the warm-up, in (0, 1].
+
+    Raises:
+        SettingsError: a number out of range.
+
+    Example:
+        >>> schedule = LinearWarmup(WarmupMultiStep((3,), warmup_epochs=0), 2, factor=0.5)
+        >>> [schedule(epoch) for epoch in range(4)]
+        [0.25, 0.5, 1.0, 0.1]
+
+    Reference:
+        CDNet (Li, Wu, Zheng, CVPR 2021), public training code, which has it for both schedules and uses it for no recipe.
+    """
+
+    def __init__(self, after: Schedule, warmup_epochs: int = 10, factor: float = 1.0) -> None:
+        if warmup_epochs < 1:
+            raise SettingsError(f"`warmup_epochs` must be at least 1, got {warmup_epochs}. Without a warm-up give `after` alone.")
+        if not 0 < factor <= 1:
+            raise SettingsError(f"`factor` must be above 0 and at most 1, got {factor}.")
+        self.after, self.warmup_epochs, self.factor = after, warmup_epochs, factor
+
+    def __call__(self, epoch: int) -> float:
+        if epoch < self.warmup_epochs:
+            return self.factor * (epoch + 1) / self.warmup_epochs
+        return self.after(epoch)
+
+    @property
+    def length(self) -> int:
+        """That of the longer part."""
+        return max(self.warmup_epochs, self.after.length)
+
+    def over(self, epochs: int) -> Schedule:
+        """With the other schedule bound to ``epochs``."""
+        return LinearWarmup(self.after.over(epochs), self.warmup_epochs, self.factor)
+
+
 class Exponential(Schedule):
     """``gamma ** epoch``.
 
@@ -140,6 +185,21 @@ def geometric(start: float, end: float, step: int, steps: int) -> float:
         return end if step >= 0 and steps == 1 else start
     position = min(max(step, 0), steps - 1) / (steps - 1)
     return float(start * (end / start) ** position)
+
+
+def linear(start: float, end: float, step: int, steps: int) -> float:
+    """Value at ``step`` of a straight line from ``start`` (step 0) to ``end`` (step ``steps - 1`` and after).
+
+    Example:
+        >>> [linear(10.0, 0.0, step, 5) for step in (-1, 0, 1, 4, 9)]
+        [10.0, 10.0, 7.5, 0.0, 0.0]
+
+    Reference:
+        GDAS (Dong, Yang, CVPR 2019), public code: the temperature, from 10 to 0.1.
+    """
+    if steps <= 1:
+        return end if step >= 0 and steps == 1 else start
+    return start + (end - start) * min(max(step, 0), steps - 1) / (steps - 1)
 
 
 def stepped(start: float, floor: float, step: int, every: int, factor: float) -> float:

@@ -71,9 +71,10 @@ class SearchModule(SearchOutcome):
         warmup_epochs: epochs in which logits rest.
         temperature_start: temperature up to the first architecture epoch.
         temperature_end: the lowest temperature, that of the last epoch if ``temperature_every`` is null.
-        temperature_every: architecture epochs after which the temperature falls by ``temperature_factor``; null for a geometric run
-            from start to end.
+        temperature_every: architecture epochs after which the temperature falls by ``temperature_factor``; null for a run from start
+            to end by ``temperature_decay``.
         temperature_factor: see there, in (0, 1].
+        temperature_decay: ``geometric``, by the same factor in every epoch, or ``linear``, by the same difference, as GDAS.
         entropy_weight: weight of the mean entropy of the probabilities, ramped up from 0 in the second half of the search.
         cost: what the penalty counts: ``modality_specific_sites`` (what needs to know the modality in deployment), ``parameters``
             or ``latency`` (work that is left at inference).
@@ -118,6 +119,7 @@ class SearchModule(SearchOutcome):
         temperature_end: float = 0.5,
         temperature_every: int | None = None,
         temperature_factor: float = 0.5,
+        temperature_decay: Literal["geometric", "linear"] = "geometric",
         entropy_weight: float = 0.0,
         cost: CostKind = "modality_specific_sites",
         cost_weight: float = 0.0,
@@ -153,6 +155,7 @@ class SearchModule(SearchOutcome):
         self.lr_factors, self.warmup_epochs = {"trunk": trunk_lr_factor}, warmup_epochs
         self.temperature_start, self.temperature_end = temperature_start, temperature_end
         self.temperature_every, self.temperature_factor = temperature_every, temperature_factor
+        self.temperature_decay: Literal["geometric", "linear"] = temperature_decay
         self.entropy_weight, self.cost_weight, self.stop_when_stable = entropy_weight, cost_weight, stop_when_stable
         self.gradient_clip_val, self.accumulate_grad_batches = gradient_clip_val, accumulate_grad_batches
         self.evaluate_on, self.seed = evaluate_on, seed
@@ -189,6 +192,8 @@ class SearchModule(SearchOutcome):
                 raise SettingsError(f"`{name}` must be at least 1, got {value}.")
         if not 0 < self.temperature_factor <= 1:
             raise SettingsError(f"`temperature_factor` must be above 0 and at most 1, got {self.temperature_factor}.")
+        if self.temperature_decay == "linear" and self.temperature_every is not None:
+            raise SettingsError("`temperature_decay: linear` and `temperature_every` exclude one another: leave one of them out.")
 
     # --- set-up ---------------------------------------------------------------------------------------------------------------------
 

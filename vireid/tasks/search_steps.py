@@ -15,7 +15,7 @@ from vireid.nn import frozen_statistics
 from vireid.search import ArchitectureParameters, Relaxation, Supernet
 from vireid.structures import Batch, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule
-from vireid.tasks.schedules import geometric, second_half_ramp, stepped
+from vireid.tasks.schedules import geometric, linear, second_half_ramp, stepped
 from vireid.tasks.search_checks import NEEDS_BOTH
 from vireid.tasks.unrolled import unrolled_gradient
 
@@ -36,6 +36,7 @@ class SearchSteps(ReIDModule):
     temperature_end: float
     temperature_every: int | None
     temperature_factor: float
+    temperature_decay: Literal["geometric", "linear"]
     entropy_weight: float
     cost_weight: float
     costs: Tensor
@@ -64,7 +65,8 @@ class SearchSteps(ReIDModule):
         step = self.current_epoch - self.warmup_epochs
         if self.temperature_every is not None:
             return stepped(self.temperature_start, self.temperature_end, step, self.temperature_every, self.temperature_factor)
-        return geometric(self.temperature_start, self.temperature_end, step, self.architecture_epochs)
+        course = linear if self.temperature_decay == "linear" else geometric
+        return course(self.temperature_start, self.temperature_end, step, self.architecture_epochs)
 
     @property
     def needs_both(self) -> bool:
@@ -200,7 +202,7 @@ class SearchSteps(ReIDModule):
         optimizers[index].zero_grad(set_to_none=True)
 
     def _architecture_rows_have_classes(self) -> bool:
-        return getattr(getattr(self.trainer, "datamodule", None), "search_split", "identity") == "image"
+        return getattr(getattr(self.trainer, "datamodule", None), "search_split", "identity") != "identity"
 
     def _regularisation(self) -> Tensor:
         penalty = torch.zeros((), device=self.device)
