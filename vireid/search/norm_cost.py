@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 import torch
 from torch import nn
 
-from vireid.models import build_resnet
 from vireid.nn import SeparateBatchNorm2d
 from vireid.nn.norm_candidates import norm_candidate
+from vireid.search.norm_plans import norm_plan
 from vireid.search.sites import Site
 from vireid.search.space import CostKind
 
@@ -113,9 +113,9 @@ def cost_table(sites: Sequence[Site], kind: CostKind, facts: TrunkFacts) -> torc
 
 @lru_cache(maxsize=32)
 def trunk_facts(backbone: str, last_stride: int, width: int) -> TrunkFacts:
-    """Facts of a ResNet trunk; its shapes are traced without computing anything."""
+    """Facts of the trunk that :func:`~vireid.search.norm_plans.norm_plan` describes; nothing is computed to trace its shapes."""
     with torch.device("meta"):
-        trunk = build_resnet(backbone, last_stride=last_stride, width=width).eval()
+        trunk = norm_plan(backbone, last_stride, width).build(None).eval()
         images = torch.empty(1, 3, *IMAGE)
     pixels: dict[str, int] = {}
     multiply_adds = 0

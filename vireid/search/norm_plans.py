@@ -1,0 +1,38 @@
+"""The backbones whose normalisations can be searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vireid.errors import SettingsError
+from vireid.models.osnet import OSNETS
+from vireid.models.resnet import FULL_WIDTH
+from vireid.search.norm_plan import NormPlan
+from vireid.search.osnet_norms import osnet_plan
+from vireid.search.resnet_norms import resnet_plan
+from vireid.structures.resnet_sites import RESNETS
+
+PLANS: dict[str, Callable[[str, int, int], NormPlan]] = {
+    **dict.fromkeys(RESNETS, resnet_plan),
+    **dict.fromkeys(OSNETS, osnet_plan),
+}
+"""Name of a backbone to its plan, given that name, ``last_stride`` and ``width``."""
+
+
+def norm_plan(backbone: str, last_stride: int = 1, width: int = FULL_WIDTH) -> NormPlan:
+    """The plan of a backbone.
+
+    Args:
+        backbone: a key of :data:`PLANS`.
+        last_stride, width: of a ResNet, see :func:`~vireid.models.build_resnet`; others have none.
+
+    Raises:
+        SettingsError: unknown backbone, or settings that it does not have.
+
+    Example:
+        >>> len(norm_plan("resnet50").norms), len(norm_plan("osnet_x1_0").norms)
+        (53, 79)
+    """
+    if backbone not in PLANS:
+        raise SettingsError(f"`backbone` must be one of {', '.join(PLANS)}, got {backbone!r}.")
+    return PLANS[backbone](backbone, last_stride, width)
