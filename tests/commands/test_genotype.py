@@ -173,12 +173,12 @@ def test_convert_never_overwrites(capsys: Capsys, stem: Path, shared: Path) -> N
 def test_convert_names_the_endings_it_knows(capsys: Capsys, stem: Path, tmp_path: Path) -> None:
     done = run(capsys, "genotype", "convert", stem, tmp_path / "stem.yaml")
     assert done.code == 2
-    assert "`target` must end in .json or .cfg" in done.err
+    assert "`target` must end in .json or .cfg or .txt" in done.err
     assert not (tmp_path / "stem.yaml").exists()
     done = run(capsys, "genotype", "convert", stem, tmp_path / "stem.json5", "--to", "cdnet")
     assert "`target` must end in .json, got" in done.err
     done = run(capsys, "genotype", "convert", stem, tmp_path / "other.json", "--to", "darts")
-    assert "`to` must be one of vireid, cdnet, cm_nas" in done.err
+    assert "`to` must be one of vireid, cdnet, cm_nas, osnet_ain" in done.err
 
 
 def test_convert_files_of_cdnet(capsys: Capsys, stem: Path, tmp_path: Path) -> None:
@@ -194,6 +194,23 @@ def test_convert_files_of_cdnet(capsys: Capsys, stem: Path, tmp_path: Path) -> N
     assert (done.code, "holds points of CombinedDepth" in done.err) == (2, True)
 
 
+def test_convert_lists_of_osnet_ain(capsys: Capsys, stem: Path, tmp_path: Path) -> None:
+    names = "OSBlockINv1 OSBlockINv1 OSBlock OSBlockINv2 OSBlockINv3 OSBlock"
+    (tmp_path / "found.txt").write_text(names)
+    backbone = ("--backbone", "osnet_ain_x0_5")
+    assert run(capsys, "genotype", "convert", tmp_path / "found.txt", tmp_path / "ours.json", *backbone).code == 0
+    genotype = Genotype.load(tmp_path / "ours.json")
+    assert list(genotype.choices.values()) == ["in", "in", "none", "out", "inout", "none"]
+    assert genotype.space["init_args"] == {"width": "x0_5"}
+    assert run(capsys, "genotype", "convert", tmp_path / "ours.json", tmp_path / "back.txt").code == 0
+    assert (tmp_path / "back.txt").read_text() == names + "\n"
+    assert run(capsys, "genotype", "validate", tmp_path / "back.txt").code == 0
+    done = run(capsys, "genotype", "convert", tmp_path / "found.txt", tmp_path / "other.json", "--backbone", "resnet50")
+    assert (done.code, "must be one of osnet_ain_x1_0, osnet_ain_x0_75" in done.err) == (2, True)
+    done = run(capsys, "genotype", "convert", stem, tmp_path / "other.txt")
+    assert (done.code, "needs a placement for each of conv2.0" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["show", "validate"])
 @pytest.mark.parametrize(
     ("name", "content", "message"),
@@ -205,6 +222,7 @@ def test_convert_files_of_cdnet(capsys: Capsys, stem: Path, tmp_path: Path) -> N
         ("new.json", '{"format": "vireid.genotype", "version": 2}', "newer vireid: upgrade"),
         ("short.cfg", "0 1", "holds 2 values, but resnet50 has 53 sites"),
         ("odd.cfg", "2 " * 53, "may hold only 0 (separate) and 1 (shared), found 2"),
+        ("odd.txt", "OSBlock Block", "found Block"),
     ],
 )
 def test_files_that_cannot_be_read(capsys: Capsys, tmp_path: Path, command: str, name: str, content: str | None, message: str) -> None:

@@ -71,7 +71,7 @@ def diff(first: str, second: str, backbone: str | None = None) -> int:
     Args:
         first: a genotype file.
         second: another.
-        backbone: of .cfg lists.
+        backbone: of .cfg and .txt lists.
     """
     differences = read_genotype(first, backbone).diff(read_genotype(second, backbone))
     console = Console()
@@ -90,7 +90,7 @@ def validate(path: str, backbone: str | None = None) -> int:
 
     Args:
         path: a genotype file.
-        backbone: of a .cfg list.
+        backbone: of a .cfg or .txt list.
     """
     genotype = read_genotype(path, backbone)
     space_of(genotype).validate(genotype)
@@ -99,13 +99,14 @@ def validate(path: str, backbone: str | None = None) -> int:
 
 
 def convert(source: str, target: str, to: str | None = None, backbone: str | None = None) -> int:
-    """Convert between genotype.json and files of published systems, by the endings of the names: .cfg is the list of CM-NAS.
+    """Convert between genotype.json and files of published systems, by the endings of the names: .cfg is the list of CM-NAS, .txt the six
+    class names of OSNet-AIN.
 
     Args:
         source: file to read.
         target: file to write; it must not exist.
         to: format of the target where its ending leaves a choice: vireid (the default of .json) or cdnet, the JSON of CNet and CDNet.
-        backbone: of a .cfg list.
+        backbone: of a .cfg or .txt list.
     """
     genotype, format_ = read_genotype(source, backbone), target_format(target, to)
     if Path(target).exists():

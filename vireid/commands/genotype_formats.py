@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vireid.errors import SettingsError
+from vireid.models.osnet import OSNET_CHANNELS
 from vireid.search import load_cdnet_genotype, save_cdnet_genotype
 from vireid.search.cdnet_genotype import is_cdnet_file
 from vireid.structures import Genotype
@@ -27,12 +28,31 @@ class Format(NamedTuple):
     write: Callable[[Genotype, str], None]
 
 
+def read_osnet_list(path: str, backbone: str | None = None) -> Genotype:
+    """Six class names, which fit every width of OSNet-AIN.
+
+    Args:
+        path: file to read.
+        backbone: ``osnet_ain_x1_0`` (``None``), ``osnet_ain_x0_75``, ``osnet_ain_x0_5`` or ``osnet_ain_x0_25``.
+
+    Raises:
+        SettingsError: another backbone.
+        MissingFileError, GenotypeError: see :meth:`~vireid.structures.Genotype.from_osnet_list`.
+    """
+    widths = {f"osnet_ain_{width}": width for width in OSNET_CHANNELS}
+    name = "osnet_ain_x1_0" if backbone is None else backbone
+    if name not in widths:
+        raise SettingsError(f"`backbone` of an OSNet-AIN list must be one of {', '.join(widths)}, got {name!r}.")
+    return Genotype.from_osnet_list(path, widths[name])
+
+
 FORMATS = {
     "vireid": Format(".json", lambda path: not is_cdnet_file(path), lambda path, _: Genotype.load(path), Genotype.save),
     "cdnet": Format(".json", is_cdnet_file, lambda path, _: load_cdnet_genotype(path), save_cdnet_genotype),
     "cm_nas": Format(
         ".cfg", lambda _: True, lambda path, backbone: Genotype.from_cmnas_cfg(path, backbone or "resnet50"), Genotype.to_cmnas_cfg
     ),
+    "osnet_ain": Format(".txt", lambda _: True, read_osnet_list, Genotype.to_osnet_list),
 }
 """By name; of several with one ending, the first is written unless another is asked for."""
 
