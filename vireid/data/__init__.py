@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, draw_batch
     from vireid.data.search_sampler import SearchRows, SearchSampler
-    from vireid.data.split import heldout_count, split_ids, split_images
+    from vireid.data.split import heldout_count, split_few, split_ids, split_images, split_leaking
     from vireid.data.transforms import (
         IMAGENET_MEAN,
         IMAGENET_STD,
@@ -80,8 +80,10 @@ __all__ = [
     "read_image",
     "read_mat",
     "sample_rectangle",
+    "split_few",
     "split_ids",
     "split_images",
+    "split_leaking",
 ]
 
 __getattr__, __dir__ = lazy(
@@ -105,7 +107,7 @@ __getattr__, __dir__ = lazy(
         ],
         ".sampler": ["ARCHITECTURE", "BatchRows", "CrossModalitySampler", "TRAIN", "draw_batch"],
         ".search_sampler": ["SearchRows", "SearchSampler"],
-        ".split": ["heldout_count", "split_ids", "split_images"],
+        ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
         ".transforms": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
     },
 )

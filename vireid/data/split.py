@@ -1,10 +1,10 @@
-"""Divisions of training data: by identity, or every identity's images in halves."""
+"""Divisions of training data: by identity, or every identity's images in two parts."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from vireid.errors import SettingsError
 from vireid.structures import Record
@@ -49,21 +49,68 @@ def split_images(records: Sequence[Record], seed: int) -> tuple[list[Record], li
     Raises:
         SettingsError: an identity with a single image of a modality, which cannot be in both halves.
     """
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for row, record in enumerate(records):
-        groups[record.pid, record.modality].append(row)
+    return _cut(records, seed, lambda count: count // 2, "image")
+
+
+def split_few(records: Sequence[Record], seed: int, few: int) -> tuple[list[Record], list[Record]]:
+    """Most images, and ``few`` random ones of every identity and modality: no image is in both parts.
+
+    The second part gets half where there are fewer than ``2 * few``.
+
+    Raises:
+        SettingsError: an identity with a single image of a modality, which cannot be in both parts.
+    """
+    return _cut(records, seed, lambda count: min(few, count // 2), "cdnet")
+
+
+def split_leaking(records: Sequence[Record], seed: int, few: int) -> tuple[list[Record], list[Record]]:
+    """The published split of CDNet's search: images of every identity and modality for the weights, and ``few`` for the architecture.
+
+    Of n images, the remainder of n by ``few`` (``few`` of them if there is none) are drawn for the second part alone. It is filled up to
+    ``few`` by images that **the first part keeps**: both parts share up to ``few - 1`` images, and all if n is ``few``. Of fewer than
+    ``few`` images, each part draws ``few`` with replacement.
+
+    Reference:
+        Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021, public search code.
+    """
+    generator = random.Random(seed)
+    first: list[Record] = []
+    second: list[Record] = []
+    for rows in _groups(records).values():
+        images = [records[row] for row in rows]
+        if len(images) < few:
+            second += generator.choices(images, k=few)
+            first += generator.choices(images, k=few)
+            continue
+        alone = generator.sample(images, len(images) % few or few)
+        rest = images if len(images) == few else [image for image in images if image not in alone]
+        second += [*alone, *generator.sample(rest, few - len(alone))]
+        first += rest
+    return first, second
+
+
+def _cut(records: Sequence[Record], seed: int, size: Callable[[int], int], name: str) -> tuple[list[Record], list[Record]]:
+    """The images of every group shuffled; the last ``size(count)`` of them are the second part."""
+    groups = _groups(records)
     single = [pid for (pid, _), rows in groups.items() if len(rows) < 2]
     if single:
         raise SettingsError(
-            f"`search_split: image` needs two images of every identity and modality; {len(single)} have one, "
+            f"`search_split: {name}` needs two images of every identity and modality; {len(single)} have one, "
             f"e.g. identities {', '.join(map(str, sorted(set(single))[:5]))}. Use `search_split: identity`."
         )
     generator = random.Random(seed)
     first = set()
-    for key in sorted(groups):
-        rows = groups[key]
+    for rows in groups.values():
         generator.shuffle(rows)
-        first.update(rows[: (len(rows) + 1) // 2])
+        first.update(rows[: len(rows) - size(len(rows))])
     return [record for row, record in enumerate(records) if row in first], [
         record for row, record in enumerate(records) if row not in first
     ]
+
+
+def _groups(records: Sequence[Record]) -> dict[tuple[int, int], list[int]]:
+    """Rows of every identity and modality, ascending."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, record in enumerate(records):
+        groups[record.pid, record.modality].append(row)
+    return dict(sorted(groups.items()))

@@ -120,7 +120,7 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
         """The division of the training images; reads lists, opens no image."""
         records = self._training_records()
         heldout = self._heldout_ids(sorted({record.pid for record in records})) if self.holds_out else ()
-        parts = divide(records, heldout, self.search_split, self.seed)
+        parts = divide(records, heldout, self.search_split, self.seed, self.images_per_identity)
         if not parts.weights:
             raise DatasetError("No training identities are left after holding out.")
         return parts

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vireid.data.split import split_images
+from vireid.data.split import split_few, split_images, split_leaking
 from vireid.structures import Record
 
-SearchSplit = Literal["none", "identity", "image"]
+log = logging.getLogger(__name__)
+
+SearchSplit = Literal["none", "identity", "image", "cdnet", "cdnet_leaking"]
+BY_IMAGE: dict[str, Callable[[Sequence[Record], int, int], tuple[list[Record], list[Record]]]] = {
+    "image": lambda records, seed, _: split_images(records, seed),
+    "cdnet": split_few,
+    "cdnet_leaking": split_leaking,
+}
 Validation = Literal["none", "heldout", "faithful_test_set"]
 
 
@@ -33,24 +41,29 @@ class Parts:
     num_classes: int
 
 
-def divide(records: Sequence[Record], heldout: Iterable[int], search_split: SearchSplit, seed: int) -> Parts:
+def divide(records: Sequence[Record], heldout: Iterable[int], search_split: SearchSplit, seed: int, images_per_identity: int = 4) -> Parts:
     """Divide training images.
 
     Args:
         records: images of all identities that may be used.
         heldout: identities whose images the weight step never sees.
         search_split: ``"identity"`` gives the architecture step the held-out identities; ``"image"`` half the images of each kept
-            identity and modality; ``"none"`` nothing.
-        seed: of the division into halves.
+            identity and modality, ``"cdnet"`` ``images_per_identity`` of them, ``"cdnet_leaking"`` so many, of which the weight step
+            keeps some, with a warning; ``"none"`` nothing.
+        seed: of a division of images.
+        images_per_identity: see there.
     """
     away = set(heldout)
     kept = [record for record in records if record.pid not in away]
     held = tuple(record for record in records if record.pid in away)
     weights, architecture = kept, list(held)
-    if search_split == "image":
-        weights, architecture = split_images(kept, seed)
-    elif search_split == "none":
+    if search_split == "none":
         architecture = []
+    elif search_split in BY_IMAGE:
+        weights, architecture = BY_IMAGE[search_split](kept, seed, images_per_identity)
+    if shared := set(weights) & set(architecture):
+        both = f"{len(shared)} of the {len(set(architecture))}"
+        log.warning("`search_split: %s`: %s images of the architecture step train the weights too, as published.", search_split, both)
     classes = sorted({record.pid for record in kept})
     others = sorted({record.pid for record in architecture} - set(classes))
     labels = {pid: label for label, pid in enumerate((*classes, *others))}

@@ -46,8 +46,9 @@ class SyntheticDataModule(SYSUDataModule):
         images_per_identity: K, the images of each identity and modality in a batch, drawn with replacement.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
-        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities) or
-            ``image`` (half the images of every identity and modality; the weight step gets the other half).
+        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
+            ``image`` (half the images of every identity and modality; the weight step gets the other half), ``cdnet`` (K of them; the
+            weight step gets the others) or ``cdnet_leaking`` (the published form of that, in which both steps share images).
         heldout_fraction: share of the training identities that is held out by seed, in (0, 1).
         validation: ``none``; ``heldout`` (training identities that the weight step never sees; with ``search_split: identity`` they
             are those of the architecture step); ``faithful_test_set`` (the first trial of the test, as published scripts select
