@@ -54,7 +54,7 @@ def r50_network(backbone: Backbone) -> ReIDNetwork:
     """Head and filled weights around a backbone, float64; everything must be filled and used."""
     network = ReIDNetwork(backbone, int(golden("cmnas_r50_features")["num_classes"])).double()
     report = load_cmnas_state(network, r50_state())
-    assert report == ([], [])
+    assert report[:2] == ([], [])
     return network
 
 

@@ -230,7 +230,7 @@ def test_a_published_checkpoint_gives_all_but_classifiers() -> None:
     assert sorted(name.removeprefix("module.") for name in report.unused) == sorted(names)
     for name, value in ours.named_parameters():
         assert bool((value == 2).all()) != ("classifier" in name)
-    assert load_cdnet_state(ours, state, classifiers=True) == ([], [])
+    assert load_cdnet_state(ours, state, classifiers=True)[:2] == ([], [])
 
 
 def test_weights_of_the_global_neck_go_into_the_fine_grained_one() -> None:
@@ -245,7 +245,7 @@ def test_weights_of_the_global_neck_go_into_the_fine_grained_one() -> None:
     assert bool((ours.neck.global_fcs[0].weight == 3).all())  # type: ignore[union-attr, index]
     again = network("imagenet_neck")
     assert {name.split(".")[1] for name in load_cdnet_state(again, state).unused} == {"global_classifier"}
-    assert load_cdnet_state(again, state, classifiers=True) == ([], [])
+    assert load_cdnet_state(again, state, classifiers=True)[:2] == ([], [])
 
 
 def published_network(name: str) -> str:
@@ -262,7 +262,7 @@ def test_other_shapes_are_reported_on_both_sides() -> None:
     state = to_cdnet_state(network())
     state["neck.squeeze.weight"] = torch.zeros(2, 2)
     report = load_cdnet_state(network(), state, classifiers=True)
-    assert report == (["neck.squeeze.weight"], ["neck.squeeze.weight"])
+    assert report[:2] == (["neck.squeeze.weight"], ["neck.squeeze.weight"])
 
 
 # --- network ----------------------------------------------------------------------------------------------------------------------------

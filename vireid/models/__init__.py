@@ -5,7 +5,7 @@ from vireid.models.branches import BranchedOutput, BranchNetwork
 from vireid.models.cdnet import CDNetTrunk
 from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.cdnet_state import load_cdnet_state, to_cdnet_state
-from vireid.models.cmnas_state import StateReport, load_cmnas_state, to_cmnas_state
+from vireid.models.cmnas_state import load_cmnas_state, to_cmnas_state
 from vireid.models.counting import Counts, count
 from vireid.models.heads import BalanceHead, BNNeckHead, FineGrainedHead, Head, StandardHead
 from vireid.models.network import NetworkOutput, ReIDNetwork
@@ -14,6 +14,7 @@ from vireid.models.osnet_head import FullyConnectedHead
 from vireid.models.osnet_state import load_osnet_state
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
+from vireid.models.state_report import StateReport
 from vireid.models.trunk_parts import TrunkPart, TwoStreams, insert_after, with_parts
 
 __all__ = [

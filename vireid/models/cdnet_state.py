@@ -14,8 +14,8 @@ from vireid.errors import CheckpointError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
 from vireid.models.cdnet_necks import BalanceNeck
-from vireid.models.cmnas_state import StateReport
 from vireid.models.osnet_state import read_state
+from vireid.models.state_report import StateReport
 
 LOG = logging.getLogger(__name__)
 SHOWN = 8

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from vireid.models.state_report import StateReport
 
 REFERENCE_BNS = ("thermal_bn", "visible_bn", "sharable_bn")
 _OURS = {
@@ -24,18 +25,6 @@ _ENTRIES = r"(?P<entry>weight|bias|running_mean|running_var|num_batches_tracked)
 _PARTS = "|".join(re.escape(part) for part in sorted(_OURS, key=len, reverse=True))
 _SITE = re.compile(rf"^(?P<site>.*?)\.(?P<part>{_PARTS}){_ENTRIES}")
 _PLAIN = re.compile(r"^(?P<site>.*(?:\.bn\d|\.downsample\.1))\." + _ENTRIES)
-
-
-class StateReport(NamedTuple):
-    """What did not fit.
-
-    Attributes:
-        missing: entries of our network without a counterpart in the reference's state; they keep their values.
-        unused: entries of the reference's state that our network has no place for, dead batch normalisations aside.
-    """
-
-    missing: list[str]
-    unused: list[str]
 
 
 def reference_name(name: str) -> str:
@@ -62,6 +51,9 @@ def load_cmnas_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
         network: ours, already built for the same decisions.
         state: the reference's; a ``module.`` prefix (data parallel) is stripped. Checkpoints hold it under ``model``.
 
+    Returns:
+        Names that did not fit, as each side has them; ignored are the batch normalisations that the decision of a site leaves out.
+
     Raises:
         ValueError: an entry has another shape.
     """
@@ -79,7 +71,8 @@ def load_cmnas_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
     sites = {name.rpartition(".")[0].rpartition(".")[0] for name in used if _reference_bn(name)}
     dead = {name for name in theirs if _reference_bn(name) and name.rpartition(".")[0].rpartition(".")[0] in sites}
     missing = [name for name, other in names.items() if other not in theirs]
-    return StateReport(missing, [name for name in theirs if name not in used and name not in dead])
+    unused = [name for name in theirs if name not in used and name not in dead]
+    return StateReport(missing, unused, sorted(dead - used))
 
 
 def to_cmnas_state(network: nn.Module) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
-from vireid.models.cmnas_state import StateReport
+from vireid.models.state_report import StateReport
 
 LOG = logging.getLogger(__name__)
 SHOWN = 8
@@ -62,7 +62,7 @@ def load_osnet_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
     Example:
         >>> trunk = nn.Sequential(nn.Conv2d(3, 4, 1))
         >>> load_osnet_state(trunk, {"0.weight": torch.zeros(4, 3, 1, 1), "classifier.bias": torch.zeros(10)})
-        StateReport(missing=['0.bias'], unused=['classifier.bias'])
+        StateReport(missing=['0.bias'], unused=['classifier.bias'], ignored=())
     """
     theirs = {current_name(name.removeprefix("module.")): (name, value) for name, value in state.items()}
     missing = []
