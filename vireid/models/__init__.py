@@ -12,9 +12,9 @@ from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
 from vireid.models.osnet_head import FullyConnectedHead
 from vireid.models.osnet_state import load_osnet_state
+from vireid.models.published_state import StateReport
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
-from vireid.models.state_report import StateReport
 from vireid.models.trunk_parts import TrunkPart, TwoStreams, insert_after, with_parts
 
 __all__ = [

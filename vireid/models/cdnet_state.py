@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -14,10 +13,8 @@ from vireid.errors import CheckpointError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
 from vireid.models.cdnet_necks import BalanceNeck
-from vireid.models.osnet_state import read_state
-from vireid.models.state_report import StateReport
+from vireid.models.published_state import StateReport, read_state
 
-LOG = logging.getLogger(__name__)
 SHOWN = 8
 
 
@@ -76,13 +73,10 @@ def load_reported(backbone: Backbone, path: str | os.PathLike[str]) -> StateRepo
     """:func:`load_cdnet_state` of a file into a backbone, with a log of what did not fit.
 
     Raises:
-        MissingFileError, CheckpointError: see :func:`~vireid.models.osnet_state.read_state` and :func:`load_cdnet_state`.
+        MissingFileError, CheckpointError: see :func:`~vireid.models.published_state.read_state` and :func:`load_cdnet_state`.
     """
     report = load_cdnet_state(backbone, read_state(path))
-    for meaning, names in (("of the network keep their values", report.missing), ("of the file are not used", report.unused)):
-        if names:
-            shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-            LOG.warning("%s: %d entries %s: %s", os.fspath(path), len(names), meaning, shown)
+    report.log(path)
     return report
 
 

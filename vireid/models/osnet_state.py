@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import pickle
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from vireid.errors import CheckpointError, MissingFileError, SettingsError
-from vireid.models.state_report import StateReport
-
-LOG = logging.getLogger(__name__)
-SHOWN = 8
+from vireid.errors import SettingsError
+from vireid.models.published_state import StateReport, read_state, shown
 
 _STREAM = re.compile(r"(?P<block>conv\d\.\d)\.conv2(?P<stream>[a-d])\.(?P<rest>.+)")
 _INDEXED = re.compile(r"(?P<layer>\d)\.(?P<entry>.+)")
@@ -75,26 +68,6 @@ def load_osnet_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
     return StateReport(missing, [name for name, _ in theirs.values()])
 
 
-def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Tensors of a checkpoint file, at the top or under ``state_dict``; nothing in the file is executed.
-
-    Raises:
-        MissingFileError: no such file.
-        CheckpointError: damaged, or holding more than tensors and plain values.
-    """
-    name = os.fspath(path)
-    if not Path(path).is_file():
-        raise MissingFileError(f"There is no file of weights {name!r}. Give the path of a checkpoint, or set `weights: null`.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{name!r} is damaged or holds more than tensors and plain values; it was not loaded ({error}).") from error
-    inner = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(inner, dict) or not all(isinstance(value, Tensor) for value in inner.values()):
-        raise CheckpointError(f"{name!r} holds no state dict: expected names and tensors, at the top or under `state_dict`.")
-    return inner
-
-
 def load_reported(network: nn.Module, path: str | os.PathLike[str]) -> StateReport:
     """:func:`load_osnet_state` of a file, with a log of what did not fit.
 
@@ -105,18 +78,10 @@ def load_reported(network: nn.Module, path: str | os.PathLike[str]) -> StateRepo
     state = read_state(path)
     report = load_osnet_state(network, state)
     if len(report.unused) == len(state):
-        raise SettingsError(f"Not one entry of {os.fspath(path)!r} fits; its names are {_shown(report.unused)}.")
-    sides = {"entries of the network keep their values": report.missing, "entries of the file are not used": report.unused}
-    for meaning, names in sides.items():
-        if names:
-            LOG.warning("%s: %d %s: %s", os.fspath(path), len(names), meaning, _shown(names))
+        raise SettingsError(f"Not one entry of {os.fspath(path)!r} fits; its names are {shown(report.unused)}.")
+    report.log(path)
     return report
 
 
 def _without_parts(name: str) -> str:
     return name.removeprefix("backbone.").removeprefix("trunk.").removeprefix("neck.")
-
-
-def _shown(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

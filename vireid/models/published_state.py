@@ -1,0 +1,78 @@
+"""Published state dicts: reading their files, and what came of loading them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vireid.errors import CheckpointError, MissingFileError
+
+LOG = logging.getLogger(__name__)
+KEYS = ("state_dict", "net", "model")  # where published checkpoints keep the state, first one first
+SHOWN = 8
+
+
+class StateReport(NamedTuple):
+    """What did not fit.
+
+    Attributes:
+        missing: entries of our network without a counterpart in the published state; they keep their values.
+        unused: entries of the published state that our network has no place for.
+        ignored: entries of the published state that its own code keeps, but never uses in the network that was asked for.
+    """
+
+    missing: list[str]
+    unused: list[str]
+    ignored: Sequence[str] = ()
+
+    def log(self, source: str | os.PathLike[str]) -> None:
+        """Warn of what did not fit, naming the file."""
+        for meaning, names in (("of the network keep their values", self.missing), ("of the file are not used", self.unused)):
+            if names:
+                LOG.warning("%s: %d entries %s: %s", os.fspath(source), len(names), meaning, shown(names))
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str, Tensor]:
+    """Tensors of a checkpoint file; nothing in the file is executed.
+
+    Args:
+        path: the file.
+        key: under which the file keeps the state; ``None`` for ``state_dict``, ``net`` or ``model``, the first that is there, else the
+            file itself.
+
+    Raises:
+        MissingFileError: no such file.
+        CheckpointError: damaged, holding more than tensors and plain values, or nothing under ``key``.
+    """
+    name = os.fspath(path)
+    if not Path(path).is_file():
+        raise MissingFileError(f"There is no file of weights {name!r}. Give the path of a checkpoint, or set `weights: null`.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise CheckpointError(
+            f"{name!r} is damaged or holds more than tensors and plain values; it was not loaded ({error}). A file that holds a whole "
+            "pickled network must be opened where its code is, and `network.state_dict()` saved."
+        ) from error
+    inner = content
+    if isinstance(content, dict):
+        found = [candidate for candidate in ((key,) if key else KEYS) if isinstance(content.get(candidate), dict)]
+        inner = content[found[0]] if found else None if key else content
+    if not isinstance(inner, dict) or not inner or not all(isinstance(value, Tensor) for value in inner.values()):
+        places = f"under {key!r}" if key else f"at the top or under {', '.join(KEYS)}"
+        has = f" The file has {shown([str(entry) for entry in content])}." if isinstance(content, dict) else ""
+        raise CheckpointError(f"{name!r} holds no state dict: expected names and tensors, {places}.{has}")
+    return inner
