@@ -191,7 +191,7 @@ def test_learned_logits_are_not_needed_where_they_are_not_used(sysu_root: Path, 
     settings = {"derivation_score": SupernetScore("mAP", 1), "warmup_epochs": 1}
     module = module_for(datamodule, derivation=RandomSearch(1), **settings)
     trainer(tmp_path).fit(module, datamodule=datamodule)
-    with pytest.raises(SettingsError, match="derivation` that needs none, RandomSearch or Evolution"):
+    with pytest.raises(SettingsError, match="derivation` that needs none: RandomSearch, Evolution or MainEffects"):
         trainer(tmp_path).fit(module_for(datamodule, derivation=SampledTop(1), **settings), datamodule=datamodule)
 
 

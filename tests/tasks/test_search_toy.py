@@ -222,6 +222,15 @@ def toy_resume(module: SearchModule, folder: Path, path: str) -> pl.Trainer:
         ({"architecture_relaxation": RandomOneHot(), "entropy_weight": 1.0}, "`entropy_weight` has nothing to act on"),
         ({"architecture_relaxation": RandomOneHot(), "stop_when_stable": 2}, "`stop_when_stable` has nothing to act on"),
         ({"architecture_relaxation": RandomOneHot(), "architecture_losses": [ToyLoss()]}, "`architecture_losses` has nothing to act on"),
+        (
+            {"architecture_relaxation": RandomOneHot(), "weight_relaxation": GumbelHard()},
+            "`weight_relaxation` is GumbelHard, but under the `architecture_relaxation` RandomOneHot the logits .* never move",
+        ),
+        ({"warmup_epochs": -1}, "`warmup_epochs` must be at least 0, got -1"),
+        (
+            {"temperature_every": 2, "temperature_start": 1.0, "temperature_end": 5.0},
+            "the temperature falls, but `temperature_end` is above `temperature_start`: 5.0 and 1.0",
+        ),
         ({"stop_when_stable": 0}, "`stop_when_stable` must be at least 1, got 0"),
         ({"temperature_every": 0}, "`temperature_every` must be at least 1, got 0"),
         ({"temperature_factor": 0.0}, "`temperature_factor` must be above 0 and at most 1, got 0.0"),
@@ -230,6 +239,12 @@ def toy_resume(module: SearchModule, folder: Path, path: str) -> pl.Trainer:
 def test_arguments_that_do_not_fit_together(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         toy_module(**arguments)
+
+
+def test_the_same_random_relaxation_for_both_steps() -> None:
+    given = toy_module(architecture_relaxation=RandomOneHot(), weight_relaxation=RandomOneHot())
+    assert isinstance(given.weight_relaxation, RandomOneHot)
+    assert isinstance(toy_module(weight_relaxation=RandomOneHot()).weight_relaxation, RandomOneHot), "of a search that learns"
 
 
 @pytest.mark.parametrize(

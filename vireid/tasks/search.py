@@ -21,7 +21,14 @@ from vireid.tasks.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses
 from vireid.tasks.reranking import Reranking
 from vireid.tasks.schedules import Schedule, WarmupMultiStep
-from vireid.tasks.search_checks import check_costs, check_learns, check_one_level, check_run, check_unrolled_settings
+from vireid.tasks.search_checks import (
+    check_costs,
+    check_learns,
+    check_one_level,
+    check_run,
+    check_unrolled_settings,
+    check_weight_relaxation,
+)
 from vireid.tasks.search_outcome import SearchOutcome
 from vireid.tasks.search_steps import INITIAL_LOGITS
 from vireid.tasks.stability import StableRanking
@@ -172,6 +179,7 @@ class SearchModule(SearchOutcome):
             check_unrolled_settings(self.optimizer, self.architecture_relaxation)
         acting = {"entropy_weight": entropy_weight, "cost_weight": cost_weight, "stop_when_stable": stop_when_stable}
         check_learns(self.architecture_relaxation, **acting, architecture_losses=architecture_losses)
+        check_weight_relaxation(self.weight_relaxation, self.architecture_relaxation)
         with seeded(seed):
             supernet = self.space.supernet(weights, supernet_norms)
             self.network = head.build(supernet, num_classes) if head else ReIDNetwork(supernet, num_classes)
@@ -186,6 +194,13 @@ class SearchModule(SearchOutcome):
     def _check_numbers(self) -> None:
         if min(self.temperature_start, self.temperature_end) <= 0:
             raise SettingsError(f"Temperatures must be positive, got {self.temperature_start} and {self.temperature_end}.")
+        if self.temperature_every is not None and self.temperature_end > self.temperature_start:
+            raise SettingsError(
+                "With `temperature_every` the temperature falls, but `temperature_end` is above `temperature_start`: "
+                f"{self.temperature_end} and {self.temperature_start}. Exchange them, or leave `temperature_every` out."
+            )
+        if self.warmup_epochs < 0:
+            raise SettingsError(f"`warmup_epochs` must be at least 0, got {self.warmup_epochs}.")
         for name in ("accumulate_grad_batches", "temperature_every", "stop_when_stable"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -36,6 +36,15 @@ def check_learns(relaxation: Relaxation, **arguments: Any) -> None:
             raise SettingsError(f"`{name}` has nothing to act on: under {type(relaxation).__name__} the logits never move. Leave it out.")
 
 
+def check_weight_relaxation(weights: Relaxation, architecture: Relaxation) -> None:
+    """Refuse a weight step that draws by logits which never move."""
+    if not architecture.learns and weights.settings() != architecture.settings():
+        raise SettingsError(
+            f"`weight_relaxation` is {type(weights).__name__}, but under the `architecture_relaxation` {type(architecture).__name__} the "
+            "logits that it would draw by never move. Leave it out, or choose an `architecture_relaxation` that learns."
+        )
+
+
 def check_costs(costs: Tensor, architecture: ArchitectureParameters, kind: str) -> None:
     """Refuse a price that is the same whatever is chosen."""
     allowed = architecture.expand(architecture.allowed)
@@ -66,7 +75,7 @@ def check_run(module: SearchModule) -> None:
         raise SettingsError(
             f"`trainer.max_epochs` is {epochs}, which leaves no architecture step after "
             f"{module.warmup_epochs} epochs of warm-up. Raise it, or lower `model.init_args.warmup_epochs`; or choose a "
-            "`model.init_args.derivation` that needs none, RandomSearch or Evolution."
+            "`model.init_args.derivation` that needs none: RandomSearch, Evolution or MainEffects."
         )
     _check_precision(module)
     if module.unrolled and (trainer.world_size > 1 or trainer.precision == "16-mixed"):
