@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from vireid.commands.study.fidelity import compared
+from vireid.commands.study.fidelity import compared, seed_noise
 from vireid.commands.study.networks import Network
 from vireid.commands.study.plots import draw_study
 from vireid.commands.study.report import agreement, network_means, over_networks, over_queries, over_seeds, spread
@@ -98,6 +98,18 @@ def test_correlations_with_and_without_differences_below_the_noise() -> None:
     assert found["rounded"]["tau"] == pytest.approx(1)  # 1 2 3 3 and 1 2 4 4
     assert "rounded" not in compared(a, b, noise=None)
     assert compared(np.ones(4), b, noise=None)["tau"] is None
+
+
+def test_seed_noise_is_what_seeds_do_not_do_to_all_genotypes_alike() -> None:
+    additive = np.array([[0.1], [0.4], [0.2]]) + np.array([0.0, 0.3])
+    assert seed_noise(additive) == pytest.approx(0, abs=1e-12)
+    noise = np.array([[1, -1], [-1, 1], [0, 0]]) * 0.1
+    assert seed_noise(additive + noise) == pytest.approx(math.sqrt(0.04 / 2))  # (3 - 1)(2 - 1) degrees of freedom
+    draw = np.random.default_rng(0)
+    layouts = [draw.normal(0, 1, (4, 1)) + draw.normal(0, 3, 3) + draw.normal(0, 0.5, (4, 3)) for _ in range(4000)]
+    squares = [seed_noise(layout) ** 2 for layout in layouts]
+    deviation = 0.25 * math.sqrt(2 / 6 / len(layouts))  # of the mean of variances with 6 degrees of freedom
+    assert np.mean(squares) == pytest.approx(0.25, abs=4 * deviation)
 
 
 def test_the_first_row_without_variant_is_chosen() -> None:

@@ -23,7 +23,7 @@ def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
 
     ``searches`` holds, per search seed, the supernet's scores against the mean held-out mAP of the retrainings; ``mean_of_searches``
     the same for the scores averaged over the supernets; ``seeds`` every two retraining seeds against one another, the ceiling
-    that training noise sets; ``rounded`` repeats a correlation on scores rounded to that noise.
+    that training noise sets; ``seed_noise`` is its deviation; ``rounded`` repeats a correlation on scores rounded to it.
     """
     fidelity = plan.settings.fidelity
     if fidelity is None:
@@ -35,7 +35,7 @@ def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
     if len(names) < 3 or not scores:
         return None
     trained = np.array([list(alone[name].values()) for name in names])  # (genotypes, seeds)
-    noise = float(np.sqrt(np.mean(np.var(trained, axis=1, ddof=1)))) if trained.shape[1] > 1 else None
+    noise = seed_noise(trained) if trained.shape[1] > 1 else None
     mean = trained.mean(1)
     asked = {str(seed): np.array([found[name] for name in names]) for seed, found in scores.items()}
     seeds = list(plan.settings.retrain_seeds)
@@ -50,6 +50,19 @@ def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
         "mean_of_searches": compared(np.mean(list(asked.values()), axis=0), mean, noise),
         "seeds": {f"{one} and {other}": compared(first, second, noise) for one, other, first, second in between},
     }
+
+
+def seed_noise(trained: Any) -> float:
+    """Standard deviation of one training that is left when what a seed does to all genotypes alike is taken out.
+
+    A seed draws the held-out identities, which makes all its figures easier or harder and changes no ranking.
+
+    Args:
+        trained: ``(G, S)`` scores of at least 2 genotypes by at least 2 seeds: genotype + seed + noise.
+    """
+    genotypes, seeds = trained.shape
+    rest = trained - trained.mean(1, keepdims=True) - trained.mean(0) + trained.mean()
+    return float(np.sqrt((rest**2).sum() / ((genotypes - 1) * (seeds - 1))))
 
 
 def standalone(plan: Plan, runs: Sequence[Run]) -> dict[str, dict[int, float]]:

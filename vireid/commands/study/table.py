@@ -100,7 +100,7 @@ def _fidelity(found: Mapping[str, Any]) -> str:
         f"{first['items']} genotypes: mAP on held-out identities with inherited weights and statistics of their own, against the mean "
         "of the retrainings; 95 % bootstrap intervals over genotypes. Which identities are held out is a function of the seed of a run. "
         "The last rows say how well one training predicts another, which bounds what can be asked of a supernet. "
-        f"Deviation between seeds: {noise}. Without any relation tau deviates by "
+        f"Deviation between seeds, beside what a seed does to all alike: {noise}. Without any relation tau deviates by "
         f"{first['sigma']:.3f}, so |tau| below {first['bound']:.2f} is within chance."
     )
     return "\n".join([*lines, "", note])
