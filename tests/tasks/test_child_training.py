@@ -26,7 +26,8 @@ from vireid.tasks.recalibration import training_rows
 __all__ = ["searched"]  # a fixture
 
 
-def test_rows_follow_the_training_order_over_epochs(searched: SearchModule) -> None:
+def test_rows_follow_the_training_order_over_epochs(searched: SearchModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched.trainer, "limit_train_batches", 1.0)
     loader = searched.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
     expected = []
     for epoch in range(2):
@@ -35,6 +36,15 @@ def test_rows_follow_the_training_order_over_epochs(searched: SearchModule) -> N
         expected += [batch.weights.labels if isinstance(batch, SearchBatch) else batch.labels for batch in loader]
     found = [batch.labels for batch in training_rows(searched.trainer, len(expected))]
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_epochs_are_as_long_as_those_of_the_training(searched: SearchModule, share: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = len(searched.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+    assert batches > 2
+    monkeypatch.setattr(searched.trainer, "limit_train_batches", 2.5 / batches if share else 2)
+    keys = [batch.key for batch in training_rows(searched.trainer, 5)]
+    assert [key[2:4] for key in keys] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
 
 
 def test_one_step_is_a_plain_step_of_the_optimiser(searched: SearchModule) -> None:

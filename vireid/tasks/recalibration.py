@@ -46,15 +46,17 @@ def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
     """Rows of ``count`` weight steps in the training order, from the first batch of epoch 0 on over as many epochs as that takes.
 
     Args:
-        trainer: with a vireid data module.
+        trainer: with a vireid data module; epochs are as long as its ``limit_train_batches`` says.
         count: batches.
     """
     loader = getattr(trainer, "datamodule").train_dataloader()  # noqa: B009  # set by Lightning, which does not declare it
+    limit = trainer.limit_train_batches
+    length = limit if isinstance(limit, int) else max(1, int(len(loader) * limit))
     left, epoch = count, 0
     while left:
         loader.batch_sampler.set_epoch(epoch)
         loader.batch_sampler.start_at(0)
-        for batch in weight_rows(trainer, islice(loader, left)):
+        for batch in weight_rows(trainer, islice(loader, min(left, length))):
             left -= 1
             yield batch
         epoch += 1
