@@ -1,4 +1,4 @@
-"""A search on two processes (gloo), as a user writes it in Python: ``python distributed_run.py ROOT FOLDER``."""
+"""A search on two processes (gloo), as a user writes it in Python: ``python distributed_run.py ROOT FOLDER SPACE``."""
 
 import sys
 from pathlib import Path
@@ -8,12 +8,20 @@ import pytorch_lightning as pl
 import torch
 
 from vireid import SearchModule, SYSUDataModule
-from vireid.search import BNSeparation
+from vireid.search import Argmax, BNSeparation, Derivation, JointNorm, MainEffects, SearchSpace
 from vireid.structures import SearchBatch
+from vireid.tasks import SupernetScore
+
+SPACES: dict[str, tuple[SearchSpace, Derivation]] = {
+    "separation": (BNSeparation("resnet10", width=8), Argmax()),
+    "joint": (JointNorm(backbone="resnet10", width=8), MainEffects(5)),  # all five candidates; children are scored after a training step
+}
 
 
-def search_module() -> SearchModule:
-    return SearchModule(9, BNSeparation("resnet10", width=8), weights=None, warmup_epochs=1, seed=3)
+def search_module(name: str) -> SearchModule:
+    space, derivation = SPACES[name]
+    score = SupernetScore("loss", recalibration_batches=1, loss_batches=1, training_steps=1)
+    return SearchModule(9, space, weights=None, warmup_epochs=1, derivation=derivation, derivation_score=score, seed=3)
 
 
 def data_module(root: str) -> SYSUDataModule:
@@ -41,7 +49,7 @@ class Recorder(pl.Callback):
 
 
 if __name__ == "__main__":
-    root, folder = sys.argv[1:3]
+    root, folder, name = sys.argv[1:]
     torch.set_num_threads(1)
     recorder = Recorder()
     trainer = pl.Trainer(
@@ -57,12 +65,13 @@ if __name__ == "__main__":
         default_root_dir=folder,
         callbacks=[recorder],
     )
-    module = search_module()
+    module = search_module(name)
     trainer.fit(module, datamodule=data_module(root))
     genotype = module.derive()
     content = {
         "logits": module.architecture.logits.detach(),
         "choices": dict(genotype.choices),
+        "scores": genotype.provenance["derivation"].get("scores"),
         "pids": recorder.pids,
         "first": recorder.first,
         "state": module.state_dict(),

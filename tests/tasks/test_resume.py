@@ -17,6 +17,7 @@ from vireid.structures import Genotype
 EPOCHS, BATCHES = 3, 5
 # four random places and one in the middle of writing a checkpoint
 KILLS = [{"kill_after": n} for n in sorted(random.Random(0).sample(range(EPOCHS * BATCHES), 4))] + [{"kill_in_save": 4}]
+CASES = [("search", 0), ("search", 2), ("joint", 0), ("retrain", 0)]  # task, workers; ``joint`` searches all five candidates
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
 
 
@@ -32,13 +33,14 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
                 "identities_per_batch": 3,
                 "images_per_identity": 2,
                 "num_workers": workers,
-                "search_split": "identity" if kind == "search" else "none",
+                "search_split": "none" if kind == "retrain" else "identity",
             },
         },
-        "model": {"class_path": f"vireid.{'SearchModule' if kind == 'search' else 'RetrainModule'}"},
+        "model": {"class_path": f"vireid.{'RetrainModule' if kind == 'retrain' else 'SearchModule'}"},
     }
-    space = {"class_path": "vireid.search.BNSeparation", "init_args": {"backbone": "resnet10", "width": 8}}
-    extra = {"warmup_epochs": 1, "gradient_clip_val": 5.0} if kind == "search" else {"genotype": "stem_separate", "dropout": 0.2}
+    space_name = "JointNorm" if kind == "joint" else "BNSeparation"
+    space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
+    extra = {"genotype": "stem_separate", "dropout": 0.2} if kind == "retrain" else {"warmup_epochs": 1, "gradient_clip_val": 5.0}
     settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
     if kind == "retrain":
         settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}
@@ -54,12 +56,12 @@ def final(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, sysu_root: Path) -> dict[tuple[str, int], list[Path]]:
-    """For both tasks and both numbers of workers: the folder of an uninterrupted run, then those of the interrupted ones."""
+    """For every case: the folder of an uninterrupted run, then those of the interrupted ones."""
     base = tmp_path_factory.mktemp("resume")
     scenarios: list[dict[str, Any]] = []
     expected: list[int] = []
     found: dict[tuple[str, int], list[Path]] = {}
-    for kind, workers in (("search", 0), ("search", 2), ("retrain", 0)):
+    for kind, workers in CASES:
         folders = [base / f"{kind}-{workers}-{n}" for n in range(len(KILLS) + 1)]
         words = [arguments(kind, sysu_root, folder, workers) for folder in folders]
         scenarios.append({"args": words[0]})
@@ -93,13 +95,13 @@ def assert_equal(mine: Any, theirs: Any, where: str = "") -> None:
         assert mine == theirs, where
 
 
-@pytest.mark.parametrize("case", [("search", 0), ("search", 2), ("retrain", 0)], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("kill", range(len(KILLS)), ids=[str(kill) for kill in KILLS])
 def test_killed_and_resumed_equals_uninterrupted(runs: dict[tuple[str, int], list[Path]], case: tuple[str, int], kill: int) -> None:
     whole, resumed = runs[case][0], runs[case][kill + 1]
     assert_equal(final(resumed), final(whole))
     assert not list((resumed / "checkpoints").glob(".*")), "a finished run has no half-written checkpoint"
-    if case[0] == "search":
+    if case[0] != "retrain":
         mine, theirs = (Genotype.load(folder / "genotype.json") for folder in (resumed, whole))
         assert mine == theirs
         assert mine.provenance["probabilities"] == theirs.provenance["probabilities"]
@@ -109,6 +111,8 @@ def test_number_of_workers_changes_nothing(runs: dict[tuple[str, int], list[Path
     assert_equal(final(runs["search", 2][0]), final(runs["search", 0][0]))
 
 
-def test_the_search_moved_weights_and_logits(runs: dict[tuple[str, int], list[Path]]) -> None:
-    state = final(runs["search", 0][0])["state_dict"]
-    assert state["architecture.logits"].abs().max() > 0
+@pytest.mark.parametrize(("kind", "candidates"), [("search", 2), ("joint", 5)])
+def test_the_search_moved_every_logit(runs: dict[tuple[str, int], list[Path]], kind: str, candidates: int) -> None:
+    logits = final(runs[kind, 0][0])["state_dict"]["architecture.logits"]
+    assert logits.shape == (12, candidates)
+    assert logits.ne(0).all()

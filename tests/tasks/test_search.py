@@ -10,7 +10,8 @@ import torch
 from vireid import Genotype, SearchModule, SYSUDataModule
 from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet
-from vireid.search import BNSeparation, GumbelHard, GumbelSoft, Relaxation, Softmax
+from vireid.nn import CANDIDATES
+from vireid.search import BNSeparation, GumbelHard, GumbelSoft, JointNorm, Relaxation, Softmax
 from vireid.structures import generator_for
 from vireid.tasks import SGD, Adam
 
@@ -102,8 +103,9 @@ def test_a_skipped_candidate_keeps_parameters_and_statistics(sysu_root: Path, tm
     assert all(f"network.backbone.{name}" in watch.moved(0) for name in used if name.endswith("weight"))
 
 
-def test_same_seed_same_genotype_and_another_seed_differs(sysu_root: Path, tmp_path: Path) -> None:
-    modules = [search(sysu_root, tmp_path / str(i), epochs=3, seed=seed)[0] for i, seed in enumerate((1, 1, 2))]
+@pytest.mark.parametrize("space", [BNSeparation(*SPACE), JointNorm(CANDIDATES, *SPACE)], ids=lambda space: type(space).__name__)
+def test_same_seed_same_genotype_and_another_seed_differs(space: JointNorm, sysu_root: Path, tmp_path: Path) -> None:
+    modules = [search(sysu_root, tmp_path / str(i), epochs=3, seed=seed, space=space)[0] for i, seed in enumerate((1, 1, 2))]
     logits = [module.architecture.logits.detach() for module in modules]
     assert torch.equal(logits[0], logits[1])
     assert not torch.equal(logits[0], logits[2])
