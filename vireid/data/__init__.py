@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
     from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
+    from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, BatchRows
     from vireid.data.modules import (
         DukeMTMCDataModule,
         LLCMDataModule,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         SyntheticDataModule,
         SYSUDataModule,
     )
-    from vireid.data.sampler import ARCHITECTURE, TRAIN, BatchRows, CrossModalitySampler, draw_batch
+    from vireid.data.sampler import CrossModalitySampler, draw_batch
     from vireid.data.search_sampler import SearchRows, SearchSampler
     from vireid.data.split import heldout_count, split_few, split_ids, split_images, split_leaking
     from vireid.data.transforms import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         FlipShiftAugmentation,
         Normalise,
     )
+    from vireid.data.uniform_sampler import UniformSampler
 
 __all__ = [
     "ARCHITECTURE",
@@ -72,6 +74,7 @@ __all__ = [
     "SearchRows",
     "SearchSampler",
     "SyntheticDataModule",
+    "UniformSampler",
     "check_dataset",
     "crop_and_flip",
     "draw_batch",
@@ -105,9 +108,11 @@ __getattr__, __dir__ = lazy(
             "SYSUDataModule",
             "SyntheticDataModule",
         ],
-        ".sampler": ["ARCHITECTURE", "BatchRows", "CrossModalitySampler", "TRAIN", "draw_batch"],
+        ".keyed_sampler": ["ARCHITECTURE", "BatchRows", "TRAIN"],
+        ".sampler": ["CrossModalitySampler", "draw_batch"],
         ".search_sampler": ["SearchRows", "SearchSampler"],
         ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
         ".transforms": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
+        ".uniform_sampler": ["UniformSampler"],
     },
 )

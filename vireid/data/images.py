@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vireid.data.sampler import BatchRows
+from vireid.data.keyed_sampler import BatchRows
 from vireid.data.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Batch, Modality, Record, SearchBatch
@@ -152,11 +152,11 @@ class SearchImages(Dataset[SearchBatch]):
         weights, architecture: images of the weight step and of the architecture step.
     """
 
-    def __init__(self, weights: ImageBatches, architecture: ImageBatches) -> None:
+    def __init__(self, weights: Dataset[Batch], architecture: Dataset[Batch]) -> None:
         self.weights, self.architecture = weights, architecture
 
     def __len__(self) -> int:
-        return len(self.weights)
+        return len(self.weights)  # type: ignore[arg-type]  # torch's Dataset promises no length
 
     def __getitem__(self, rows: SearchRows) -> SearchBatch:
         return self.__getitems__(rows)

@@ -3,60 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-import torch.distributed
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
 
+from vireid.data.keyed_sampler import TRAIN, BatchRows, KeyedSampler
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Modality, Record, stack_keys
 
-TRAIN, ARCHITECTURE = 0, 1  # purposes: the last part of a batch key
 Rows = NDArray[np.int64]
-
-
-class BatchRows(list[int]):
-    """Row numbers of one batch, visible rows first.
-
-    Attributes:
-        n_visible: number of visible rows.
-        key: (seed, rank, epoch, iteration, purpose).
-        images_per_identity: K.
-    """
-
-    def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = (), images_per_identity: int = 1) -> None:
-        super().__init__(rows)
-        self.n_visible = n_visible
-        self.key = key
-        self.images_per_identity = images_per_identity
-
-
-@dataclass
-class Position:
-    """Where the next iteration begins.
-
-    Attributes:
-        epoch: its epoch.
-        start: its first batch.
-    """
-
-    epoch: int = 0
-    start: int = 0
-
-    def steps(self, length: int) -> Iterator[tuple[int, int]]:
-        """(epoch, iteration) of each batch.
-
-        The epoch is the one at the call. The start is taken, once, when the first batch is asked for: a loader with workers makes
-        two iterators and uses the second.
-        """
-        return self._from_start(self.epoch, length)
-
-    def _from_start(self, epoch: int, length: int) -> Iterator[tuple[int, int]]:
-        start, self.start = self.start, 0
-        yield from ((epoch, iteration) for iteration in range(start, length))
 
 
 def draw_batch(
@@ -94,14 +50,7 @@ def draw_batch(
     return identities, np.concatenate(drawn[0]), np.concatenate(drawn[1]) if infrared else np.empty(0, np.int64)
 
 
-def rank_and_world_size() -> tuple[int, int]:
-    """Of this process, from ``torch.distributed``; 0 and 1 when that is not running."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
-
-
-class CrossModalitySampler(Sampler[list[int]]):
+class CrossModalitySampler(KeyedSampler):
     """Batch sampler: P identities x K images of each modality, visible rows first, identities in the same runs of K in both halves.
 
     Every batch is drawn by its own generator from (seed, epoch, iteration, purpose), so an epoch can begin at any batch. All ranks
@@ -139,23 +88,17 @@ class CrossModalitySampler(Sampler[list[int]]):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        own_rank, processes = rank_and_world_size()
-        self.rank = own_rank if rank is None else rank
-        self.world_size = processes if world_size is None else world_size
+        super().__init__(seed, purpose, rank, world_size)
         self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity
-        self.seed, self.purpose = seed, purpose
         self._visible, self._infrared = rows_by_identity(records)
         self._check()
         largest = max(sum(map(len, self._visible)), sum(map(len, self._infrared)))
         self._length = largest // (identities_per_batch * images_per_identity * self.world_size) + 1
-        self.position = Position()
 
     def _check(self) -> None:
         for name, value in (("identities_per_batch", self.identities_per_batch), ("images_per_identity", self.images_per_identity)):
             if value < 1:
                 raise SettingsError(f"`{name}` must be at least 1, got {value}.")
-        if not 0 <= self.rank < self.world_size:
-            raise SettingsError(f"`rank` must be 0 to {self.world_size - 1}, got {self.rank}.")
         needed, found = self.identities_per_batch * self.world_size, len(self._visible)
         if needed > found:
             ranks = f" x {self.world_size} processes" if self.world_size > 1 else ""
@@ -164,26 +107,8 @@ class CrossModalitySampler(Sampler[list[int]]):
                 f"Set `data.init_args.identities_per_batch` to at most {found // self.world_size}."
             )
 
-    @property
-    def sampler(self) -> CrossModalitySampler:
-        """Itself: where Lightning looks for :meth:`set_epoch` of a batch sampler."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of iterations that begin from now on; one that runs is not disturbed."""
-        self.position.epoch = epoch
-
-    def start_at(self, batch: int) -> None:
-        """Let the next iteration begin at ``batch``; later ones begin at 0 again. The length stays that of a whole epoch."""
-        if not 0 <= batch <= len(self):
-            raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
-        self.position.start = batch
-
     def __len__(self) -> int:
         return self._length
-
-    def __iter__(self) -> Iterator[BatchRows]:
-        return (self.batch(epoch, iteration) for epoch, iteration in self.position.steps(len(self)))
 
     def batch(self, epoch: int, iteration: int) -> BatchRows:
         """Rows of one batch."""

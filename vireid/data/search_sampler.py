@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch.utils.data import Sampler
 
-from vireid.data.sampler import BatchRows, CrossModalitySampler
+from vireid.data.keyed_sampler import BatchRows, KeyedSampler
 from vireid.errors import SettingsError
 
 
@@ -19,7 +19,7 @@ class SearchRows(NamedTuple):
 
 
 class SearchSampler(Sampler[Any]):
-    """Batch sampler of a search: weight rows and architecture rows together, each from its own P x K sampler.
+    """Batch sampler of a search: weight rows and architecture rows together, each from its own sampler.
 
     An epoch is as long as one of ``weights``; ``architecture`` has no end.
 
@@ -31,22 +31,22 @@ class SearchSampler(Sampler[Any]):
         SettingsError: both samplers have the same purpose.
     """
 
-    def __init__(self, weights: CrossModalitySampler, architecture: CrossModalitySampler) -> None:
+    def __init__(self, weights: KeyedSampler, architecture: KeyedSampler) -> None:
         if weights.purpose == architecture.purpose:
             raise SettingsError(f"Both samplers have purpose {weights.purpose}; the two steps need different ones.")
         self.weights, self.architecture = weights, architecture
 
     @property
     def sampler(self) -> SearchSampler:
-        """Itself, see :attr:`CrossModalitySampler.sampler`."""
+        """Itself, see :attr:`KeyedSampler.sampler`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """As :meth:`CrossModalitySampler.set_epoch`."""
+        """As :meth:`KeyedSampler.set_epoch`."""
         self.weights.set_epoch(epoch)
 
     def start_at(self, batch: int) -> None:
-        """As :meth:`CrossModalitySampler.start_at`."""
+        """As :meth:`KeyedSampler.start_at`."""
         self.weights.start_at(batch)
 
     def __len__(self) -> int:

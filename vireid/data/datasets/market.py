@@ -59,6 +59,10 @@ class _BoundingBoxes:
         self._lister.warn_strays()
         return records
 
+    def all_records(self) -> list[Record]:
+        """Images of everybody, of training, query and gallery, without distractors of identity 0: for a test on another dataset."""
+        return [record for split in FOLDER for record in self.records(split) if not (self.DISTRACTORS and record.pid == DISTRACTOR)]
+
     def splits(self) -> dict[str, list[Record]]:
         """Images of ``train``, ``query`` and ``gallery``."""
         return {split: self.records(split) for split in FOLDER}

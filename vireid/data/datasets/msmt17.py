@@ -64,6 +64,11 @@ class MSMT17:
         """
         return [record for name in TRAINING_LISTS[self.train_on] for record in self._listed(name, self._train, 0)]
 
+    def all_records(self) -> list[Record]:
+        """Images of all four lists: for a test on another dataset."""
+        training = [record for name in TRAINING_LISTS["trainval"] for record in self._listed(name, self._train, 0)]
+        return [*training, *self.query_records(), *self.gallery_records()]
+
     def query_records(self) -> list[Record]:
         """Images of ``list_query.txt``."""
         return self._listed("list_query.txt", self._test, TEST_OFFSET)

@@ -1,31 +1,30 @@
-"""What all data modules share: loaders, augmentation, held-out parts, provenance."""
+"""What all data modules of people share: batches of both modalities, held-out parts, protocols, provenance."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from vireid.data.datasets.evaluations import first_trials
-from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages, as_is
+from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
+from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.modules.loading import BatchDataModule
 from vireid.data.modules.parts import Parts, SearchSplit, Validation, divide, ids_digest
-from vireid.data.sampler import ARCHITECTURE, TRAIN, CrossModalitySampler, rank_and_world_size
+from vireid.data.sampler import CrossModalitySampler
 from vireid.data.search_sampler import SearchSampler
 from vireid.data.split import split_ids
 from vireid.data.transforms import Augmentation, CMNASAugmentation
 from vireid.errors import DatasetError, SettingsError
-from vireid.structures import Batch, Evaluation, Record, Recorded, SearchBatch
+from vireid.structures import Evaluation, Record
 
 Stage = Literal["validate", "test"]
-T = TypeVar("T")
 
 
-class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
-    """Base of the data modules; a subclass says which images there are.
+class ReIDDataModule(BatchDataModule):
+    """Base of the data modules of people; a subclass says which images there are.
 
     Lists are read when they are first needed, images only by loaders. Test identities are never part of training, search or
     held-out validation. Under several processes each one holds whole P x K batches with identities of its own, and its share of the
@@ -46,7 +45,6 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
         cache_images: keep all training images in memory.
     """
 
-    dataset_name = ""
     single_modality = False
     """Whether all images are visible; a module that does not say so refuses such data."""
 
@@ -177,31 +175,18 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
                 part.cache(max(1, self.num_workers))
         return images[0] if self.search_split == "none" else SearchImages(*images)
 
-    def _sampler(self, records: tuple[Record, ...], purpose: int) -> CrossModalitySampler:
+    def _sampler(self, records: tuple[Record, ...], purpose: int) -> KeyedSampler:
         if not self.single_modality and len({record.modality for record in records}) < 2:
             kind = "no" if not records else records[0].modality.name.lower()
             raise DatasetError(f"Training needs visible and infrared images of every identity; there are {kind} images only.")
         return CrossModalitySampler(records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
 
-    def _resume_point(self) -> tuple[int, int]:
-        """Epoch and batch at which training begins: after the last batch that the Trainer's progress counts as processed."""
-        if self.trainer is None:
-            return 0, 0
-        epochs: Any = self.trainer.fit_loop.epoch_progress.current  # typed too narrowly by Lightning
-        batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        if batches.is_last_batch:  # the epoch is over, whether or not its end was counted before the checkpoint was written
-            return epochs.processed + int(epochs.processed < epochs.started), 0
-        return epochs.processed, batches.current.processed
-
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of P x K images of each modality that there is; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
-        sampler: CrossModalitySampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
+        sampler: KeyedSampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
         if self.search_split != "none":
             sampler = SearchSampler(self._sampler(self.parts.weights, TRAIN), self._sampler(self.parts.architecture, ARCHITECTURE))
-        epoch, batch = self._resume_point()
-        sampler.set_epoch(epoch)  # Lightning does so only after workers have begun to read
-        sampler.start_at(min(batch, len(sampler)))
-        return self._loader(self._training_images, batch_sampler=sampler)
+        return self._training_loader(self._training_images, sampler)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Batches of one modality each over the images of validation; no loader when there is no validation."""
@@ -218,28 +203,3 @@ class ReIDDataModule(Recorded, pl.LightningDataModule, ABC):
     def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
         images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width)
         return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
-
-    def _loader(self, dataset: Dataset[T], **batching: Any) -> DataLoader[T]:
-        connector = getattr(self.trainer, "_accelerator_connector", None)
-        if connector is not None:
-            connector.use_distributed_sampler = False  # the samplers here share out the work; Lightning's would undo it
-        return DataLoader(
-            dataset,
-            num_workers=self.num_workers,
-            collate_fn=as_is,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
-            generator=torch.Generator().manual_seed(self.seed),  # a loader without one would draw from the global generator
-            **batching,
-        )
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment training batches, the ones that have a key; normalise the others. Runs on the device."""
-        if isinstance(batch, SearchBatch):
-            return SearchBatch(
-                self.on_after_batch_transfer(batch.weights, dataloader_idx),
-                self.on_after_batch_transfer(batch.architecture, dataloader_idx),
-            )
-        if not isinstance(batch, Batch):
-            return batch
-        return self.augmentation.augment(batch) if batch.key else batch.with_images(self.augmentation.normalise(batch.images))

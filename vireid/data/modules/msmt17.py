@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from vireid.data.datasets.msmt17 import MSMT17, TrainOn
 from vireid.data.images import OnBadImage
 from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.modules.single import SingleModalityDataModule
+from vireid.data.modules.single import EVERYTHING, SingleModalityDataModule, known_part
 from vireid.data.transforms import Augmentation
 from vireid.structures import Record
 
@@ -19,11 +19,15 @@ class MSMT17DataModule(SingleModalityDataModule):
 
     Args:
         root: folder with the four lists, or the one above it that holds ``MSMT17_V1`` or ``MSMT17_V2``.
-        train_on: ``train``: ``list_train.txt`` alone; ``trainval``: with ``list_val.txt``. Published results exist of both.
+        train_on: ``train``: ``list_train.txt`` alone; ``trainval``: with ``list_val.txt``. Published results exist of both. ``all``:
+            with the lists of query and gallery too ("combineall" in published code), for a test on another dataset. This one has no
+            test then.
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
         images_per_identity: K, the images of each identity in a batch, drawn with replacement.
+        images_per_batch: instead of P x K images, so many drawn uniformly, whoever they show: a random order of all images per epoch,
+            whose last, incomplete batch is dropped (of each process). Losses that need runs of K images cannot be used then.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
         search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
@@ -52,11 +56,12 @@ class MSMT17DataModule(SingleModalityDataModule):
     def __init__(
         self,
         root: str | Path,
-        train_on: TrainOn = "train",
+        train_on: Literal["train", "trainval", "all"] = "train",
         height: int = 256,
         width: int = 128,
         identities_per_batch: int = 16,
         images_per_identity: int = 4,
+        images_per_batch: int | None = None,
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         heldout_fraction: float = 0.2,
@@ -67,13 +72,16 @@ class MSMT17DataModule(SingleModalityDataModule):
         on_bad_image: OnBadImage = "error",
         cache_images: bool = False,
     ) -> None:
-        self.train_on = train_on
+        known_part(train_on, ("train", "trainval", EVERYTHING))
+        self._lists: TrainOn = "train" if train_on == "train" else "trainval"
         super().__init__(
             root,
+            "all" if train_on == EVERYTHING else "train",
             height=height,
             width=width,
             identities_per_batch=identities_per_batch,
             images_per_identity=images_per_identity,
+            images_per_batch=images_per_batch,
             augmentation=augmentation,
             search_split=search_split,
             heldout_fraction=heldout_fraction,
@@ -84,16 +92,13 @@ class MSMT17DataModule(SingleModalityDataModule):
             on_bad_image=on_bad_image,
             cache_images=cache_images,
         )
+        self.train_on = train_on
 
     def _open(self, root: str | Path) -> MSMT17:
-        return MSMT17(root, self.train_on)
+        return MSMT17(root, self._lists)
 
     def _splits(self) -> Mapping[str, Sequence[Record]]:
         splits = dict(super()._splits())
-        if self.train_on == "train":
+        if self._lists == "train":
             del splits["train"]  # the published total is that of both lists
         return splits
-
-    def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, with the lists of the training."""
-        return {**super().provenance(), "train_on": self.train_on}

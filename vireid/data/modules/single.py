@@ -6,17 +6,21 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from vireid.data.datasets.evaluations import assemble
 from vireid.data.datasets.published import RELEASES, differences, nearly_complete
 from vireid.data.images import OnBadImage
+from vireid.data.keyed_sampler import KeyedSampler
 from vireid.data.modules.base import ReIDDataModule
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.transforms import Augmentation
+from vireid.data.uniform_sampler import UniformSampler
+from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
 
 log = logging.getLogger(__name__)
+EVERYTHING = "all"
 
 
 class SingleModalityDataset(Protocol):
@@ -26,6 +30,10 @@ class SingleModalityDataset(Protocol):
 
     def train_records(self) -> list[Record]:
         """All training images."""
+        ...
+
+    def all_records(self) -> list[Record]:
+        """Images of training and test."""
         ...
 
     def splits(self) -> dict[str, list[Record]]:
@@ -45,10 +53,14 @@ class SingleModalityDataModule(ReIDDataModule):
 
     Args:
         root: folder of the dataset.
+        train_on: ``train``; or ``all``: images of query and gallery too ("combineall" in published code), without distractors of
+            identity 0, for a test on another dataset. This one has no test then.
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
         images_per_identity: K, the images of each identity in a batch, drawn with replacement.
+        images_per_batch: instead of P x K images, so many drawn uniformly, whoever they show: a random order of all images per epoch,
+            whose last, incomplete batch is dropped (of each process). Losses that need runs of K images cannot be used then.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
         search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
@@ -78,10 +90,12 @@ class SingleModalityDataModule(ReIDDataModule):
     def __init__(
         self,
         root: str | Path,
+        train_on: Literal["train", "all"] = "train",
         height: int = 256,
         width: int = 128,
         identities_per_batch: int = 16,
         images_per_identity: int = 4,
+        images_per_batch: int | None = None,
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         heldout_fraction: float = 0.2,
@@ -107,6 +121,10 @@ class SingleModalityDataModule(ReIDDataModule):
             on_bad_image=on_bad_image,
             cache_images=cache_images,
         )
+        if images_per_batch is not None and images_per_batch < 1:
+            raise SettingsError(f"`images_per_batch` must be at least 1, or null for P x K images; got {images_per_batch}.")
+        self.train_on = known_part(train_on, ("train", EVERYTHING))
+        self.images_per_batch = images_per_batch
         self.dataset = self._open(root)
         self.record(root=str(self.dataset.root))
 
@@ -119,10 +137,28 @@ class SingleModalityDataModule(ReIDDataModule):
         return self.dataset.splits()
 
     def _training_records(self) -> list[Record]:
-        return self.dataset.train_records()
+        return self.dataset.all_records() if self.train_on == EVERYTHING else self.dataset.train_records()
 
     def _test_evaluation(self) -> Evaluation:
+        if self.train_on == EVERYTHING:
+            raise SettingsError(
+                "`train_on: all` trains on the images of the test, so there is none here. Test on another dataset, for instance with "
+                "--data vireid.Market1501DataModule --data.root PATH --data.train_on train."
+            )
         return self.dataset.evaluation()
+
+    def test_pids(self) -> list[int]:
+        """As :meth:`ReIDDataModule.test_pids`; nobody where the training takes everybody."""
+        return [] if self.train_on == EVERYTHING else super().test_pids()
+
+    def provenance(self) -> dict[str, Any]:
+        """As :meth:`ReIDDataModule.provenance`, with what the training takes."""
+        return {**super().provenance(), "train_on": self.train_on}
+
+    def _sampler(self, records: tuple[Record, ...], purpose: int) -> KeyedSampler:
+        if self.images_per_batch is None:
+            return super()._sampler(records, purpose)
+        return UniformSampler(records, self.images_per_batch, self.seed, purpose)
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
         """Log one warning if the tree is nearly, but not quite, the release."""
@@ -136,6 +172,17 @@ class SingleModalityDataModule(ReIDDataModule):
 
     def _heldout_evaluation(self, records: tuple[Record, ...]) -> Evaluation:
         return assemble("market", {f"{self.dataset_name}/heldout/query-to-gallery": [first_and_others(records)]})
+
+
+def known_part(train_on: str, known: Sequence[str]) -> str:
+    """``train_on`` itself.
+
+    Raises:
+        SettingsError: it is not among ``known``.
+    """
+    if train_on not in known:
+        raise SettingsError(f"`train_on` must be one of {', '.join(known)}, got {train_on!r}.")
+    return train_on
 
 
 def first_and_others(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
