@@ -1,5 +1,6 @@
 """Complete networks, without training code."""
 
+from vireid.models.agw_state import load_agw_state
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchedOutput, BranchNetwork
 from vireid.models.cdnet import CDNetTrunk
@@ -9,6 +10,7 @@ from vireid.models.cmnas_state import load_cmnas_state, to_cmnas_state
 from vireid.models.counting import Counts, count
 from vireid.models.heads import BalanceHead, BNNeckHead, FineGrainedHead, Head, StandardHead
 from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.models.non_local_part import NonLocalBlocks
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
 from vireid.models.osnet_head import FullyConnectedHead
 from vireid.models.osnet_state import load_osnet_state
@@ -32,6 +34,7 @@ __all__ = [
     "FullyConnectedHead",
     "Head",
     "NetworkOutput",
+    "NonLocalBlocks",
     "OSNetTrunk",
     "ReIDNetwork",
     "ResNetTrunk",
@@ -45,6 +48,7 @@ __all__ = [
     "build_resnet_ibn",
     "count",
     "insert_after",
+    "load_agw_state",
     "load_cdnet_state",
     "load_cmnas_state",
     "load_osnet_state",

@@ -1,0 +1,69 @@
+"""Non-local blocks between the blocks of a trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from vireid.errors import SettingsError
+from vireid.models.trunk_parts import TrunkPart, insert_after
+from vireid.nn.non_local import NonLocal
+
+LAST_BLOCKS = {"layer2": 2, "layer3": 3}  # AGW's in a ResNet-50
+
+
+class NonLocalBlocks(TrunkPart):
+    """A :class:`~vireid.nn.NonLocal` block after each of several places of the trunk, named ``<stage>.<block>_non_local``.
+
+    Args:
+        places: names of stages or blocks. ``None`` for AGW's: the last two blocks of ``layer2`` and the last three of ``layer3`` (all of
+            them where there are fewer), which in a ResNet-50 are ``layer2.2``, ``layer2.3``, ``layer3.3``, ``layer3.4`` and ``layer3.5``.
+        inner_channels: see :class:`~vireid.nn.NonLocal`; ``None`` for half the channels of the place, 1 as the public code of AGW.
+
+    Reference:
+        Ye, Shen, Lin, Xiang, Shao, Hoi: Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021.
+    """
+
+    def __init__(self, places: Sequence[str] | None = None, inner_channels: int | None = None) -> None:
+        self.places, self.inner_channels = None if places is None else tuple(places), inner_channels
+
+    def attach(self, trunk: nn.Module) -> None:
+        """Insert the blocks.
+
+        Raises:
+            SettingsError: a place that the trunk does not have or that has no convolution, or no ``layer2`` and ``layer3`` to take the
+                default from.
+        """
+        for place in default_places(trunk) if self.places is None else self.places:
+            insert_after(trunk, place, "non_local", NonLocal(channels_after(trunk, place), self.inner_channels))
+
+
+def default_places(trunk: nn.Module) -> list[str]:
+    """The last two blocks of ``layer2`` and the last three of ``layer3``.
+
+    Raises:
+        SettingsError: the trunk is not a ResNet.
+    """
+    places = []
+    for stage, count in LAST_BLOCKS.items():
+        blocks = getattr(trunk, stage, None)
+        if not isinstance(blocks, nn.Sequential):
+            raise SettingsError(f"{type(trunk).__name__} has no stage {stage}; name the `places` of NonLocalBlocks.")
+        numbers = [name for name, _ in blocks.named_children() if name.isdigit()]
+        places += [f"{stage}.{number}" for number in numbers[-count:]]
+    return places
+
+
+def channels_after(trunk: nn.Module, place: str) -> int:
+    """Channels that a stage or block gives: those of its last convolution, of its main branch or of its shortcut.
+
+    Raises:
+        SettingsError: no such place, or no convolution there.
+    """
+    module = dict(trunk.named_modules()).get(place)
+    convolutions = [] if module is None else [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+    if not convolutions:
+        stages = ", ".join(name for name, layer in trunk.named_children() if isinstance(layer, nn.Sequential))
+        raise SettingsError(f"There is no stage or block {place!r} with a convolution in this trunk. Its stages are {stages}.")
+    return convolutions[-1].out_channels
