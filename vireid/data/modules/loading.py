@@ -1,0 +1,92 @@
+"""What tasks and the command line need of any data: classes, batches in a reproducible order, augmentation on the device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vireid.data.images import as_is
+from vireid.data.keyed_sampler import KeyedSampler
+from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.search_sampler import SearchSampler
+from vireid.data.transforms import Augmentation
+from vireid.structures import Batch, Recorded, SearchBatch
+
+T = TypeVar("T")
+
+
+class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
+    """Base of all data modules.
+
+    Attributes:
+        dataset_name: of the data, in provenance.
+        classifies: whether the images of evaluation have classes to be right about; otherwise they are people to find again.
+        augmentation: of training images; its mean and std normalise all images.
+        search_split: which images the architecture step of a search gets.
+        validation: images of the validation loop.
+        seed: of sampling and augmentation.
+        num_workers: processes that read images.
+    """
+
+    dataset_name = ""
+    classifies = False
+    augmentation: Augmentation
+    search_split: SearchSplit
+    validation: Validation
+    seed: int
+    num_workers: int
+
+    @property
+    @abstractmethod
+    def num_classes(self) -> int:
+        """Rows of the classifier."""
+
+    @abstractmethod
+    def provenance(self) -> dict[str, Any]:
+        """Plain facts that say which images a search or a training saw."""
+
+    def _resume_point(self) -> tuple[int, int]:
+        """Epoch and batch at which training begins: after the last batch that the Trainer's progress counts as processed."""
+        if self.trainer is None:
+            return 0, 0
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current  # typed too narrowly by Lightning
+        batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        if batches.is_last_batch:  # the epoch is over, whether or not its end was counted before the checkpoint was written
+            return epochs.processed + int(epochs.processed < epochs.started), 0
+        return epochs.processed, batches.current.processed
+
+    def _training_loader(self, dataset: Dataset[Any], sampler: KeyedSampler | SearchSampler) -> DataLoader[Any]:
+        """Batches from where training goes on."""
+        epoch, batch = self._resume_point()
+        sampler.set_epoch(epoch)  # Lightning does so only after workers have begun to read
+        sampler.start_at(min(batch, len(sampler)))
+        return self._loader(dataset, batch_sampler=sampler)
+
+    def _loader(self, dataset: Dataset[T], **batching: Any) -> DataLoader[T]:
+        connector = getattr(self.trainer, "_accelerator_connector", None)
+        if connector is not None:
+            connector.use_distributed_sampler = False  # the samplers here share out the work; Lightning's would undo it
+        return DataLoader(
+            dataset,
+            num_workers=self.num_workers,
+            collate_fn=as_is,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),  # a loader without one would draw from the global generator
+            **batching,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augment training batches, the ones that have a key; normalise the others. Runs on the device."""
+        if isinstance(batch, SearchBatch):
+            return SearchBatch(
+                self.on_after_batch_transfer(batch.weights, dataloader_idx),
+                self.on_after_batch_transfer(batch.architecture, dataloader_idx),
+            )
+        if not isinstance(batch, Batch):
+            return batch
+        return self.augmentation.augment(batch) if batch.key else batch.with_images(self.augmentation.normalise(batch.images))
