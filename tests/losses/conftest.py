@@ -28,7 +28,7 @@ def agw():
 
 @pytest.fixture
 def inputs():
-    """3 identities, K = 2 per modality, 4 classes, float64."""
+    """3 identities, K = 2 per modality, 4 classes, classifiers of each modality, float64."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 0, 1, 1, 2, 2] * 2)
     return LossInputs(
@@ -38,4 +38,5 @@ def inputs():
         labels,
         n_visible=6,
         k=2,
+        extras={"modality_logits": torch.randn(12, 2, 4, dtype=torch.float64, generator=generator)},
     )

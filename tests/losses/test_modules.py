@@ -14,6 +14,8 @@ from vireid.losses import (
     FourWayHardTriplet,
     Loss,
     LossSum,
+    ModalityCrossEntropy,
+    MutualKL,
     SimilarityPreserving,
     WeightedRegularizedTriplet,
     functional,
@@ -42,15 +44,17 @@ class LossContract:
 
     def test_scalar_that_reads_only_its_level(self, inputs):
         leaves = {level: getattr(inputs, level).clone().requires_grad_() for level in ("features", "embeddings", "logits")}
-        loss = self.cls()(dataclasses.replace(inputs, **leaves))
+        extras = {name: value.clone().requires_grad_() for name, value in (inputs.extras or {}).items()}
+        loss = self.cls()(dataclasses.replace(inputs, **leaves, extras=extras))
         assert loss.ndim == 0
         assert loss > 0
         loss.backward()
-        assert {level for level, leaf in leaves.items() if leaf.grad is not None and leaf.grad.abs().max() > 0} == {self.reads}
+        read = {name for name, leaf in {**leaves, **extras}.items() if leaf.grad is not None and leaf.grad.abs().max() > 0}
+        assert read == {self.reads}
 
     def test_on_chooses_the_level(self, inputs):
-        if self.reads == "logits":
-            pytest.skip("reads logits only")
+        if self.reads not in ("features", "embeddings"):
+            pytest.skip(f"reads {self.reads} only")
         other = "embeddings" if self.reads == "features" else "features"
         swapped = dataclasses.replace(inputs, features=inputs.embeddings, embeddings=inputs.features)
         assert self.cls(on=other)(inputs) == self.cls()(swapped)
@@ -143,6 +147,11 @@ class TestBatchHardTriplet(LossContract):
         with pytest.raises(ValueError, match="`margin` must be a finite number"):
             BatchHardTriplet(margin=float("nan"))
 
+    def test_normalise(self, inputs):
+        scaled = dataclasses.replace(inputs, features=torch.arange(1.0, 13.0)[:, None] * inputs.features)
+        torch.testing.assert_close(BatchHardTriplet(normalise=True)(scaled), BatchHardTriplet(normalise=True)(inputs))
+        assert BatchHardTriplet()(scaled) != BatchHardTriplet()(inputs)
+
 
 class TestWeightedRegularizedTriplet(LossContract):
     cls, name, weight, reads = WeightedRegularizedTriplet, "wrt", 1.0, "features"
@@ -152,6 +161,43 @@ class TestWeightedRegularizedTriplet(LossContract):
         assert WeightedRegularizedTriplet(stabilise="corrected")(far) < WeightedRegularizedTriplet()(far)
         with pytest.raises(ValueError, match="`stabilise` must be"):
             WeightedRegularizedTriplet(stabilise="no")
+
+
+class TestModalityCrossEntropy(LossContract):
+    cls, name, weight, reads, needs_classes = ModalityCrossEntropy, "modality_ce", 1.0, "modality_logits", True
+
+    def test_arguments_arrive(self, inputs):
+        logits = inputs.extras["modality_logits"]
+        expected = functional.modality_cross_entropy(logits, inputs.labels, 6, 0.2)
+        assert ModalityCrossEntropy(label_smoothing=0.2)(inputs) == expected
+        assert ModalityCrossEntropy()(inputs) != expected
+
+    @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
+    def test_bad_smoothing(self, smoothing):
+        with pytest.raises(ValueError, match="`label_smoothing` must be at least 0 and below 1"):
+            ModalityCrossEntropy(label_smoothing=smoothing)
+
+    def test_a_network_without_such_classifiers(self, inputs):
+        for loss in (ModalityCrossEntropy(), MutualKL()):
+            with pytest.raises(SettingsError, match=r"wants `modality_logits`.*Set `model.init_args.head` to .*MutualLearningHead"):
+                loss(dataclasses.replace(inputs, extras=None))
+
+
+class TestMutualKL(LossContract):
+    cls, name, weight, reads, needs_classes = MutualKL, "mutual_kl", 1.0, "modality_logits", True
+
+    def test_arguments_arrive(self, inputs):
+        logits = inputs.extras["modality_logits"]
+        assert MutualKL(reduction="mean", temperature=2.0)(inputs) == functional.mutual_kl(logits, 6, "mean", temperature=2.0)
+        leaf = logits.clone().requires_grad_()
+        MutualKL(detach_target=False)(dataclasses.replace(inputs, extras={"modality_logits": leaf})).backward()
+        assert leaf.grad[:6, 1].abs().min() > 0
+
+    def test_bad_arguments(self):
+        with pytest.raises(ValueError, match='`reduction` must be "batchmean" or "mean"'):
+            MutualKL(reduction="sum")
+        with pytest.raises(ValueError, match="`temperature` must be a finite number above 0"):
+            MutualKL(temperature=0.0)
 
 
 def test_every_exported_loss_has_a_contract():

@@ -7,6 +7,8 @@ from vireid.losses.cross_entropy import CrossEntropy
 from vireid.losses.four_way_hard_triplet import FourWayHardTriplet
 from vireid.losses.inputs import LossInputs
 from vireid.losses.loss_sum import LossSum
+from vireid.losses.modality_cross_entropy import ModalityCrossEntropy
+from vireid.losses.mutual_kl import MutualKL
 from vireid.losses.similarity_preserving import SimilarityPreserving
 from vireid.losses.weighted_regularized_triplet import WeightedRegularizedTriplet
 
@@ -18,6 +20,8 @@ __all__ = [
     "Loss",
     "LossInputs",
     "LossSum",
+    "ModalityCrossEntropy",
+    "MutualKL",
     "SimilarityPreserving",
     "WeightedRegularizedTriplet",
 ]

@@ -17,6 +17,7 @@ class BatchHardTriplet(Recorded, Loss):
     Args:
         weight: factor in the sum.
         margin: 0.3 in AGW's baseline; negative: soft margin.
+        normalise: compare directions only.
         on: rows before or after the neck.
         name: under which it is logged.
 
@@ -24,12 +25,15 @@ class BatchHardTriplet(Recorded, Loss):
         ValueError: arguments out of range.
     """
 
-    def __init__(self, weight: float = 1.0, margin: float = 0.3, on: Level = "features", name: str = "batch_hard") -> None:
+    def __init__(
+        self, weight: float = 1.0, margin: float = 0.3, normalise: bool = False, on: Level = "features", name: str = "batch_hard"
+    ) -> None:
         super().__init__(weight, name)
         check_margin(margin)
         self.margin = float(margin)
+        self.normalise = normalise
         self.on = check_level(on)
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""
-        return functional.batch_hard_triplet(output.level(self.on), output.labels, self.margin)
+        return functional.batch_hard_triplet(output.level(self.on), output.labels, self.margin, self.normalise)

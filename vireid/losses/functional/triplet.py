@@ -104,13 +104,14 @@ def four_way_hard_triplet(
         return torch.stack([hard_triplet(a, b, a_labels, b_labels, margin) for (a, a_labels), (b, b_labels) in pairs]).mean()
 
 
-def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
+def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, normalise: bool = False) -> Tensor:
     """Hard triplet loss over the whole batch, both modalities together.
 
     Args:
         features: ``(B, d)`` features before the neck, any scale.
         labels: ``(B,)`` integers.
         margin: see :func:`hard_triplet`.
+        normalise: compare directions only (rows are divided by their L2 norm first).
 
     Returns:
         Scalar, at least 0.
@@ -127,7 +128,9 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3) ->
     """
     check_rows("features", features)
     check_labels("labels", labels, features, "features")
-    return hard_triplet(features, features, labels, labels, margin)
+    with no_autocast(features):
+        rows = F.normalize(full_precision(features), eps=1e-12) if normalise else features
+        return hard_triplet(rows, rows, labels, labels, margin)
 
 
 def check_margin(margin: float) -> None:
