@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "study": ("vireid.commands.study.command", "compare searches with baselines and random networks at one budget, resumable"),
     "demo": ("vireid.commands.demo", "search, retrain and test on generated people, about five minutes on a laptop"),
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),
+    "convert": ("vireid.commands.convert", "turn a checkpoint of a published project into one of ours"),
     "genotype": ("vireid.commands.genotype", "look at genotype files and convert them (show, diff, validate, convert)"),
 }
 
