@@ -7,8 +7,11 @@ from vireid.models.cdnet import CDNetTrunk
 from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.cdnet_state import load_cdnet_state, to_cdnet_state
 from vireid.models.cmnas_state import load_cmnas_state, to_cmnas_state
+from vireid.models.conv_bias_part import ConvolutionBias
 from vireid.models.counting import Counts, count
 from vireid.models.heads import BalanceHead, BNNeckHead, FineGrainedHead, Head, StandardHead
+from vireid.models.iv_reid_state import load_iv_reid_state
+from vireid.models.mutual_head import MutualLearningHead, MutualLearningNetwork
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.models.non_local_part import NonLocalBlocks
 from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
@@ -17,6 +20,7 @@ from vireid.models.osnet_state import load_osnet_state
 from vireid.models.published_state import StateReport
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
+from vireid.models.stem_part import LinearStem
 from vireid.models.trunk_parts import TrunkPart, TwoStreams, insert_after, with_parts
 
 __all__ = [
@@ -28,11 +32,15 @@ __all__ = [
     "BranchNetwork",
     "BranchedOutput",
     "CDNetTrunk",
+    "ConvolutionBias",
     "Counts",
     "FineGrainedHead",
     "FineGrainedNeck",
     "FullyConnectedHead",
     "Head",
+    "LinearStem",
+    "MutualLearningHead",
+    "MutualLearningNetwork",
     "NetworkOutput",
     "NonLocalBlocks",
     "OSNetTrunk",
@@ -51,6 +59,7 @@ __all__ = [
     "load_agw_state",
     "load_cdnet_state",
     "load_cmnas_state",
+    "load_iv_reid_state",
     "load_osnet_state",
     "to_cdnet_state",
     "to_cmnas_state",

@@ -7,10 +7,12 @@ from vireid.nn.fully_connected_neck import FullyConnectedNeck
 from vireid.nn.gem_pooling import GeMPooling
 from vireid.nn.instance_batch_norm import InstanceBatchNorm2d
 from vireid.nn.mixture_attention import MixtureOfSoftmaxAttention
+from vireid.nn.modality_heads import ModalityHeads
 from vireid.nn.neck import BNNeck
 from vireid.nn.non_local import NonLocal
 from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm_choice import NormChoice
+from vireid.nn.norm_neck import NormNeck
 from vireid.nn.osnet_choice import SharedBlockChoice
 from vireid.nn.per_modality import PerModality
 from vireid.nn.pooling import GlobalAveragePooling, Pooling
@@ -32,8 +34,10 @@ __all__ = [
     "GlobalLocalReasoning",
     "InstanceBatchNorm2d",
     "MixtureOfSoftmaxAttention",
+    "ModalityHeads",
     "NonLocal",
     "NormChoice",
+    "NormNeck",
     "PerModality",
     "Pooling",
     "PositionGraph",

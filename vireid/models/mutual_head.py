@@ -1,0 +1,97 @@
+"""A head with a classifier of each modality beside the shared one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from vireid.errors import SettingsError
+from vireid.models.backbone import Backbone
+from vireid.models.heads import Head
+from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.nn import ModalityHeads, NormNeck, Pooling
+from vireid.nn.modality_heads import HeadStatistics
+from vireid.nn.norm_neck import NeckNorm
+
+HeadsOn = Literal["neck", "pool"]
+
+
+class MutualLearningNetwork(ReIDNetwork):
+    """A network whose output has, in training, ``modality_logits`` ``(B, 2, C)`` among its extras: visible head first.
+
+    Args:
+        backbone, num_classes, pooling, neck: see :class:`~vireid.models.ReIDNetwork`.
+        heads: from ``(B, D)`` rows to ``(B, 2, C)``; ``None`` for none.
+        heads_on: ``"neck"``: heads see the embeddings; ``"pool"``: the features before the neck.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int | None,
+        pooling: nn.Module | None,
+        neck: nn.Module,
+        heads: ModalityHeads | None,
+        heads_on: HeadsOn,
+    ) -> None:
+        super().__init__(backbone, num_classes, pooling, neck)
+        self.modality_heads, self.heads_on = heads, heads_on
+
+    def forward(self, images: Tensor, n_visible: int) -> NetworkOutput:
+        output = super().forward(images, n_visible)
+        if self.modality_heads is None or not self.training:
+            return output
+        rows = output.embeddings if self.heads_on == "neck" else output.features
+        return output._replace(extras={**(output.extras or {}), "modality_logits": self.modality_heads(rows, n_visible)})
+
+    def named_parts(self) -> dict[str, list[nn.Parameter]]:
+        """As :meth:`ReIDNetwork.named_parts`, and ``modality_heads``."""
+        heads = [] if self.modality_heads is None else list(self.modality_heads.parameters())
+        return {**super().named_parts(), "modality_heads": heads}
+
+
+class MutualLearningHead(Head):
+    """Pooling, neck, shared classifier, and a classifier of each modality that the losses
+    :class:`~vireid.losses.ModalityCrossEntropy` and :class:`~vireid.losses.MutualKL` train; retrieval does not use these.
+
+    The learning rate of the two is ``lr_factors: {modality_heads: 10}`` times the base rate in the public code.
+
+    Args:
+        hidden: width of the modality classifiers between their two linear layers.
+        heads_on: they see the embeddings (``neck``, as the public code) or the pooled features (``pool``, as its figure).
+        head_bn: statistics of their batch norms, see :class:`~vireid.nn.ModalityHeads`.
+        neck_norm: ``bn``, ``gn`` or ``none``, see :class:`~vireid.nn.NormNeck`.
+        neck_bias: whether the neck's bias learns, as in the public code.
+        classifier_bias: whether the shared classifier has a bias (then it starts Kaiming normal), as in the public code.
+        pooling: of the feature map; null for the mean over pixels.
+
+    Raises:
+        SettingsError: another ``heads_on``; at ``build`` also other arguments out of range.
+
+    Reference:
+        Public code "Cross-Modality Infrared-Visible Re-ID", made from reid-strong-baseline (Luo et al., CVPR Workshops 2019).
+    """
+
+    def __init__(
+        self,
+        hidden: int = 512,
+        heads_on: HeadsOn = "neck",
+        head_bn: HeadStatistics = "mixed",
+        neck_norm: NeckNorm = "bn",
+        neck_bias: bool = False,
+        classifier_bias: bool = False,
+        pooling: Pooling | None = None,
+    ) -> None:
+        if heads_on not in get_args(HeadsOn):
+            raise SettingsError(f'`heads_on` must be "neck" or "pool", got {heads_on!r}.')
+        self.hidden, self.heads_on, self.head_bn = hidden, heads_on, head_bn
+        self.neck_norm, self.neck_bias, self.classifier_bias = neck_norm, neck_bias, classifier_bias
+        self.pooling = pooling
+
+    def build(self, backbone: Backbone, num_classes: int | None) -> MutualLearningNetwork:
+        width = backbone.out_channels
+        neck = NormNeck(width, self.neck_norm, self.neck_bias, self.classifier_bias)
+        heads = ModalityHeads(width, num_classes, self.hidden, self.head_bn) if num_classes else None
+        return MutualLearningNetwork(backbone, num_classes, copy.deepcopy(self.pooling), neck, heads, self.heads_on)
