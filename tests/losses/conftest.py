@@ -28,7 +28,7 @@ def agw():
 
 @pytest.fixture
 def inputs():
-    """3 identities, K = 2 per modality, 4 classes, classifiers of each modality, float64."""
+    """3 identities, K = 2 per modality, 4 classes, what parts of networks may add, float64."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 0, 1, 1, 2, 2] * 2)
     return LossInputs(
@@ -38,5 +38,14 @@ def inputs():
         labels,
         n_visible=6,
         k=2,
-        extras={"modality_logits": torch.randn(12, 2, 4, dtype=torch.float64, generator=generator)},
+        extras={
+            name: torch.randn(12, *shape, dtype=torch.float64, generator=generator)
+            for name, shape in (
+                ("modality_logits", (2, 4)),
+                ("channel_attention", (3, 3)),
+                ("part_logits", (2, 4)),
+                ("parts", (2, 5)),
+                ("strips", (4, 3)),
+            )
+        },
     )

@@ -8,14 +8,19 @@ import torch
 from vireid import losses
 from vireid.errors import SettingsError
 from vireid.losses import (
+    AttentionAlignment,
     BatchHardTriplet,
     ClassMMD,
+    CrossCorrelation,
     CrossEntropy,
     FourWayHardTriplet,
+    HeteroCentreTriplet,
+    LocalAlignment,
     Loss,
     LossSum,
     ModalityCrossEntropy,
     MutualKL,
+    PartCrossEntropy,
     SimilarityPreserving,
     WeightedRegularizedTriplet,
     functional,
@@ -200,6 +205,93 @@ class TestMutualKL(LossContract):
             MutualKL(temperature=0.0)
 
 
+class TestAttentionAlignment(LossContract):
+    cls, name, weight, reads = AttentionAlignment, "attention", 10.0, "channel_attention"
+
+    def test_arguments_arrive(self, inputs):
+        maps = inputs.extras["channel_attention"]
+        assert AttentionAlignment()(inputs) == (maps[:6] - maps[6:]).abs().mean()
+        other = dataclasses.replace(inputs, extras={"position_attention": maps})
+        assert AttentionAlignment(attention="position_attention")(other) == AttentionAlignment()(inputs)
+        with pytest.raises(SettingsError, match=r"wants `channel_attention`.*trunk_parts` to vireid.models.ChannelGraphs"):
+            AttentionAlignment()(other)
+
+    def test_rows_that_are_no_pairs(self, inputs):
+        with pytest.raises(SettingsError, match="pairs visible with infrared rows of the same identity, but the batch has 4 and 8"):
+            AttentionAlignment()(dataclasses.replace(inputs, n_visible=4))
+
+
+class TestHeteroCentreTriplet(LossContract):
+    cls, name, weight, reads = HeteroCentreTriplet, "hetero_centre", 1.0, "features"
+
+    def test_arguments_arrive(self, inputs):
+        v, t, labels = inputs.features[:6], inputs.features[6:], inputs.labels[:6]
+        assert HeteroCentreTriplet(margin=2.0)(inputs) == functional.hetero_centre_triplet(v, t, labels, 2, margin=2.0)
+        assert HeteroCentreTriplet()(dataclasses.replace(inputs, k=1)) == functional.batch_hard_triplet(inputs.features, inputs.labels)
+
+    def test_parts(self, inputs):
+        parts = inputs.extras["parts"]
+
+        def alone(rows):
+            return HeteroCentreTriplet()(dataclasses.replace(inputs, features=rows))
+
+        expected = alone(torch.cat((parts[:, 0], parts[:, 1]), 1)) + 3 * (alone(parts[:, 0]) + alone(parts[:, 1]))
+        torch.testing.assert_close(HeteroCentreTriplet(parts="parts", part_weight=3.0)(inputs), expected)
+        with pytest.raises(SettingsError, match=r"wants `relations`.*head` to vireid.models.StripeHead"):
+            HeteroCentreTriplet(parts="relations")(inputs)
+
+    def test_bad_arguments(self):
+        with pytest.raises(ValueError, match="`margin` must be a finite number"):
+            HeteroCentreTriplet(margin=float("nan"))
+        with pytest.raises(ValueError, match="`part_weight` must be a finite number of at least 0, got -1"):
+            HeteroCentreTriplet(part_weight=-1.0)
+
+
+class TestCrossCorrelation(LossContract):
+    cls, name, weight, reads = CrossCorrelation, "cross_correlation", 1.0, "features"
+
+    def test_arguments_arrive(self, inputs):
+        v, t = inputs.features[:6], inputs.features[6:]
+        expected = functional.cross_correlation(v, t, 0.5, 3.0, standardise=True)
+        assert CrossCorrelation(off_diagonal=0.5, divisor=3.0, standardise=True)(inputs) == expected
+
+    @pytest.mark.parametrize("arguments", [{"off_diagonal": -1.0}, {"divisor": 0.0}])
+    def test_bad_arguments(self, arguments):
+        with pytest.raises(ValueError, match="`off_diagonal` must be at least 0 and `divisor` above 0"):
+            CrossCorrelation(**arguments)
+
+
+class TestLocalAlignment(LossContract):
+    cls, name, weight, reads = LocalAlignment, "local_alignment", 1.0, "strips"
+
+    def test_arguments_arrive(self, inputs):
+        strips = inputs.extras["strips"]
+        expected = functional.local_alignment(strips, inputs.embeddings, inputs.labels, margin=2.0)
+        assert LocalAlignment(margin=2.0, on="embeddings")(inputs) == expected
+        with pytest.raises(ValueError, match="`margin` must be a finite number"):
+            LocalAlignment(margin=float("inf"))
+        with pytest.raises(ValueError, match="`on` must be"):
+            LocalAlignment(on="logits")
+        with pytest.raises(SettingsError, match=r"wants `strips`.*head` to vireid.models.StripeHead"):
+            LocalAlignment()(dataclasses.replace(inputs, extras=None))
+
+
+class TestPartCrossEntropy(LossContract):
+    cls, name, weight, reads, needs_classes = PartCrossEntropy, "part_ce", 1.0, "part_logits", True
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.2])
+    def test_sum_over_parts(self, inputs, smoothing):
+        parts = inputs.extras["part_logits"].unbind(1)
+        each = [CrossEntropy(label_smoothing=smoothing)(dataclasses.replace(inputs, logits=part)) for part in parts]
+        torch.testing.assert_close(PartCrossEntropy(label_smoothing=smoothing)(inputs), each[0] + each[1])
+
+    def test_bad_arguments(self, inputs):
+        with pytest.raises(ValueError, match="`label_smoothing` must be at least 0 and below 1"):
+            PartCrossEntropy(label_smoothing=1.0)
+        with pytest.raises(SettingsError, match=r"wants `part_logits`.*head` to vireid.models.StripeHead"):
+            PartCrossEntropy()(dataclasses.replace(inputs, extras=None))
+
+
 def test_every_exported_loss_has_a_contract():
     tested = {sub.cls for sub in LossContract.__subclasses__()}
     exported = {value for name in losses.__all__ if isinstance(value := getattr(losses, name), type) and issubclass(value, Loss)}
@@ -296,7 +388,11 @@ def test_base_class_has_no_value(inputs):
         Loss(1.0, "x")(inputs)
 
 
-@pytest.mark.parametrize("loss", [FourWayHardTriplet(), SimilarityPreserving(), ClassMMD()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [FourWayHardTriplet(), SimilarityPreserving(), ClassMMD(), AttentionAlignment(), HeteroCentreTriplet(), CrossCorrelation()],
+    ids=lambda loss: type(loss).__name__,
+)
 @pytest.mark.parametrize(("n_visible", "kind"), [(4, "visible"), (0, "infrared")])
 def test_losses_between_modalities_refuse_a_batch_of_one(loss: Loss, n_visible: int, kind: str) -> None:
     rows, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
