@@ -15,8 +15,6 @@ from vireid.models.branches import BranchNetwork
 from vireid.models.cdnet_necks import BalanceNeck
 from vireid.models.published_state import StateReport, read_state
 
-SHOWN = 8
-
 
 def cdnet_name(name: str, global_only: bool = False) -> str:
     """Name in a published checkpoint of an entry of our network's state.
