@@ -21,7 +21,7 @@ from vireid.models.published_state import StateReport
 from vireid.models.resnet import ResNetTrunk, build_resnet
 from vireid.models.resnet_ibn import build_resnet_ibn
 from vireid.models.stem_part import LinearStem
-from vireid.models.trunk_parts import TrunkPart, TwoStreams, insert_after, with_parts
+from vireid.models.trunk_parts import TrunkPart, TwoStreams, channels_after, insert_after, with_parts
 
 __all__ = [
     "OSNETS",
@@ -54,6 +54,7 @@ __all__ = [
     "build_osnet",
     "build_resnet",
     "build_resnet_ibn",
+    "channels_after",
     "count",
     "insert_after",
     "load_agw_state",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.trunk_parts import TrunkPart, insert_after
+from vireid.models.trunk_parts import TrunkPart, channels_after, insert_after
 from vireid.nn.non_local import NonLocal
 
 LAST_BLOCKS = {"layer2": 2, "layer3": 3}  # AGW's in a ResNet-50
@@ -53,17 +53,3 @@ def default_places(trunk: nn.Module) -> list[str]:
         numbers = [name for name, _ in blocks.named_children() if name.isdigit()]
         places += [f"{stage}.{number}" for number in numbers[-count:]]
     return places
-
-
-def channels_after(trunk: nn.Module, place: str) -> int:
-    """Channels that a stage or block gives: those of its last convolution, of its main branch or of its shortcut.
-
-    Raises:
-        SettingsError: no such place, or no convolution there.
-    """
-    module = dict(trunk.named_modules()).get(place)
-    convolutions = [] if module is None else [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
-    if not convolutions:
-        stages = ", ".join(name for name, layer in trunk.named_children() if isinstance(layer, nn.Sequential))
-        raise SettingsError(f"There is no stage or block {place!r} with a convolution in this trunk. Its stages are {stages}.")
-    return convolutions[-1].out_channels

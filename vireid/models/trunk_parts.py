@@ -92,3 +92,17 @@ def insert_after(trunk: nn.Module, place: str, name: str, module: nn.Module) -> 
             layers[new] = module
     layers.setdefault(new, module)
     setattr(trunk, stage, nn.Sequential(layers))
+
+
+def channels_after(trunk: nn.Module, place: str) -> int:
+    """Channels that a stage or block gives: those of its last convolution, of its main branch or of its shortcut.
+
+    Raises:
+        SettingsError: no such place, or no convolution there.
+    """
+    module = dict(trunk.named_modules()).get(place)
+    convolutions = [] if module is None else [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+    if not convolutions:
+        stages = ", ".join(name for name, layer in trunk.named_children() if isinstance(layer, nn.Sequential))
+        raise SettingsError(f"There is no stage or block {place!r} with a convolution in this trunk. Its stages are {stages}.")
+    return convolutions[-1].out_channels
