@@ -13,8 +13,10 @@ from vireid.losses import (
     ClassMMD,
     CrossCorrelation,
     CrossEntropy,
+    EnhancedSquaredDifference,
     FourWayHardTriplet,
     HeteroCentreTriplet,
+    InfraredDistillation,
     LocalAlignment,
     Loss,
     LossSum,
@@ -22,6 +24,7 @@ from vireid.losses import (
     MutualKL,
     PartCrossEntropy,
     SimilarityPreserving,
+    ViewConsistency,
     WeightedRegularizedTriplet,
     functional,
 )
@@ -203,6 +206,50 @@ class TestMutualKL(LossContract):
             MutualKL(reduction="sum")
         with pytest.raises(ValueError, match="`temperature` must be a finite number above 0"):
             MutualKL(temperature=0.0)
+
+
+class TestEnhancedSquaredDifference(LossContract):
+    cls, name, weight, reads = EnhancedSquaredDifference, "esd", 1.0, "features"
+
+    def test_arguments_arrive(self, inputs):
+        far = dataclasses.replace(inputs, features=20 * inputs.features)
+        loss = EnhancedSquaredDifference(alpha=0.5, gamma=2.0, square=False, stabilise="corrected")
+        assert loss(far) == functional.enhanced_squared_difference(far.features, far.labels, 0.5, 2.0, False, "corrected")
+        with pytest.raises(ValueError, match="`stabilise` must be"):
+            EnhancedSquaredDifference(stabilise="no")
+        with pytest.raises(ValueError, match="`alpha` must be a finite number of at least 0, got -1"):
+            EnhancedSquaredDifference(alpha=-1.0)
+
+
+class TestInfraredDistillation(LossContract):
+    cls, name, weight, reads, needs_classes = InfraredDistillation, "infrared_kl", 1.0, "logits", True
+
+    def test_infrared_teaches_the_first_view(self, inputs):
+        views = dataclasses.replace(inputs, visible_views=2, labels=torch.tensor([0, 1, 2] * 4), k=1)
+        views = dataclasses.replace(views, **{name: getattr(views, name)[:9] for name in ("features", "embeddings", "logits", "labels")})
+        expected = functional.softened_kl(inputs.logits[:3], inputs.logits[6:9], temperature=2.0)
+        assert InfraredDistillation(temperature=2.0)(views) == expected
+        with pytest.raises(ValueError, match="`temperature` must be a finite number above 0"):
+            InfraredDistillation(temperature=0.0)
+
+    def test_no_classes(self, inputs):
+        with pytest.raises(ValueError, match="InfraredDistillation needs `logits`"):
+            InfraredDistillation()(dataclasses.replace(inputs, logits=None))
+
+
+class TestViewConsistency(LossContract):
+    cls, name, weight, reads, needs_classes = ViewConsistency, "consistency", 1.0, "logits", True
+
+    @pytest.fixture
+    def inputs(self, inputs):
+        return dataclasses.replace(inputs, visible_views=2)
+
+    def test_the_second_view_teaches_the_first(self, inputs):
+        assert ViewConsistency()(inputs) == functional.prediction_consistency(inputs.logits[:3], inputs.logits[3:6])
+
+    def test_one_view(self, inputs):
+        with pytest.raises(SettingsError, match=r"wants 2 views.*vireid\.data\.ChannelAugmentation"):
+            ViewConsistency()(dataclasses.replace(inputs, visible_views=1))
 
 
 class TestAttentionAlignment(LossContract):
@@ -390,7 +437,15 @@ def test_base_class_has_no_value(inputs):
 
 @pytest.mark.parametrize(
     "loss",
-    [FourWayHardTriplet(), SimilarityPreserving(), ClassMMD(), AttentionAlignment(), HeteroCentreTriplet(), CrossCorrelation()],
+    [
+        FourWayHardTriplet(),
+        SimilarityPreserving(),
+        ClassMMD(),
+        AttentionAlignment(),
+        HeteroCentreTriplet(),
+        CrossCorrelation(),
+        InfraredDistillation(),
+    ],
     ids=lambda loss: type(loss).__name__,
 )
 @pytest.mark.parametrize(("n_visible", "kind"), [(4, "visible"), (0, "infrared")])

@@ -60,3 +60,16 @@ def check_modalities(loss: Loss, output: LossInputs) -> None:
             f"`{type(loss).__name__}` compares visible with infrared rows, but all {rows} rows of this batch are {kind}. For data of one "
             "modality set `model.init_args.losses` to losses such as vireid.losses.CrossEntropy and vireid.losses.BatchHardTriplet."
         )
+
+
+def class_logits(loss: Loss, output: LossInputs) -> Tensor:
+    """``(n, C)`` logits of ``output``.
+
+    Raises:
+        ValueError: they have none.
+    """
+    if output.logits is None:
+        raise ValueError(
+            f"{type(loss).__name__} needs `logits`, but these rows have no classes; sum the other losses with `without_classes=True`."
+        )
+    return output.logits

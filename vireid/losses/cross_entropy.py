@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss
+from vireid.losses.base import Loss, class_logits
 from vireid.losses.functional.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.structures import Recorded
@@ -39,9 +39,6 @@ class CrossEntropy(Recorded, Loss):
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""
-        if output.logits is None:
-            raise ValueError(
-                "CrossEntropy needs `logits`, but these rows have no classes; sum the other losses with `without_classes=True`."
-            )
-        with no_autocast(output.logits):
-            return F.cross_entropy(full_precision(output.logits), output.labels, label_smoothing=self.label_smoothing)
+        logits = class_logits(self, output)
+        with no_autocast(logits):
+            return F.cross_entropy(full_precision(logits), output.labels, label_smoothing=self.label_smoothing)

@@ -45,6 +45,25 @@ def weighted_regularized_triplet(features: Tensor, labels: Tensor, stabilise: St
     Reference:
         Ye et al.: Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021, eq. 12-13.
     """
+    positive, negative = weighted_distances(features, labels, stabilise)
+    return F.softplus(positive - negative).mean()
+
+
+def weighted_distances(
+    features: Tensor, labels: Tensor, stabilise: Stabilise = "faithful", sharpness: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Weighted mean distance of each anchor from its positives (itself included) and from its negatives.
+
+    Args:
+        features, labels, stabilise: see :func:`weighted_regularized_triplet`.
+        sharpness: factor on the distances inside the softmax weights; 0 weights all alike.
+
+    Returns:
+        Two ``(B,)`` tensors in full precision; the distance from no negatives is zero.
+
+    Raises:
+        ValueError: shapes that do not fit, or another ``stabilise``.
+    """
     check_rows("features", features)
     check_labels("labels", labels, features, "features")
     check_stabilise(stabilise)
@@ -52,9 +71,9 @@ def weighted_regularized_triplet(features: Tensor, labels: Tensor, stabilise: St
         rows = full_precision(features)
         distances = floored_distances(rows, rows)
         same = labels[:, None] == labels
-        positive = (_weights(distances, same, stabilise) * distances).sum(1)
-        negative = (_weights(-distances, ~same, stabilise) * distances).sum(1)
-        return F.softplus(positive - negative).mean()
+        positive = (_weights(sharpness * distances, same, stabilise) * distances).sum(1)
+        negative = (_weights(-sharpness * distances, ~same, stabilise) * distances).sum(1)
+        return positive, negative
 
 
 def check_stabilise(stabilise: str) -> None:
