@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vireid.nn import InstanceBatchNorm2d, SeparateBatchNorm2d
+from vireid.nn import CANDIDATES, InstanceBatchNorm2d, NormChoice, SeparateBatchNorm2d
 
 B, C, H, W = 6, 5, 4, 3
 
@@ -80,3 +81,32 @@ def compare(
         results.append([out.detach(), *zeros, *module.buffers()])
     for mine, other in zip(*results, strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=atol)
+
+
+def site(
+    candidates: Sequence[str] = CANDIDATES,
+    n: int | None = 2,
+    dtype: torch.dtype = torch.float64,
+    bn: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> NormChoice:
+    """A choice whose candidates differ in all parameters and statistics, with arguments of its batch norm and its own."""
+    made = NormChoice(random_bn(dtype=dtype, **(bn or {})), candidates, **options)
+    perturb(made)
+    made.n_visible = n
+    return made
+
+
+def simplex(count: int, grad: bool = True) -> Tensor:
+    """Random mixture weights that sum to 1."""
+    weights = torch.rand(count, generator=torch.Generator().manual_seed(5), dtype=torch.float64) + 0.1
+    return (weights / weights.sum()).requires_grad_(grad)
+
+
+def check(ours: NormChoice, x: Tensor, weights: Tensor, atol: float = 1e-12) -> None:
+    """Under the mixture of ``weights`` the choice equals the naive sum: output, gradients and buffers."""
+    n = ours.n_visible
+    assert n is not None
+    ours.set_mixture(weights)
+    extra = [weights] if weights.requires_grad else []
+    compare(ours, lambda m, x: m(x), lambda m, x: naive_mixture(m.layers, x, n, weights), x, extra, atol)  # type: ignore[arg-type]

@@ -12,32 +12,12 @@ from torch import Tensor, nn
 from torch import multiprocessing as mp
 from torch.utils.checkpoint import checkpoint
 
-from tests.nn.reference import B, C, batch, compare, naive_mixture, perturb, random_bn
+from tests.nn.reference import B, C, batch, check, naive_mixture, random_bn, simplex, site
 from vireid.errors import SettingsError
 from vireid.nn import CANDIDATES, InstanceBatchNorm2d, NormChoice, SeparateBatchNorm2d, frozen_statistics
 from vireid.nn.norm_candidates import norm_parts
 
 SUBSETS = [subset for size in range(1, 6) for subset in itertools.combinations(CANDIDATES, size)]
-
-
-def site(candidates: tuple[str, ...] = CANDIDATES, n: int = 2, dtype: torch.dtype = torch.float64, **options: object) -> NormChoice:
-    made = NormChoice(random_bn(dtype=dtype), candidates, **options)  # type: ignore[arg-type]
-    perturb(made)
-    made.n_visible = n
-    return made
-
-
-def simplex(count: int, grad: bool = True) -> Tensor:
-    weights = torch.rand(count, generator=torch.Generator().manual_seed(5), dtype=torch.float64) + 0.1
-    return (weights / weights.sum()).requires_grad_(grad)
-
-
-def check(ours: NormChoice, x: Tensor, weights: Tensor, atol: float = 1e-12) -> None:
-    n = ours.n_visible
-    assert n is not None
-    ours.set_mixture(weights)
-    extra = [weights] if weights.requires_grad else []
-    compare(ours, lambda m, x: m(x), lambda m, x: naive_mixture(m.layers, x, n, weights), x, extra, atol)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids="+".join)

@@ -4,68 +4,56 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.nn.reference import B, C, H, W, batch, compare, naive_mixture, perturb, random_bn
+from tests.nn.reference import B, C, H, W, batch, check, naive_mixture, random_bn, site
 from vireid.errors import SettingsError
 from vireid.nn import NormChoice, SeparateBatchNorm2d, frozen_statistics
 
-
-def site(n: int | None = 2, dtype: torch.dtype = torch.float64, **options: object) -> NormChoice:
-    made = NormChoice(random_bn(dtype=dtype, **options))
-    perturb(made)
-    made.n_visible = n
-    return made
+pair = partial(site, ("shared_bn", "separate_bn"))
 
 
 def mixed(*values: float, grad: bool = True) -> Tensor:
     return torch.tensor(values, dtype=torch.float64, requires_grad=grad)
 
 
-def check(ours: NormChoice, x: Tensor, weights: Tensor, atol: float = 1e-12) -> None:
-    n = ours.n_visible
-    assert n is not None
-    ours.set_mixture(weights)
-    extra = [weights] if weights.requires_grad else []
-    compare(ours, lambda m, x: m(x), lambda m, x: naive_mixture(m.layers, x, n, weights), x, extra, atol)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 5, B])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("grad", [True, False])
 def test_equals_naive_sum(n: int, training: bool, grad: bool) -> None:
-    check(site(n).train(training), batch(), mixed(0.3, 0.7, grad=grad))
+    check(pair(n).train(training), batch(), mixed(0.3, 0.7, grad=grad))
 
 
 def test_weights_need_not_sum_to_one() -> None:
-    check(site(), batch(), mixed(0.9, -0.4))
-    check(site(), batch(), mixed(0.5, 0.25, grad=False))
+    check(pair(), batch(), mixed(0.9, -0.4))
+    check(pair(), batch(), mixed(0.5, 0.25, grad=False))
 
 
 def test_one_row_per_modality() -> None:
-    check(site(1), batch(size=(2, C, H, W)), mixed(0.3, 0.7))
+    check(pair(1), batch(size=(2, C, H, W)), mixed(0.3, 0.7))
 
 
 @pytest.mark.parametrize("options", [{"momentum": None}, {"track_running_stats": False}, {"eps": 1e-2, "momentum": 0.4}])
 @pytest.mark.parametrize("training", [True, False])
 def test_equals_naive_sum_with_any_settings(options: dict[str, object], training: bool) -> None:
-    ours = site(**options).train(training)
+    ours = pair(bn=options).train(training)
     check(ours, batch(), mixed(0.3, 0.7))
     check(ours, batch(5), mixed(0.6, 0.4))
 
 
 def test_layers_frozen_one_by_one() -> None:
-    ours = site()
+    ours = pair()
     ours.layers["shared_bn"].eval()
     check(ours, batch(), mixed(0.3, 0.7))
-    ours = site()
+    ours = pair()
     ours.layers["separate_bn"].visible.eval()  # type: ignore[union-attr, operator]
     check(ours, batch(), mixed(0.3, 0.7))
-    ours = site()
+    ours = pair()
     for parameter in ours.parameters():
         parameter.requires_grad_(False)
     check(ours, batch(), mixed(0.3, 0.7))
@@ -74,7 +62,7 @@ def test_layers_frozen_one_by_one() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_statistics_can_be_frozen_at_run_time(training: bool) -> None:
-    ours = site().train(training)
+    ours = pair().train(training)
     before = copy.deepcopy(ours.state_dict())
     with frozen_statistics(ours):
         check(ours, batch(), mixed(0.3, 0.7))
@@ -83,7 +71,7 @@ def test_statistics_can_be_frozen_at_run_time(training: bool) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_gradcheck(training: bool) -> None:
-    ours = site().train(training)
+    ours = pair().train(training)
 
     def run(x: Tensor, weights: Tensor, *_: Tensor) -> Tensor:
         ours.set_mixture(weights)
@@ -95,7 +83,7 @@ def test_gradcheck(training: bool) -> None:
 
 @pytest.mark.parametrize("chosen", [0, 1])
 def test_hard_weights_with_gradient_compute_all_but_update_the_active(chosen: int) -> None:
-    ours = site()
+    ours = pair()
     weights = mixed(*(float(k == chosen) for k in range(2)))
     ours.set_mixture(weights)
     x = batch()
@@ -111,7 +99,7 @@ def test_hard_weights_with_gradient_compute_all_but_update_the_active(chosen: in
 
 @pytest.mark.parametrize("name", ["shared_bn", "separate_bn"])
 def test_one_hot_runs_the_plain_layer_and_leaves_the_others_without_gradient(name: str) -> None:
-    ours = site()
+    ours = pair()
     ours.set_mixture(mixed(*(float(c == name) for c in ours.candidates), grad=False))
     plain = ours.resolve(name)
     if isinstance(plain, SeparateBatchNorm2d):
@@ -124,7 +112,7 @@ def test_one_hot_runs_the_plain_layer_and_leaves_the_others_without_gradient(nam
 
 
 def test_inactive_candidate_is_skipped_without_weight_gradient() -> None:
-    ours = site()
+    ours = pair()
     ours.set_mixture(mixed(0.5, 0.0, grad=False))  # one candidate, but not with weight 1
     expected = 0.5 * ours.resolve("shared_bn")(batch())
     torch.testing.assert_close(ours(batch()), expected, rtol=0, atol=1e-12)
@@ -136,8 +124,8 @@ def test_memory_formats() -> None:
     strided = batch(size=(B, C, H, 2 * W)).detach()[..., ::2].requires_grad_()
     for x in (channels_last, strided):
         for training in (True, False):
-            check(site().train(training), x, mixed(0.3, 0.7))
-    ours = site()
+            check(pair().train(training), x, mixed(0.3, 0.7))
+    ours = pair()
     out = ours(channels_last)
     assert out.is_contiguous(memory_format=torch.channels_last)
     (grad,) = torch.autograd.grad(out.sum(), channels_last)
@@ -146,7 +134,7 @@ def test_memory_formats() -> None:
 
 def test_bfloat16_input_keeps_float32_statistics() -> None:
     x = batch(dtype=torch.bfloat16)
-    narrow, wide = site(dtype=torch.float32), site()
+    narrow, wide = pair(dtype=torch.float32), pair()
     for ours in (narrow, wide):
         ours.set_mixture(torch.tensor([0.3, 0.7], requires_grad=True))
     out, expected = narrow(x), wide(x.detach().double())
@@ -162,7 +150,7 @@ def test_bfloat16_input_keeps_float32_statistics() -> None:
 
 def test_large_means_are_safe_in_float32() -> None:
     x = (batch(dtype=torch.float32).detach() * 0.01 + 100).requires_grad_()
-    narrow, wide = site(dtype=torch.float32), site()
+    narrow, wide = pair(dtype=torch.float32), pair()
     results = []
     for ours, images in ((narrow, x), (wide, x.detach().double().requires_grad_())):
         weights = torch.tensor([0.3, 0.7], dtype=images.dtype, requires_grad=True)
@@ -177,7 +165,7 @@ def test_large_means_are_safe_in_float32() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_compiled_equals_eager(training: bool) -> None:
-    ours = site().train(training)
+    ours = pair().train(training)
     ours.set_mixture(mixed(0.3, 0.7))
     other = copy.deepcopy(ours)
     other.set_mixture(ours.weights)
@@ -196,7 +184,7 @@ def test_compiled_equals_eager(training: bool) -> None:
 def test_checkpointing_gives_equal_gradients() -> None:
     gradients = []
     for wrapped in (False, True):
-        ours, x, weights = site(), batch(), mixed(0.3, 0.7)
+        ours, x, weights = pair(), batch(), mixed(0.3, 0.7)
         ours.set_mixture(weights)
         out = checkpoint(ours, x, use_reentrant=False) if wrapped else ours(x)
         out.sin().sum().backward()
@@ -207,7 +195,7 @@ def test_checkpointing_gives_equal_gradients() -> None:
 
 def test_saves_only_its_input() -> None:
     """Memory: of activation size, the graph holds the input and nothing else."""
-    ours, x = site(), batch()
+    ours, x = pair(), batch()
     ours.set_mixture(mixed(0.3, 0.7))
     saved: list[Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):  # type: ignore[func-returns-value]
@@ -216,7 +204,7 @@ def test_saves_only_its_input() -> None:
 
 
 def test_copy_and_pickle_in_the_middle_of_a_step() -> None:
-    ours = site()
+    ours = pair()
     ours.set_mixture(mixed(0.0, 0.0).softmax(0))
     for other in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
         assert not other.weights.requires_grad
@@ -232,7 +220,7 @@ def test_order_of_candidates_is_fixed() -> None:
 
 
 def test_resolve_gives_a_copy_of_the_plain_layer() -> None:
-    ours = site()
+    ours = pair()
     shared, separate = ours.resolve("shared_bn"), ours.resolve("separate_bn")
     assert type(shared) is nn.BatchNorm2d
     assert type(separate) is SeparateBatchNorm2d
@@ -249,10 +237,10 @@ def test_errors() -> None:
     with pytest.raises(SettingsError, match="affine=True"):
         NormChoice(nn.BatchNorm2d(3, affine=False))
     with pytest.raises(ValueError, match="one weight for each of shared_bn, separate_bn"):
-        site().set_mixture(torch.ones(3))
+        pair().set_mixture(torch.ones(3))
     with pytest.raises(SettingsError, match="has no candidate 'in'"):
-        site().resolve("in")
+        pair().resolve("in")
     with pytest.raises(SettingsError, match="NormChoice does not know which rows"):
-        site(None)(batch())
+        pair(None)(batch())
     with pytest.raises(ValueError, match="more than 1 value per channel"):
-        site(1)(torch.zeros(3, C, 1, 1, dtype=torch.float64))
+        pair(1)(torch.zeros(3, C, 1, 1, dtype=torch.float64))

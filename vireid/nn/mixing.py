@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from vireid.nn.constants import constant
 from vireid.nn.mixture import Mixed
 from vireid.nn.norm_candidates import Part, Source, parts_of_modality
 from vireid.structures import Modality
@@ -35,11 +36,10 @@ def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], we
     spans = [slice(start, stop) for start, stop in pairwise(edges)]
     sources = [[[_source_at(own, span.start) for own in group] for group in parts] for span in spans]  # [segment][G][K]
     used = [source for source in Source if any(source in group for segment in sources for group in segment)]
-    selected = torch.tensor(  # (segment, G, n, K): which candidates count for which source
-        [[[[float(found is source) for found in group] for source in used] for group in segment] for segment in sources],
-        dtype=weights.dtype,
-        device=weights.device,
+    pattern = tuple(  # (segment, G, n, K): which candidates count for which source
+        tuple(tuple(tuple(found is source for found in group) for source in used) for group in segment) for segment in sources
     )
+    selected = constant(pattern, weights.dtype, weights.device)
     pieces = [((mask * weights).unsqueeze(-1) * gamma[:, None, :, span]).sum(2) for mask, span in zip(selected, spans, strict=True)]
     mixed = dict(zip(used, torch.cat(pieces, dim=-1).unbind(1), strict=True))
     offset = (weights.view(1, -1, 1) * beta).sum(1)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vireid.nn.constants import constant
 from vireid.nn.moments import (
     Moments,
     affine_into,
@@ -165,7 +166,7 @@ class _NormMixture(torch.autograd.Function):
             d_mean, d_var = ctx.synchronised.reduce(d_mean), ctx.synchronised.reduce(d_var)
         if not ctx.needs_input_grad[0]:
             return None, None, None, None, *d_small
-        counts = torch.tensor(ctx.counts, dtype=mean.dtype, device=x.device)[:, None]
+        counts = constant(tuple(ctx.counts), mean.dtype, x.device)[:, None]
         slope = _rows(2 * d_var / counts, parts)
         level = _rows(d_mean / counts, parts) + rows * slope
         row_scale = _row_map(scale, offset, mean, deviation, group_mean, mixed.row, parts)[0]
