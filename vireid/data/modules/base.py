@@ -13,10 +13,10 @@ from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, Sear
 from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.modules.loading import BatchDataModule
 from vireid.data.modules.parts import Parts, SearchSplit, Validation, divide, ids_digest
-from vireid.data.sampler import CrossModalitySampler
 from vireid.data.search_sampler import SearchSampler
 from vireid.data.split import split_ids
 from vireid.data.transforms import Augmentation, CMNASAugmentation
+from vireid.data.without_replacement import SAMPLERS, Sampling
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Record
 
@@ -34,6 +34,7 @@ class ReIDDataModule(BatchDataModule):
         height, width: size of network input, in pixels.
         identities_per_batch: P.
         images_per_identity: K, per modality.
+        sampling: how they are drawn.
         augmentation: of training images; ``None`` is :class:`CMNASAugmentation`.
         search_split: which images the architecture step gets.
         heldout_fraction: share of identities that are held out by seed.
@@ -55,6 +56,7 @@ class ReIDDataModule(BatchDataModule):
         width: int,
         identities_per_batch: int,
         images_per_identity: int,
+        sampling: Sampling,
         augmentation: Augmentation | None,
         search_split: SearchSplit,
         heldout_fraction: float,
@@ -80,6 +82,9 @@ class ReIDDataModule(BatchDataModule):
             raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
         if not 0 < heldout_fraction < 1:
             raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
+        if sampling not in SAMPLERS:
+            raise SettingsError(f"`sampling` must be {' or '.join(SAMPLERS)}, got {sampling!r}.")
+        self.sampling: Sampling = sampling
         self.height, self.width = height, width
         self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity
         self.augmentation = augmentation if augmentation is not None else CMNASAugmentation()
@@ -179,7 +184,7 @@ class ReIDDataModule(BatchDataModule):
         if not self.single_modality and len({record.modality for record in records}) < 2:
             kind = "no" if not records else records[0].modality.name.lower()
             raise DatasetError(f"Training needs visible and infrared images of every identity; there are {kind} images only.")
-        return CrossModalitySampler(records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
+        return SAMPLERS[self.sampling](records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of P x K images of each modality that there is; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""

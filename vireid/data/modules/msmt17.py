@@ -11,6 +11,7 @@ from vireid.data.images import OnBadImage
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.modules.single import EVERYTHING, SingleModalityDataModule, known_part
 from vireid.data.transforms import Augmentation
+from vireid.data.without_replacement import Sampling
 from vireid.structures import Record
 
 
@@ -25,9 +26,11 @@ class MSMT17DataModule(SingleModalityDataModule):
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
-        images_per_identity: K, the images of each identity in a batch, drawn with replacement.
+        images_per_identity: K, the images of each identity in a batch.
         images_per_batch: instead of P x K images, so many drawn uniformly, whoever they show: a random order of all images per epoch,
             whose last, incomplete batch is dropped (of each process). Losses that need runs of K images cannot be used then.
+        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
+            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
         search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
@@ -62,6 +65,7 @@ class MSMT17DataModule(SingleModalityDataModule):
         identities_per_batch: int = 16,
         images_per_identity: int = 4,
         images_per_batch: int | None = None,
+        sampling: Sampling = "with_replacement",
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         heldout_fraction: float = 0.2,
@@ -82,6 +86,7 @@ class MSMT17DataModule(SingleModalityDataModule):
             identities_per_batch=identities_per_batch,
             images_per_identity=images_per_identity,
             images_per_batch=images_per_batch,
+            sampling=sampling,
             augmentation=augmentation,
             search_split=search_split,
             heldout_fraction=heldout_fraction,

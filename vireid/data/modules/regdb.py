@@ -13,6 +13,7 @@ from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.transforms import Augmentation
+from vireid.data.without_replacement import Sampling
 from vireid.structures import Evaluation, Record
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ class RegDBDataModule(ReIDDataModule):
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
-        images_per_identity: K, the images of each identity and modality in a batch, drawn with replacement.
+        images_per_identity: K, the images of each identity and modality in a batch.
+        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
+            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
         search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
@@ -62,6 +65,7 @@ class RegDBDataModule(ReIDDataModule):
         width: int = 128,
         identities_per_batch: int = 16,
         images_per_identity: int = 4,
+        sampling: Sampling = "with_replacement",
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         heldout_fraction: float = 0.2,
@@ -77,6 +81,7 @@ class RegDBDataModule(ReIDDataModule):
             width=width,
             identities_per_batch=identities_per_batch,
             images_per_identity=images_per_identity,
+            sampling=sampling,
             augmentation=augmentation,
             search_split=search_split,
             heldout_fraction=heldout_fraction,

@@ -16,6 +16,7 @@ from vireid.data.modules.base import ReIDDataModule
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.transforms import Augmentation
 from vireid.data.uniform_sampler import UniformSampler
+from vireid.data.without_replacement import Sampling
 from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
 
@@ -58,9 +59,11 @@ class SingleModalityDataModule(ReIDDataModule):
         height: of network input, in pixels; images are resized with the Lanczos filter.
         width: of network input, in pixels.
         identities_per_batch: P, the identities in a batch (of each process).
-        images_per_identity: K, the images of each identity in a batch, drawn with replacement.
+        images_per_identity: K, the images of each identity in a batch.
         images_per_batch: instead of P x K images, so many drawn uniformly, whoever they show: a random order of all images per epoch,
             whose last, incomplete batch is dropped (of each process). Losses that need runs of K images cannot be used then.
+        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
+            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
         search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
@@ -96,6 +99,7 @@ class SingleModalityDataModule(ReIDDataModule):
         identities_per_batch: int = 16,
         images_per_identity: int = 4,
         images_per_batch: int | None = None,
+        sampling: Sampling = "with_replacement",
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         heldout_fraction: float = 0.2,
@@ -111,6 +115,7 @@ class SingleModalityDataModule(ReIDDataModule):
             width=width,
             identities_per_batch=identities_per_batch,
             images_per_identity=images_per_identity,
+            sampling=sampling,
             augmentation=augmentation,
             search_split=search_split,
             heldout_fraction=heldout_fraction,
@@ -123,6 +128,10 @@ class SingleModalityDataModule(ReIDDataModule):
         )
         if images_per_batch is not None and images_per_batch < 1:
             raise SettingsError(f"`images_per_batch` must be at least 1, or null for P x K images; got {images_per_batch}.")
+        if images_per_batch is not None and sampling != "with_replacement":
+            raise SettingsError(
+                "`images_per_batch` takes every image once per epoch by itself; leave `sampling` out, which is of P x K images."
+            )
         self.train_on = known_part(train_on, ("train", EVERYTHING))
         self.images_per_batch = images_per_batch
         self.dataset = self._open(root)
