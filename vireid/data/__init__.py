@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vireid.lazy import lazy
 
 if TYPE_CHECKING:
+    from vireid.data.channel_augmentation import ChannelAugmentation
     from vireid.data.check import CheckReport, check_dataset
     from vireid.data.colour_jitter import FlipJitterAugmentation
     from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
@@ -51,6 +52,7 @@ __all__ = [
     "Augmentation",
     "BatchRows",
     "CMNASAugmentation",
+    "ChannelAugmentation",
     "CheckReport",
     "CrossModalitySampler",
     "DukeMTMC",
@@ -92,6 +94,7 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        ".channel_augmentation": ["ChannelAugmentation"],
         ".check": ["CheckReport", "check_dataset"],
         ".colour_jitter": ["FlipJitterAugmentation"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],

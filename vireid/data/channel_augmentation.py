@@ -1,0 +1,137 @@
+"""Channel augmentation: colours that mean nothing, so that a network learns what infrared images show too (CAJ)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vireid.data.geometry import erase
+from vireid.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Augmentation, CMNASAugmentation, Triple
+from vireid.errors import SettingsError
+from vireid.structures import Batch
+
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+GREY, UNCHANGED = 3, 4  # outcomes besides 0, 1 and 2: copies of that channel
+SOURCES = ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3), (0, 1, 2))  # channel that each of the three is taken from; the fourth is grey
+
+
+def draw_exchange(rng: random.Random, grey: bool = False) -> int:
+    """Outcome of channel exchange: one of the channels, each with probability 1/3; with ``grey`` one of them or grey, each with 1/4.
+
+    Example:
+        >>> [draw_exchange(random.Random(seed)) for seed in range(5)]
+        [1, 0, 0, 0, 0]
+    """
+    return rng.randint(0, GREY if grey else 2)
+
+
+def draw_adaptive(rng: random.Random, grey: float = 0.5) -> int:
+    """Outcome of adaptive grey: one of the channels, each with probability 1/4; else grey, with probability ``grey``, or unchanged."""
+    drawn = rng.randint(0, GREY)
+    return drawn if drawn < GREY or rng.uniform(0, 1) <= grey else UNCHANGED
+
+
+def mix_channels(images: Tensor, outcomes: Tensor) -> Tensor:
+    """Each image with one of its channels in all three places, grey, or unchanged.
+
+    Args:
+        images: ``(B, 3, H, W)`` float.
+        outcomes: ``(B,)`` int64: 0, 1 or 2 for that channel, 3 for grey (0.2989, 0.5870, 0.1140), 4 for unchanged.
+    """
+    weights = images.new_tensor(GREY_WEIGHTS)[:, None, None]
+    four = torch.cat((images, (weights * images).sum(1, keepdim=True)), 1)
+    sources = torch.tensor(SOURCES, device=images.device)[outcomes]  # (B, 3)
+    return four[torch.arange(images.shape[0], device=images.device)[:, None], sources]
+
+
+class ChannelAugmentation(Augmentation):
+    """Two views of every visible image and one of every infrared image.
+
+    All three are padded with zeros, cropped, flipped, normalised and erased at random, each by itself. Then the second visible view has
+    one of its channels in all three (channel exchange), and infrared images have that, or are grey, or stay (channel-adaptive
+    grey). Both act on normalised values, as in the authors' code.
+
+    Args:
+        padding: zeros on every side before the crop, in pixels.
+        flip_probability: in [0, 1].
+        erasing_probability: in [0, 1].
+        infrared_erasing_probability: the same for infrared images; ``None`` for equal.
+        exchange_grey: whether grey is a fourth outcome of channel exchange.
+        adaptive_grey: share, in [0, 1], that becomes grey of the quarter of infrared images whose channels are not exchanged; the rest of
+            the quarter stays.
+        visible_grey: share of first visible views, in [0, 1], that lose their colours before normalisation; 0 in CAJ, 0.1 in its
+            extension.
+        erase_fill: ``"quirk"`` fills with the mean of CIFAR although the image is normalised by then, as the public code does (about
+            0.5 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
+        mean, std: of the three channels of images in [0, 1].
+
+    Raises:
+        SettingsError: numbers out of range.
+
+    Reference:
+        Ye, Ruan, Du, Shou: Channel Augmented Joint Learning for Visible-Infrared Recognition, ICCV 2021 (public code; its coin
+        erases if u <= p where ours has u < p, the same but for probability 0).
+    """
+
+    def __init__(
+        self,
+        padding: int = 10,
+        flip_probability: float = 0.5,
+        erasing_probability: float = 0.5,
+        infrared_erasing_probability: float | None = None,
+        exchange_grey: bool = False,
+        adaptive_grey: float = 0.5,
+        visible_grey: float = 0.0,
+        erase_fill: Literal["quirk", "mean"] = "quirk",
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__(mean, std)
+        for name, value in (("adaptive_grey", adaptive_grey), ("visible_grey", visible_grey)):
+            if not 0 <= value <= 1:
+                raise SettingsError(f"`{name}` must be between 0 and 1, got {value}.")
+        infrared = erasing_probability if infrared_erasing_probability is None else infrared_erasing_probability
+        self._visible, self._infrared = (
+            _CropFlipErase(padding, flip_probability, erasing, erase_fill=erase_fill, mean=mean, std=std)
+            for erasing in (erasing_probability, infrared)
+        )
+        self.exchange_grey, self.adaptive_grey, self.visible_grey = exchange_grey, adaptive_grey, visible_grey
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Crop, flip, normalisation and erasing, without change of channels; see :class:`~vireid.data.Augmentation`."""
+        return self._visible(images, key)
+
+    def augment(self, batch: Batch) -> Batch:
+        """First visible views, second visible views, infrared images."""
+        scaled = batch.images if batch.images.is_floating_point() else batch.images.float().div_(255)
+        visible, infrared = scaled[: batch.n_visible], scaled[batch.n_visible :]
+        keys = [(*batch.key, view) for view in range(3)]
+        first = self._visible(_drawn(visible, keys[0], self._draw_grey), keys[0])
+        second = _drawn(self._visible(visible, keys[1]), keys[1], lambda rng: draw_exchange(rng, self.exchange_grey))
+        third = _drawn(self._infrared(infrared, keys[2]), keys[2], lambda rng: draw_adaptive(rng, self.adaptive_grey))
+        return batch.with_views(first, second, infrared=third)
+
+    def _draw_grey(self, rng: random.Random) -> int:
+        return GREY if rng.random() < self.visible_grey else UNCHANGED
+
+
+class _CropFlipErase(CMNASAugmentation):
+    """CM-NAS's augmentation with another value to fill, and for batches of one modality too."""
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        return super().__call__(images, key) if len(images) else self.normalise(images)
+
+    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
+        return erase(images, rectangles, images.new_tensor(CIFAR_MEAN if self.erase_fill == "quirk" else (0.0, 0.0, 0.0)))
+
+
+def _drawn(images: Tensor, key: tuple[int, ...], draw: Callable[[random.Random], int]) -> Tensor:
+    """``images`` with the channels that ``draw`` says, image by image."""
+    rng = random.Random(repr(("channels", *key)))
+    outcomes = torch.tensor([draw(rng) for _ in range(images.shape[0])], dtype=torch.int64)
+    return mix_channels(images, outcomes.to(images.device, non_blocking=True))
