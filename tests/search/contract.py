@@ -165,7 +165,12 @@ class SpaceContract:
 
     @pytest.mark.parametrize(
         ("kind", "name"),
-        [("modality_specific_sites", "modality_specific_sites"), ("parameters", "extra_parameters"), ("latency", "runtime_elements")],
+        [
+            ("modality_specific_sites", "modality_specific_sites"),
+            ("unfoldable_sites", "unfoldable_sites"),
+            ("parameters", "extra_parameters"),
+            ("latency", "runtime_elements"),
+        ],
     )
     def test_expected_cost_of_a_point_is_its_cost(self, kind: str, name: str) -> None:
         table = self.space.cost_table(kind)  # type: ignore[arg-type]

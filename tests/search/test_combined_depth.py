@@ -29,7 +29,12 @@ MADE_UP = [[3, 7, 1], [5, 9, 2], [3, 5, 2], [7, 9, 1], [5, 7, 1], [3, 9, 2]]
 class Contract(SpaceContract):
     @pytest.mark.parametrize(
         ("kind", "name"),
-        [("modality_specific_sites", "modality_specific_sites"), ("parameters", "extra_parameters"), ("latency", "extra_multiply_adds")],
+        [
+            ("modality_specific_sites", "modality_specific_sites"),
+            ("unfoldable_sites", "unfoldable_sites"),
+            ("parameters", "extra_parameters"),
+            ("latency", "extra_multiply_adds"),
+        ],
     )
     def test_expected_cost_of_a_point_is_its_cost(self, kind: str, name: str) -> None:
         super().test_expected_cost_of_a_point_is_its_cost(kind, name)

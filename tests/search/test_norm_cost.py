@@ -69,6 +69,7 @@ def test_what_folds_costs_no_time() -> None:
 def test_tables_are_relative_to_the_dearest_candidate() -> None:
     specific = SPACE.cost_table("modality_specific_sites")
     assert torch.equal(specific, torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0]).expand(12, 5))
+    assert torch.equal(SPACE.cost_table("unfoldable_sites"), torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0]).expand(12, 5))
     parameters = SPACE.cost_table("parameters")  # 64 channels of stage 4 are the dearest
     assert parameters[-1].tolist() == [0.0, 1.0, 0.0, 0.0, 0.5]
     assert parameters[0].tolist() == [0.0, 0.125, 0.0, 0.0, 0.0625]

@@ -157,7 +157,7 @@ class CombinedDepth(SearchSpace):
 
         ``parameters`` of the trunk, ``multiply_adds`` of its layers for one image of 256 x 128 (32 x 32 for ``small``), and by how much
         both exceed those of the smallest point; ``running_statistics``: values of running means and variances. Nothing is specific to
-        a modality.
+        a modality, and every normalisation folds.
         """
         self.validate(genotype)
         rest = frame_price(self.planes, *self._size, self.small)
@@ -169,6 +169,7 @@ class CombinedDepth(SearchSpace):
             "extra_parameters": found.parameters - least[0],
             "running_statistics": found.statistics,
             "modality_specific_sites": 0,
+            "unfoldable_sites": 0,
             "multiply_adds": found.multiply_adds,
             "extra_multiply_adds": found.multiply_adds - least[2],
         }
@@ -176,8 +177,9 @@ class CombinedDepth(SearchSpace):
     def cost_table(self, kind: CostKind) -> Tensor:
         """See :meth:`~vireid.search.SearchSpace.cost_table`; ``latency`` is that of multiply-adds over the cheapest operation."""
         table = torch.zeros(len(self.places), len(self.layers))
-        if kind != "modality_specific_sites":
-            column = {"parameters": 0, "latency": 2}[kind]
+        columns = {"parameters": 0, "latency": 2}
+        if kind in columns:
+            column = columns[kind]
             table = torch.tensor([[float(price[column]) for price in row.values()] for row in self._prices()])
             table = table - table.min(dim=1, keepdim=True).values
         return table / max(float(table.max()), 1.0)

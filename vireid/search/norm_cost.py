@@ -72,6 +72,7 @@ def price(site: Site, candidate: str, facts: TrunkFacts) -> Price:
 
 PRICES: dict[CostKind, Callable[[Price], int]] = {
     "modality_specific_sites": lambda one: int(one.modality_specific),
+    "unfoldable_sites": lambda one: int(one.elements > 0),
     "parameters": lambda one: one.parameters,
     "latency": lambda one: one.elements,
 }

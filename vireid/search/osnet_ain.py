@@ -141,8 +141,9 @@ class OSNetAIN(SearchSpace):
         """What a point costs.
 
         ``parameters`` of the trunk, of them ``extra_parameters`` over placement ``none``; ``running_statistics``: values of running
-        means and variances; ``multiply_adds`` of convolutions for one image of 256 x 128; ``runtime_elements``: values of the maps
-        that the blocks' INs normalise at inference, where BN folds into convolutions. Nothing is specific to a modality.
+        means and variances; ``multiply_adds`` of convolutions for one image of 256 x 128; ``unfoldable_sites``: blocks with
+        IN; ``runtime_elements``: values of the maps that these INs normalise at inference, where BN folds into convolutions. Nothing is
+        specific to a modality.
         """
         self.validate(genotype)
         parameters, statistics, multiply_adds = _plain_facts(self.channels)
@@ -154,6 +155,7 @@ class OSNetAIN(SearchSpace):
             "extra_parameters": extra,
             "running_statistics": statistics - sum(2 * (site.channels or 0) for site in without_bn),
             "modality_specific_sites": 0,
+            "unfoldable_sites": sum(self._prices("unfoldable_sites", site)[k] for site, k in rows),
             "multiply_adds": multiply_adds,
             "runtime_elements": sum(self._prices("latency", site)[k] for site, k in rows),
         }
@@ -166,6 +168,7 @@ class OSNetAIN(SearchSpace):
         assert site.channels is not None
         prices: dict[CostKind, list[int]] = {
             "modality_specific_sites": [0] * len(PLACEMENTS),
+            "unfoldable_sites": [int(IN_COUNT[placement] > 0) for placement in PLACEMENTS],
             "parameters": [2 * site.channels * EXTRA_NORMS[placement] for placement in PLACEMENTS],
             "latency": [site.channels * PIXELS[site.stage] * IN_COUNT[placement] for placement in PLACEMENTS],
         }

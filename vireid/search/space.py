@@ -20,7 +20,7 @@ from vireid.structures import Genotype, Recorded, instantiate
 
 __all__ = ["CostKind", "SearchSpace", "Site", "space_of"]
 
-CostKind = Literal["modality_specific_sites", "parameters", "latency"]
+CostKind = Literal["modality_specific_sites", "unfoldable_sites", "parameters", "latency"]
 
 
 class SearchSpace(Recorded, ABC):
@@ -47,7 +47,8 @@ class SearchSpace(Recorded, ABC):
         """What every candidate costs at every site, for a penalty on mixture weights.
 
         Args:
-            kind: ``modality_specific_sites``, ``parameters`` (beyond the plain layer) or ``latency`` (work left at inference).
+            kind: ``modality_specific_sites``, ``unfoldable_sites`` (those that still normalise at inference, all at one price),
+                ``parameters`` (beyond the plain layer) or ``latency`` (work left at inference, so early sites are dear).
 
         Returns:
             ``(S, K)`` float32, 0..1: relative to the dearest candidate of the table. Sites with fewer than K candidates are

@@ -83,8 +83,9 @@ class SearchModule(SearchOutcome):
         temperature_factor: see there, in (0, 1].
         temperature_decay: ``geometric``, by the same factor in every epoch, or ``linear``, by the same difference, as GDAS.
         entropy_weight: weight of the mean entropy of the probabilities, ramped up from 0 in the second half of the search.
-        cost: what the penalty counts: ``modality_specific_sites`` (what needs to know the modality in deployment), ``parameters``
-            or ``latency`` (work that is left at inference).
+        cost: what the penalty counts: ``modality_specific_sites`` (what needs to know the modality in deployment), ``unfoldable_sites``
+            (what still normalises at inference), ``parameters`` or ``latency`` (work that is left at inference; it holds back the large
+            early maps and hardly any of the small late ones).
         cost_weight: weight of the mean over sites of the expected cost, relative to the dearest candidate of the space; 0 for none.
         stop_when_stable: end the search when the order of the candidates has stayed the same everywhere for so many architecture
             epochs; null to run on to ``trainer.max_epochs``.
