@@ -37,6 +37,10 @@ class BranchNeck(nn.Module):
         """``(B, D)`` what retrieval compares, without layers that only the classifiers need."""
         raise NotImplementedError
 
+    def part_of(self, name: str) -> str:
+        """The part of the network, with a learning rate of its own, that the parameter of this name belongs to."""
+        return "classifier" if "classifier" in name else "neck"
+
 
 class BranchNetwork(nn.Module):
     """Backbone and neck, called with the number of visible rows.
@@ -56,15 +60,24 @@ class BranchNetwork(nn.Module):
         Raises:
             ValueError: ``n_visible`` is not 0..B.
         """
-        return self.neck(self.backbone.maps(images, n_visible))  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+        output: NetworkOutput | BranchedOutput = self.neck(self.backbone.maps(images, n_visible))
+        reports = self.backbone.take_reports()
+        return output if reports is None else _with_extras(output, reports)
 
     def embed(self, images: Tensor, n_visible: int) -> Tensor:
         """Embeddings ``(B, D)`` alone, not normalised."""
         return self.neck.embed(self.backbone.maps(images, n_visible))
 
     def named_parts(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of ``trunk``, ``neck`` and ``classifier``, which may learn at different rates."""
+        """Parameters of ``trunk``, ``neck``, ``classifier`` and further parts of the neck, which may learn at different rates."""
         parts: dict[str, list[nn.Parameter]] = {"trunk": list(self.backbone.parameters()), "neck": [], "classifier": []}
         for name, parameter in self.neck.named_parameters():
-            parts["classifier" if "classifier" in name else "neck"].append(parameter)
+            parts.setdefault(self.neck.part_of(name), []).append(parameter)
         return parts
+
+
+def _with_extras(output: NetworkOutput | BranchedOutput, extras: dict[str, Tensor]) -> NetworkOutput | BranchedOutput:
+    """What layers of the trunk report goes to the losses of every branch."""
+    if isinstance(output, BranchedOutput):
+        return output._replace(branches=tuple(branch._replace(extras={**(branch.extras or {}), **extras}) for branch in output.branches))
+    return output._replace(extras={**(output.extras or {}), **extras})

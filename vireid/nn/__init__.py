@@ -13,6 +13,7 @@ from vireid.nn.non_local import NonLocal
 from vireid.nn.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm_choice import NormChoice
 from vireid.nn.norm_neck import NormNeck
+from vireid.nn.one_versus_rest import OneVersusRest
 from vireid.nn.osnet_choice import SharedBlockChoice
 from vireid.nn.per_modality import PerModality
 from vireid.nn.pooling import GlobalAveragePooling, Pooling
@@ -38,6 +39,7 @@ __all__ = [
     "NonLocal",
     "NormChoice",
     "NormNeck",
+    "OneVersusRest",
     "PerModality",
     "Pooling",
     "PositionGraph",
