@@ -12,8 +12,12 @@ sites are the highest of all.
 Planted sites are the last norms (``bn2``) of two stages: an early pair (1, 2), a middle pair (2, 3), one early and one late (1, 4). For
 ``instance`` the late one is of stage 3, as instance norms take away what late maps carry.
 
-Settings were developed on seeds from 100; seeds 0 to 9 are the score. Costs hold down sites that gain little: with 0.05 in place of 0.15,
-ordinary preferences for separate late sites took the places of planted ones.
+Settings were developed on seeds from 100; seeds 0 to 9 are the score. What mattered for Gumbel samples:
+
+- Steps. While a planted site is still undecided, half of the samples leave the alteration in, and the next instance norm
+  (``layer4.0.downsample.1``) truly helps; its gain fades once the planted sites are settled. 6 epochs were too few, 12 are enough.
+- One price for every site. By latency a late instance norm costs next to nothing, so that nothing took that preference back.
+- A temperature that does not fall: at 0.3 gradients of sites without a plant scatter three times as much as at 2.
 
 Run it: ``python -m tests.tasks.planted FOLDER --seeds 0-9 --tasks separation instance --workers 2``. Results are lines of
 ``FOLDER/planted.jsonl``; what is there is not computed again. ``--truths`` retrains the claimed truths instead.
@@ -46,12 +50,13 @@ from vireid.search.space import CostKind
 from vireid.tasks import SGD, Adam, WarmupCosine
 
 BACKBONE, LAST_STRIDE, CHANNELS = "resnet10", 1, 8
-STEPS, WARM_UP, ALTERNATING = 10, 3, 6  # batches an epoch; epochs
+STEPS, WARM_UP, ALTERNATING = 10, 3, 12  # batches an epoch; epochs
 RETRAINING = 15  # epochs
+COST = 0.15  # weight of the cost, which has one price for every site: a plant must not win or lose by where it is
 CONTROL = ""
 RELAXATIONS: dict[str, tuple[type[Relaxation], float, float]] = {  # of the architecture step, and its first and last temperature
     "softmax": (Softmax, 1.0, 1.0),
-    "gumbel": (GumbelSoft, 2.0, 0.3),
+    "gumbel": (GumbelSoft, 1.0, 1.0),
 }
 
 
@@ -79,9 +84,9 @@ class Task:
 
 
 TASKS = {
-    "separation": Task("separate_bn", ("shared_bn", "separate_bn"), InfraredAffine, ("12", "23", "14"), "modality_specific_sites", 0.15),
-    "instance": Task("in", ("shared_bn", "in"), ImageAffine, ("12", "23", "13"), "latency", 0.3),
-    "joint": Task("separate_bn", ("shared_bn", "separate_bn", "in"), InfraredAffine, ("12", "23", "14"), "modality_specific_sites", 0.15),
+    "separation": Task("separate_bn", ("shared_bn", "separate_bn"), InfraredAffine, ("12", "23", "14"), "modality_specific_sites", COST),
+    "instance": Task("in", ("shared_bn", "in"), ImageAffine, ("12", "23", "13"), "unfoldable_sites", COST),
+    "joint": Task("separate_bn", ("shared_bn", "separate_bn", "in"), InfraredAffine, ("12", "23", "14"), "modality_specific_sites", COST),
 }
 
 
@@ -118,12 +123,13 @@ class Run:
     seed: int
     relaxation: str = ""
     genotype: str = ""
-    settings: tuple[Any, ...] = (BACKBONE, CHANNELS, STEPS, WARM_UP, ALTERNATING, RETRAINING, SCALE, OFFSET)
+    alternating: int = ALTERNATING
+    settings: tuple[Any, ...] = (BACKBONE, CHANNELS, STEPS, WARM_UP, RETRAINING, SCALE, OFFSET)
 
     def search(self, tree: Path) -> dict[str, list[float]]:
         """Probabilities of the candidates by site."""
         task, (relaxation, start, end) = TASKS[self.task], RELAXATIONS[self.relaxation]
-        people, epochs = draw_people(tree), WARM_UP + ALTERNATING
+        people, epochs = draw_people(tree), WARM_UP + self.alternating
         module = SearchModule(
             len(people),
             task.space(),
@@ -167,7 +173,8 @@ class Run:
         return mean_average_precision(module.network, people)
 
     def key(self) -> dict[str, Any]:
-        search = [*RELAXATIONS[self.relaxation][1:], TASKS[self.task].cost_weight] if self.relaxation else []
+        task = TASKS[self.task]
+        search = [*RELAXATIONS[self.relaxation][1:], task.cost, task.cost_weight] if self.relaxation else []
         return {**vars(self), "settings": [*self.settings, *search]}
 
 
