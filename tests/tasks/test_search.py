@@ -11,7 +11,7 @@ from vireid import Genotype, SearchModule, SYSUDataModule
 from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet
 from vireid.nn import CANDIDATES
-from vireid.search import BNSeparation, GumbelHard, GumbelSoft, JointNorm, Relaxation, Softmax
+from vireid.search import BNSeparation, JointNorm
 from vireid.structures import generator_for
 from vireid.tasks import SGD, Adam
 
@@ -237,38 +237,3 @@ def test_other_precisions_give_finite_losses(sysu_root: Path, tmp_path: Path, pr
 def test_senseless_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         SearchModule(3, BNSeparation(*SPACE), weights=None, **arguments)
-
-
-@pytest.mark.parametrize("relaxation", [Softmax(), GumbelSoft(), GumbelHard()], ids=lambda r: type(r).__name__)
-def test_relaxations_give_a_simplex_and_a_gradient_for_every_logit(relaxation: Relaxation) -> None:
-    logits = torch.randn(6, 3, dtype=torch.float64, generator=generator_for((1,)), requires_grad=True)
-    weights = relaxation(logits, 0.7, generator_for((2,)))
-    torch.testing.assert_close(weights.sum(1), torch.ones(6, dtype=torch.float64))
-    assert (weights >= 0).all()
-    (weights * torch.arange(18, dtype=torch.float64).reshape(6, 3) ** 2).sum().backward()
-    assert (logits.grad != 0).all()
-    again = relaxation(logits, 0.7, generator_for((2,)))
-    assert torch.equal(weights, again)
-
-
-def test_gumbel_hard_is_one_hot_and_samples_by_the_softmax() -> None:
-    logits = torch.tensor([[0.0, 1.0, -1.0]]).repeat(20_000, 1)
-    weights = GumbelHard()(logits, 3.0, generator_for((5,)))
-    assert set(weights.unique().tolist()) == {0.0, 1.0}
-    torch.testing.assert_close(weights.mean(0), torch.softmax(logits[0], 0), atol=0.015, rtol=0)
-    soft = GumbelSoft()(logits, 1e-3, generator_for((5,)))
-    assert torch.equal(soft.argmax(1), weights.argmax(1))
-    assert (soft - weights).abs().mean() < 1e-3
-
-
-@pytest.mark.parametrize("relaxation", [Softmax(), GumbelSoft(), GumbelHard()], ids=lambda r: type(r).__name__)
-def test_every_relaxation_solves_a_toy_space(relaxation: Relaxation) -> None:
-    """Three sites whose best candidates are known: the loss is linear in the weights."""
-    losses = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.5]])
-    logits = torch.nn.Parameter(torch.zeros(3, 3))
-    optimizer = torch.optim.Adam([logits], 0.05)
-    for step in range(300):
-        optimizer.zero_grad()
-        (relaxation(logits, 1.0, generator_for((step,))) * losses).sum().backward()
-        optimizer.step()
-    assert logits.argmax(1).tolist() == [0, 1, 2]

@@ -5,11 +5,11 @@ import torch
 
 from tests.search.derivation.toy import Additive, Toy, digits, uniform
 from vireid.errors import SettingsError
-from vireid.search.derivation import Argmax, Derivation, Evolution, Perturbation, RandomSearch, SampledTop, mixture_weights
+from vireid.search.derivation import Argmax, Derivation, Evolution, MainEffects, Perturbation, RandomSearch, SampledTop, mixture_weights
 from vireid.structures import generator_for, instantiate
 
 VALUES = (0.1, 0.7, 0.2), (0.5, 0.3, 0.9), (0.0, 0.4, 0.1)  # best: 1, 2, 1
-ALL = [Argmax(), SampledTop(20), Perturbation(), Perturbation(renormalise=False), RandomSearch(30), Evolution(30, 6, 3)]
+ALL = [Argmax(), SampledTop(20), Perturbation(), Perturbation(renormalise=False), RandomSearch(30), Evolution(30, 6, 3), MainEffects(30)]
 
 
 @pytest.mark.parametrize("derivation", ALL, ids=lambda d: type(d).__name__)
@@ -96,7 +96,7 @@ def test_mixture_weights_are_filled_up_with_zeros() -> None:
         ({"a": [0.5, 0.5], "b": [0.5, 0.6, -0.1], "c": [0.5, 0.5]}, "for site 'b'"),
         ({"a": [0.0, 0.0], "b": [0.5, 0.5, 0.0], "c": [0.5, 0.5]}, "for site 'a'"),
         ({"a": [0.5, float("nan")], "b": [0.5, 0.5, 0.0], "c": [0.5, 0.5]}, "for site 'a'"),
-        ({"a": [0.5, 0.5], "b": [0.5, 0.5, 0.0], "c": [0.4, 0.6]}, "'a' and 'c' are tied"),
+        ({"a": [0.5, 0.5], "b": [0.5, 0.5, 0.0], "c": [0.4, 0.6]}, "Sites 'a' and 'c' are tied, but their probabilities differ"),
     ],
 )
 @pytest.mark.parametrize("derivation", ALL[:3], ids=lambda d: type(d).__name__)
