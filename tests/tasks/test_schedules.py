@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vireid.errors import SettingsError
-from vireid.tasks import WarmupCosine, WarmupMultiStep
+from vireid.tasks import Constant, WarmupCosine, WarmupMultiStep
 from vireid.tasks.schedules import geometric, second_half_ramp, stepped
 
 GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "cmnas_lr.npz")
@@ -23,6 +23,11 @@ def rates(schedule: WarmupMultiStep, epochs: int) -> np.ndarray:
         optimizer.step()
         scheduler.step()
     return np.array(table)
+
+
+def test_constant() -> None:
+    assert [Constant()(epoch) for epoch in (0, 1, 99)] == [1.0, 1.0, 1.0]
+    assert (Constant().length, Constant().over(7).settings()["class_path"]) == (0, "vireid.tasks.Constant")
 
 
 def test_published_schedule_equals_the_golden_rates() -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Normalise,
     )
     from vireid.data.uniform_sampler import UniformSampler
+    from vireid.data.without_replacement import WithoutReplacementSampler
 
 __all__ = [
     "ARCHITECTURE",
@@ -77,6 +78,7 @@ __all__ = [
     "SearchSampler",
     "SyntheticDataModule",
     "UniformSampler",
+    "WithoutReplacementSampler",
     "check_dataset",
     "crop_and_flip",
     "draw_batch",
@@ -117,5 +119,6 @@ __getattr__, __dir__ = lazy(
         ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
         ".transforms": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
         ".uniform_sampler": ["UniformSampler"],
+        ".without_replacement": ["WithoutReplacementSampler"],
     },
 )

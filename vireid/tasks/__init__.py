@@ -13,7 +13,7 @@ from vireid.tasks.results import Result
 from vireid.tasks.results_files import RunResults, read_results
 from vireid.tasks.retrain import RetrainModule
 from vireid.tasks.running_statistics import recalibrate
-from vireid.tasks.schedules import Exponential, LinearWarmup, Schedule, WarmupCosine, WarmupMultiStep
+from vireid.tasks.schedules import Constant, Exponential, LinearWarmup, Schedule, WarmupCosine, WarmupMultiStep
 from vireid.tasks.scoring import score
 from vireid.tasks.search import SearchModule
 
@@ -22,6 +22,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Constant",
     "Exponential",
     "FrozenBase",
     "LastCheckpoint",

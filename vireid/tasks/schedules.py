@@ -24,6 +24,13 @@ class Schedule(Recorded):
         return self
 
 
+class Constant(Schedule):
+    """1 in every epoch."""
+
+    def __call__(self, epoch: int) -> float:  # noqa: ARG002 (the same for all)
+        return 1.0
+
+
 class WarmupMultiStep(Schedule):
     """Linear warm-up, then a drop by ``gamma`` at each milestone.
 
