@@ -28,13 +28,22 @@ DATA = [name for name in NAMES if name.startswith("data/")]
 MODELS = [name for name in NAMES if name.startswith(("search/", "train/"))]  # study/ is for another command
 ONE_MODALITY = ("data/dukemtmc.yaml", "data/market1501.yaml", "data/msmt17.yaml")
 # no SP, no CMMD, no EMA
-WITHOUT_CONSISTENCY = ("train/all_shared.yaml", "train/cdnet.yaml", "train/osnet_ain.yaml", "train/single_modality.yaml")
+WITHOUT_CONSISTENCY = (
+    "train/all_shared.yaml",
+    "train/cdnet.yaml",
+    "train/osnet_ain.yaml",
+    "train/single_modality.yaml",
+    "train/cgrnet_full.yaml",
+    "train/cgrnet_released.yaml",
+    "train/hhrg.yaml",
+)
 OTHER_SPACES = ("search/in_placement.yaml", "search/joint_norm.yaml")
 NARROW = ("--model.space.init_args.operations=cnet_3", "--model.space.init_args.planes=[8,16,16,16]")
 OWN = {  # other spaces, schedules as short as the run, and a trunk that may move in the second epoch
     "search/cdnet.yaml": (*NARROW, "--model.architecture_schedule.init_args.milestones=[1]"),
     "train/cdnet.yaml": (*NARROW, "--model.genotype=all_3x5"),
     "search/osnet_ain.yaml": ("--model.space.init_args.width=x0_25",),
+    "train/hhrg.yaml": (*SPACE, "--model.head.init_args.stripes=2"),  # of a map with two rows
     "train/osnet_ain.yaml": ("--model.space.init_args.width=x0_25", "--trainer.callbacks.init_args.epochs=1"),
 }
 FEWER = {"search/one_shot.yaml": ("--model.derivation.budget=3", "--model.derivation.population=2", "--model.derivation.tournament=2")}
