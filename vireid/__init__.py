@@ -8,7 +8,9 @@ from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.data import (
+        CIFAR100DataModule,
         DukeMTMCDataModule,
+        ImageNetDataModule,
         LLCMDataModule,
         Market1501DataModule,
         MSMT17DataModule,
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
         SYSUDataModule,
     )
     from vireid.structures import Genotype
-    from vireid.tasks import RetrainModule, SearchModule
+    from vireid.tasks import ClassificationModule, RetrainModule, SearchModule
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CIFAR100DataModule",
+    "ClassificationModule",
     "DukeMTMCDataModule",
     "Genotype",
+    "ImageNetDataModule",
     "LLCMDataModule",
     "MSMT17DataModule",
     "Market1501DataModule",
@@ -40,7 +45,9 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "vireid.data": [
+            "CIFAR100DataModule",
             "DukeMTMCDataModule",
+            "ImageNetDataModule",
             "LLCMDataModule",
             "MSMT17DataModule",
             "Market1501DataModule",
@@ -50,6 +57,6 @@ __getattr__, __dir__ = lazy(
             "SyntheticDataModule",
         ],
         "vireid.structures": ["Genotype"],
-        "vireid.tasks": ["RetrainModule", "SearchModule"],
+        "vireid.tasks": ["ClassificationModule", "RetrainModule", "SearchModule"],
     },
 )

@@ -1,21 +1,32 @@
-"""CDNet by command: search, training of what it found, test; on people of one modality and of two."""
+"""CDNet by command: search, training of what it found, test; on people of one modality and of two; every layer of its configurations."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.commands.runs import results, small
+from tests.classes import write_cifar100
+from tests.commands.runs import logged, results, small
 from vireid.cli import main
+from vireid.commands.configs import packaged_configs
+from vireid.search import GumbelHard, Softmax, TopK
 from vireid.structures import Genotype
-from vireid.tasks import read_checkpoint
+from vireid.tasks import ClassificationModule, RetrainModule, SearchModule, read_checkpoint
 
 NARROW = ["--model.space.init_args.operations=cnet_3", "--model.space.init_args.planes=[8,16,16,16]"]
+LAYERS = sorted(path.name for path in (packaged_configs() / "cdnet").glob("*.yaml"))
+SEARCHES = {"darts.yaml": (Softmax, "architecture_first", 9), "gdas.yaml": (GumbelHard, "weights_first", 12)}
+pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")  # the trees are meant to be tiny
+
+
+def last(folder: Path) -> Path:
+    return folder / "checkpoints" / "last.ckpt"
 
 
 @pytest.mark.parametrize(("data", "root"), [("market1501", "market_root"), ("sysu", "sysu_root")])
-@pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")  # the trees are meant to be tiny
 def test_search_train_test(data: str, root: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     common = ["-c", f"data/{data}.yaml", f"--data.root={request.getfixturevalue(root)}"]
     sizes = ["-c", str(small(tmp_path)), *NARROW]
@@ -24,13 +35,91 @@ def test_search_train_test(data: str, root: str, request: pytest.FixtureRequest,
     main(["fit", *common, "-c", "search/cdnet.yaml", *sizes, shorter, "--run_dir", str(search)])
     genotype = Genotype.load(search / "genotype.json")
     assert set(genotype.choices) == {"cells.0", "cells.1", "cells.3", "cells.4", "cells.6", "cells.7"}
+    assert genotype.provenance["data"]["search_split"] == "cdnet"
     main(["fit", *common, "-c", "train/cdnet.yaml", *sizes, f"--model.genotype={search / 'genotype.json'}", "--run_dir", str(child)])
-    saved = read_checkpoint(child / "checkpoints" / "last.ckpt")
+    saved = read_checkpoint(last(child))
     assert saved["vireid"]["model"]["init_args"]["genotype"]["choices"] == genotype.choices
     assert (
         saved["state_dict"]["network.neck.local_classifier.bias"].shape == saved["state_dict"]["network.neck.global_classifier.bias"].shape
     )
-    main(["test", "--ckpt", str(child / "checkpoints" / "last.ckpt"), "--run_dir", str(tmp_path / "test")])
+    main(["test", "--ckpt", str(last(child)), "--run_dir", str(tmp_path / "test")])
     rows = results(tmp_path / "test")
     assert rows
     assert all(name.startswith(data.removesuffix("1501")) for name in rows)
+
+
+def test_every_layer_is_tested_here_or_with_the_classes() -> None:
+    assert set(LAYERS) == {*SEARCHES, "short.yaml", "msmt17_pretrained.yaml", "cifar100.yaml", "cifar100_search.yaml", "imagenet.yaml"}
+
+
+@pytest.mark.parametrize("layer", SEARCHES)
+def test_other_relaxations(layer: str, market_root: Path, tmp_path: Path) -> None:
+    relaxation, order, operations = SEARCHES[layer]
+    words = ["fit", "-c", "data/market1501.yaml", "-c", "search/cdnet.yaml", "-c", f"cdnet/{layer}", f"--data.root={market_root}"]
+    sizes = ["-c", str(small(tmp_path)), "--model.space.init_args.planes=[8,16]", "--model.space.init_args.stages=[1]"]
+    shorter = "--model.architecture_schedule.init_args.milestones=[1]"
+    main([*words, *sizes, shorter, "--run_dir", str(tmp_path / "run")])
+    module = SearchModule.load_from_checkpoint(last(tmp_path / "run"))
+    assert type(module.weight_relaxation) is type(module.architecture_relaxation) is relaxation
+    assert relaxation is not TopK
+    assert (module.order, module.unrolled, len(module.space.sites()[0].candidates)) == (order, layer == "darts.yaml", operations)
+    assert not (module.architecture.logits == 0).all()
+    temperatures = logged(tmp_path / "run")["search/temperature"]
+    assert temperatures == pytest.approx([10.0, 0.1] if layer == "gdas.yaml" else [1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("layer", "lr", "milestones"), [("short.yaml", 0.065, [50, 75, 100]), ("msmt17_pretrained.yaml", 0.045, [150, 225])]
+)
+def test_layers_of_training(layer: str, lr: float, milestones: list[int], msmt17_root: Path, tmp_path: Path) -> None:
+    words = ["fit", "-c", "data/msmt17.yaml", "-c", "train/cdnet.yaml", "-c", f"cdnet/{layer}", f"--data.root={msmt17_root}"]
+    sizes = ["-c", str(small(tmp_path)), *NARROW, "--model.genotype=all_3x5", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
+    main([*words, *sizes, "--run_dir", str(tmp_path / "run")])
+    module = RetrainModule.load_from_checkpoint(last(tmp_path / "run"))
+    settings: Any = module.schedule.settings()["init_args"]
+    assert (module.optimizer.lr, settings["milestones"]) == (lr, milestones)
+
+
+def test_weights_of_a_classification_start_a_training(market_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    narrow = [*NARROW, "--model.genotype=all_3x5", "--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--data.num_workers=0"]
+    root = write_cifar100(tmp_path / "data", train=8)
+    classes = ["fit", "-c", "data/cifar100.yaml", "-c", "cdnet/cifar100.yaml", f"--data.root={root}", "--data.batch_size=4", *narrow]
+    main([*classes, "--model.space.init_args.small=false", "--run_dir", str(tmp_path / "classes")])
+    weights = last(tmp_path / "classes")
+    words = [
+        "fit",
+        "-c",
+        "data/market1501.yaml",
+        "-c",
+        "train/cdnet.yaml",
+        f"--data.root={market_root}",
+        "-c",
+        str(small(tmp_path)),
+        *narrow,
+    ]
+    main([*words, f"--model.weights={weights}", "--model.optimizer.init_args.lr=0", "--run_dir", str(tmp_path / "people")])
+    theirs, ours = (read_checkpoint(path)["state_dict"] for path in (weights, last(tmp_path / "people")))
+    copied = [name for name in ours if name.startswith("network.backbone") and name.endswith("weight")]
+    assert len(copied) > 50
+    assert all((ours[name] == theirs[name]).all() for name in copied)
+    assert "of the file are not used: " in caplog.text  # the neck
+    assert isinstance(ClassificationModule.load_from_checkpoint(weights), ClassificationModule)
+
+
+def test_a_published_genotype_by_command(market_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "best_genotype.json"
+    path.write_text(json.dumps({"layers": [[3, 5], [5, 7], [3, 7], [3, 5], [5, 7], [3, 7]]}))
+    words = [
+        "fit",
+        "-c",
+        "data/market1501.yaml",
+        "-c",
+        "train/cdnet.yaml",
+        f"--data.root={market_root}",
+        "-c",
+        str(small(tmp_path)),
+        *NARROW,
+    ]
+    main([*words, f"--model.genotype={path}", "--trainer.limit_train_batches=1", "--run_dir", str(tmp_path / "run")])
+    choices = read_checkpoint(last(tmp_path / "run"))["vireid"]["model"]["init_args"]["genotype"]["choices"]
+    assert list(choices.values()) == ["3x5", "5x7", "3x7", "3x5", "5x7", "3x7"]

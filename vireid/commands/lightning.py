@@ -21,9 +21,9 @@ import vireid
 from vireid.commands.configs import resolve_configs
 from vireid.commands.logger import RunLogger
 from vireid.commands.run_directory import fresh_directory, next_free
-from vireid.data import ReIDDataModule
+from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
-from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, print_results, read_checkpoint
+from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 
 RUNS = Path("runs")
@@ -90,7 +90,7 @@ class VireidCLI(LightningCLI):
         self._made: list[Path] = []  # folders that were made for it, innermost first
         super().__init__(
             ReIDModule,
-            ReIDDataModule,
+            BatchDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,
@@ -234,8 +234,8 @@ class VireidCLI(LightningCLI):
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
             callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
             if self.datamodule.validation != "none":
-                best = ModelCheckpoint(folder / "checkpoints", "best", monitor="val/mAP", mode="max", enable_version_counter=False)
-                callbacks.append(best)
+                monitor = self.model.selected_by
+                callbacks.append(ModelCheckpoint(folder / "checkpoints", "best", monitor=monitor, mode="max", enable_version_counter=False))
         self.model.run_dir = folder
         plugins = trainer.get("plugins")
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
@@ -252,9 +252,7 @@ class VireidCLI(LightningCLI):
 
     def after_test(self) -> None:
         """Print the table and say where the results lie."""
-        if self.model.results:
-            title = f"{self.model.phase.capitalize()} network, percent (mean ± deviation over trials)"
-            rank_zero_only(print_results)(self.model.results, title)
+        if self.model.show_results():
             _say(f"Results in {self._folder() / 'metrics.json'}")
         elif not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning
             raise SettingsError("No image was embedded: set `trainer.limit_test_batches` (or val) back to 1.0.")

@@ -12,13 +12,19 @@ from vireid.lazy import lazy
 if TYPE_CHECKING:
     from vireid.data.channel_augmentation import ChannelAugmentation
     from vireid.data.check import CheckReport, check_dataset
+    from vireid.data.class_images import ClassImages, ImageSource
     from vireid.data.colour_jitter import FlipJitterAugmentation
+    from vireid.data.cutout import CutoutAugmentation
     from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
     from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
     from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, BatchRows
     from vireid.data.modules import (
+        BatchDataModule,
+        CIFAR100DataModule,
+        ClassificationDataModule,
         DukeMTMCDataModule,
+        ImageNetDataModule,
         LLCMDataModule,
         Market1501DataModule,
         MSMT17DataModule,
@@ -51,17 +57,24 @@ __all__ = [
     "SYSU",
     "TRAIN",
     "Augmentation",
+    "BatchDataModule",
     "BatchRows",
+    "CIFAR100DataModule",
     "CMNASAugmentation",
     "ChannelAugmentation",
     "CheckReport",
+    "ClassImages",
+    "ClassificationDataModule",
     "CrossModalitySampler",
+    "CutoutAugmentation",
     "DukeMTMC",
     "DukeMTMCDataModule",
     "EvaluationBatches",
     "FlipJitterAugmentation",
     "FlipShiftAugmentation",
     "ImageBatches",
+    "ImageNetDataModule",
+    "ImageSource",
     "LLCMDataModule",
     "MSMT17DataModule",
     "Market1501",
@@ -98,12 +111,18 @@ __getattr__, __dir__ = lazy(
     {
         ".channel_augmentation": ["ChannelAugmentation"],
         ".check": ["CheckReport", "check_dataset"],
+        ".class_images": ["ClassImages", "ImageSource"],
         ".colour_jitter": ["FlipJitterAugmentation"],
+        ".cutout": ["CutoutAugmentation"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
         ".geometry": ["crop_and_flip", "erase", "sample_rectangle"],
         ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
         ".modules": [
+            "BatchDataModule",
+            "CIFAR100DataModule",
+            "ClassificationDataModule",
             "DukeMTMCDataModule",
+            "ImageNetDataModule",
             "LLCMDataModule",
             "MSMT17DataModule",
             "Market1501DataModule",

@@ -42,7 +42,7 @@ def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tens
 
     Args:
         network: ours, over a :class:`~vireid.models.CDNetTrunk` of the same genotype; or its backbone alone.
-        state: the published one; a ``module.`` prefix (data parallel) is stripped.
+        state: the published one, where a ``module.`` prefix (data parallel) is stripped; or that of a checkpoint of ours.
         classifiers: whether classifiers are copied too; weights for other identities or for ImageNet's classes have none to give.
 
     Returns:
@@ -51,7 +51,7 @@ def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tens
     Raises:
         CheckpointError: nothing of the trunk fitted.
     """
-    theirs = {name.removeprefix("module."): value for name, value in state.items()}
+    theirs = {cdnet_name(name.removeprefix("module.").removeprefix("network.")): value for name, value in state.items()}
     global_only = isinstance(getattr(network, "neck", None), BalanceNeck) and any(name.startswith("neck.global_fcs.") for name in theirs)
     ours = {cdnet_name(name, global_only): value for name, value in network.state_dict().items()}
     fitting = {name for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape}

@@ -2,6 +2,7 @@
 
 from vireid.tasks.base import ReIDModule
 from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_checkpoint
+from vireid.tasks.classification import ClassificationModule
 from vireid.tasks.derivation import SupernetScore
 from vireid.tasks.ema import EMA
 from vireid.tasks.frozen_base import FrozenBase
@@ -22,6 +23,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "ClassificationModule",
     "Constant",
     "Exponential",
     "FrozenBase",

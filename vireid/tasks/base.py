@@ -22,7 +22,7 @@ from vireid.structures.settings import class_path
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable, flip_mean
 from vireid.tasks.optimisers import OptimizerSettings
-from vireid.tasks.report import write_metrics
+from vireid.tasks.report import print_results, write_metrics
 from vireid.tasks.reranking import Reranking
 from vireid.tasks.results import Result
 from vireid.tasks.scoring import score
@@ -37,6 +37,7 @@ class ReIDModule(Recorded, pl.LightningModule):
     Attributes:
         network: called ``network(images, n_visible)``.
         losses: weighted sum of loss terms.
+        selected_by: what is logged in validation and highest for the best checkpoint.
         evaluate_on: what retrieval compares, ``embeddings`` (after the neck) or ``features`` (before it).
         flip_test: whether results also have rows for the mean of the embeddings of each image and its mirror image.
         reranking: whether and how results also have re-ranked rows.
@@ -46,6 +47,7 @@ class ReIDModule(Recorded, pl.LightningModule):
     """
 
     phase = "trained"
+    selected_by = "val/mAP"
     evaluate_on: EvaluatedFeature
     flip_test: bool = False
     reranking: Reranking | None = None
@@ -147,7 +149,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._start_evaluation("test")
 
     def on_validation_epoch_end(self) -> None:
-        if self.trainer.sanity_checking or _is_trial_run(self.trainer):
+        if self.trainer.sanity_checking or is_trial_run(self.trainer):
             return
         self.results = self._score("validate")
         for result in self.results[:1]:
@@ -157,7 +159,7 @@ class ReIDModule(Recorded, pl.LightningModule):
             self._publish("validation identities")
 
     def on_test_epoch_end(self) -> None:
-        if _is_trial_run(self.trainer):
+        if is_trial_run(self.trainer):
             return
         self.results = self._score("test")
         for result in self.results:
@@ -198,16 +200,22 @@ class ReIDModule(Recorded, pl.LightningModule):
         """Where files of results go. Call it on every rank: rank 0 tells the others where its logger writes."""
         return self.run_dir or Path(self.trainer.log_dir or self.trainer.default_root_dir)
 
+    def show_results(self) -> bool:
+        """Print the table of the last evaluation, on rank 0; whether there is one."""
+        if self.results and self.trainer.is_global_zero:
+            print_results(self.results, f"{self.phase.capitalize()} network, percent (mean ± deviation over trials)")
+        return bool(self.results)
+
     def _publish(self, images: str) -> None:
         path = self.results_folder() / "metrics.json"
         if not self.trainer.is_global_zero:
             return
         about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
-        write_metrics(path, self.results, **about, checkpoint=_checkpoint_name(self.trainer))
+        write_metrics(path, self.results, **about, checkpoint=checkpoint_name(self.trainer))
 
     def on_predict_epoch_end(self) -> None:
         """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities; with ``flip_test`` also ``embeddings_flip``."""
-        if _is_trial_run(self.trainer):
+        if is_trial_run(self.trainer):
             return
         records = self.evaluation("test").records
         keys = {PLAIN: "embeddings", FLIP: "embeddings_flip"}
@@ -266,12 +274,13 @@ class ReIDModule(Recorded, pl.LightningModule):
         return module.to(map_location)
 
 
-def _is_trial_run(trainer: pl.Trainer) -> bool:
+def is_trial_run(trainer: pl.Trainer) -> bool:
     """Whether the Trainer runs a few batches only, which no protocol can score."""
     return bool(getattr(trainer, "fast_dev_run", False))
 
 
-def _checkpoint_name(trainer: pl.Trainer) -> str | None:
+def checkpoint_name(trainer: pl.Trainer) -> str | None:
+    """File name of the checkpoint that the Trainer evaluates."""
     path = trainer.ckpt_path
     return None if path is None else Path(path).name
 

@@ -1,0 +1,81 @@
+"""Images that belong to classes, in batches as tasks take them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vireid.data.keyed_sampler import BatchRows
+from vireid.structures import Batch, Modality
+
+
+class ImageSource(ABC):
+    """All images of one split.
+
+    Attributes:
+        labels: ``(N,)`` int64 class of each.
+        classes: names, by class.
+    """
+
+    labels: Tensor
+    classes: Sequence[str]
+
+    @abstractmethod
+    def pixels(self, rows: Sequence[int], key: tuple[int, ...]) -> Tensor:
+        """``(B, 3, H, W)`` uint8 images.
+
+        Args:
+            rows: which ones.
+            key: of a training batch, on which random crops depend; empty for evaluation.
+        """
+
+
+class ClassImages(Dataset[Batch]):
+    """Some images of a source, read one whole batch at a time; in a batch every image counts as visible.
+
+    Args:
+        source: all images.
+        rows: those that are part of this set.
+    """
+
+    def __init__(self, source: ImageSource, rows: Sequence[int]) -> None:
+        self.source, self._rows = source, torch.tensor(rows, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        return self.__getitems__(rows)
+
+    def __getitems__(self, rows: Sequence[int]) -> Batch:
+        positions = self._rows[torch.tensor(rows, dtype=torch.int64)]
+        key = rows.key if isinstance(rows, BatchRows) else ()
+        labels = self.source.labels[positions]
+        images = self.source.pixels(positions.tolist(), key)
+        modalities = torch.full_like(labels, Modality.VISIBLE)
+        return Batch(images, labels, labels, torch.zeros_like(labels), modalities, positions, len(rows), key)
+
+
+class ClassEvaluation(Dataset[Batch]):
+    """Batches over all images of a set in their order, dealt out to ranks without padding or doubles.
+
+    Args:
+        images: the set.
+        batch_size: images in a batch; the last may be smaller.
+        rank, world_size: of this process.
+    """
+
+    def __init__(self, images: ClassImages, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        self.images = images
+        starts = range(0, len(images), batch_size)
+        self._spans = [range(start, min(start + batch_size, len(images))) for start in starts][rank::world_size]
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.images[self._spans[index]]

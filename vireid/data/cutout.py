@@ -1,0 +1,55 @@
+"""Augmentation of CIFAR images."""
+
+from __future__ import annotations
+
+import random
+
+from torch import Tensor
+
+from vireid.data.geometry import Rectangle, erase
+from vireid.data.transforms import FlipShiftAugmentation, Triple
+from vireid.errors import SettingsError
+
+CIFAR100_MEAN = (129.3 / 255, 124.1 / 255, 112.4 / 255)
+CIFAR100_STD = (68.2 / 255, 65.4 / 255, 70.4 / 255)
+
+
+class CutoutAugmentation(FlipShiftAugmentation):
+    """Random shift and flip, normalisation, then a square of zeros whose centre is anywhere in the image.
+
+    Args:
+        length: side of the square, in pixels; what lies outside the image is cut off. 0 for none.
+        padding: largest shift in pixels, in all directions.
+        flip_probability: in [0, 1].
+        mean, std: of the three channels of images in [0, 1]; by default those of CIFAR-100.
+
+    Raises:
+        SettingsError: a number out of range.
+
+    Reference:
+        DeVries, Taylor: Improved Regularization of Convolutional Neural Networks with Cutout, 2017, arXiv 1708.04552; the numbers are
+        those of the public code of CDNet (Li, Wu, Zheng, CVPR 2021).
+    """
+
+    def __init__(
+        self,
+        length: int = 16,
+        padding: int = 4,
+        flip_probability: float = 0.5,
+        mean: Triple = CIFAR100_MEAN,
+        std: Triple = CIFAR100_STD,
+    ) -> None:
+        super().__init__(padding, flip_probability, mean, std)
+        if length < 0:
+            raise SettingsError(f"`length` must be at least 0, got {length}.")
+        self.length = length
+
+    def rectangle(self, rng: random.Random, height: int, width: int) -> Rectangle:
+        """The square, clipped at the borders."""
+        row, column, half = rng.randrange(height), rng.randrange(width), self.length // 2
+        top, left = max(0, row - half), max(0, column - half)
+        return top, left, max(0, min(height, row - half + self.length) - top), min(width, column - half + self.length) - left
+
+    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
+        """Cutting out."""
+        return erase(images, rectangles, images.new_zeros(images.shape[1]))

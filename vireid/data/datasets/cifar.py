@@ -1,0 +1,119 @@
+"""CIFAR-100 by torchvision's reader, also of copies that are not the release."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from torch import Tensor
+from torchvision.datasets.utils import check_integrity
+
+from vireid.data.class_images import ImageSource
+from vireid.errors import DatasetError, DatasetNotFoundError
+
+log = logging.getLogger(__name__)
+ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+REBUILD = {f"{core}.multiarray" for core in ("numpy.core", "numpy._core")}
+
+
+class PlainPickle(pickle.Unpickler):
+    """Reads pickles of numbers, texts and arrays, and refuses any that would import something else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in ARRAYS or (module in REBUILD and name == "_reconstruct"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it wants to import {module}.{name}")
+
+
+class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvision ships no types
+    """torchvision's CIFAR-100 without its demand that files have the checksums of the release.
+
+    torchvision refuses any other file as corrupted, so that no part of the release and nothing of one's own in its format can be read.
+    Here a file with another checksum is read if it is a pickle of plain data, with a warning. Files of the release are read as there.
+
+    Args:
+        root: folder that holds ``cifar-100-python``.
+        train: the training images, or those of the test.
+        download: fetch and unpack the release if files are absent.
+
+    Raises:
+        DatasetNotFoundError: files are absent and were not, or could not be, fetched.
+        DatasetError: a file that is no such pickle.
+    """
+
+    def __init__(self, root: str | Path, train: bool = True, download: bool = False) -> None:
+        self._folder = Path(root) / self.base_folder
+        files = [name for name, _ in (*self.train_list, *self.test_list)]
+        expected = ", ".join([*files, str(self.meta["filename"])])
+        try:
+            super().__init__(root, train, download=download)
+        except (OSError, RuntimeError) as error:
+            reason = f"The download failed: {error}. " if download else "`download` is off. "
+            raise DatasetNotFoundError(
+                f"No CIFAR-100 under `root={str(root)!r}`: expected the files {expected} in {str(self._folder)!r}. {reason}"
+                "Set `data.init_args.root`, unpack cifar-100-python.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html there, or set "
+                "`data.init_args.download` to true where there is a network."
+            ) from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise DatasetError(f"{str(self._folder)!r} does not hold CIFAR-100: {error!r} while its files {expected} were read.") from error
+
+    def _check_integrity(self) -> bool:
+        wanted = [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]
+        if not all((self._folder / name).is_file() for name, _ in wanted):
+            return False
+        others = [name for name, md5 in wanted if not check_integrity(str(self._folder / name), md5)]
+        for name in others:
+            _check_plain(self._folder / name)
+        if others:
+            log.warning(
+                "%s in %r: not as released, by the checksum. Results are not those of CIFAR-100.", ", ".join(others), str(self._folder)
+            )
+        return True
+
+    def _load_meta(self) -> None:
+        with (self._folder / str(self.meta["filename"])).open("rb") as file:
+            self.classes = PlainPickle(file, encoding="latin1").load()[self.meta["key"]]
+        self.class_to_idx = {name: label for label, name in enumerate(self.classes)}
+
+
+class CIFAR100Source(ImageSource):
+    """Images of 32 x 32 with their fine classes.
+
+    Args:
+        root, train, download: see :class:`CIFAR100`.
+
+    Raises:
+        DatasetNotFoundError, DatasetError: see :class:`CIFAR100`; labels that the names of the classes do not cover.
+    """
+
+    def __init__(self, root: str | Path, train: bool, download: bool = False) -> None:
+        data = CIFAR100(root, train, download)
+        self.classes = data.classes
+        self.labels = torch.tensor(data.targets, dtype=torch.int64)
+        self._images = torch.from_numpy(np.ascontiguousarray(data.data.transpose(0, 3, 1, 2)))
+        if len(self.labels) != len(self._images) or not len(self.labels):
+            raise DatasetError(f"CIFAR-100 under {str(root)!r} holds {len(self._images)} images, but {len(self.labels)} labels.")
+        if int(self.labels.max()) >= len(self.classes) or int(self.labels.min()) < 0:
+            raise DatasetError(f"CIFAR-100 under {str(root)!r} names {len(self.classes)} classes, but a label is {int(self.labels.max())}.")
+
+    def pixels(self, rows: Sequence[int], key: tuple[int, ...]) -> Tensor:  # noqa: ARG002 (nothing is random)
+        return self._images[torch.tensor(rows, dtype=torch.int64)]
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse a pickle that would run code, before torchvision reads it.
+
+    Raises:
+        DatasetError: naming the file.
+    """
+    try:
+        with path.open("rb") as file:
+            PlainPickle(file, encoding="latin1").load()
+    except Exception as error:  # whatever a pickle of other bytes stumbles over
+        raise DatasetError(f"{str(path)!r} is damaged, or not a file of CIFAR-100: {error}.") from error

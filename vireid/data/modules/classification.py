@@ -1,0 +1,171 @@
+"""Base of the data modules whose images belong to classes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any, NoReturn
+
+from torch.utils.data import DataLoader
+
+from vireid.data.class_images import ClassEvaluation, ClassImages, ImageSource
+from vireid.data.images import SearchImages
+from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.modules.loading import BatchDataModule
+from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.search_sampler import SearchSampler
+from vireid.data.split import split_ids
+from vireid.data.transforms import Augmentation
+from vireid.data.uniform_sampler import UniformSampler
+from vireid.errors import DatasetError, SettingsError
+from vireid.structures import Modality, Record
+
+SOMEBODY = Record("", 0, 0, Modality.VISIBLE)
+
+
+class ClassificationDataModule(BatchDataModule):
+    """Batches of images in random order, an order of its own in every epoch; the last, incomplete batch of an epoch is dropped.
+
+    Train with :class:`~vireid.tasks.ClassificationModule`. A search works too: ``search_split: image`` gives the architecture step a
+    random half of the training images.
+
+    Args:
+        batch_size: images in a batch (of each process).
+        augmentation: of training images; its mean and std normalise all images.
+        search_split: images of the architecture step: ``none`` or ``image``.
+        heldout_fraction: share of the training images that ``validation: heldout`` keeps away from training.
+        validation: ``none``, ``heldout``, or ``faithful_test_set``.
+        seed: of order, augmentation and held-out images.
+        num_workers: processes that read images.
+        eval_batch_size: images in an evaluation batch.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+
+    classifies = True
+
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        augmentation: Augmentation,
+        search_split: SearchSplit,
+        heldout_fraction: float,
+        validation: Validation,
+        seed: int,
+        num_workers: int,
+        eval_batch_size: int,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if value < 1:
+                raise SettingsError(f"`{name}` must be at least 1, got {value}.")
+        if num_workers < 0:
+            raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
+        if not 0 < heldout_fraction < 1:
+            raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
+        if search_split not in ("none", "image"):
+            raise SettingsError(f"`search_split` must be none or image for images of classes, got {search_split!r}.")
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.augmentation, self.search_split = augmentation, search_split
+        self.heldout_fraction, self.validation = heldout_fraction, validation
+        self.seed, self.num_workers = seed, num_workers
+
+    @abstractmethod
+    def _training_source(self) -> ImageSource:
+        """All training images."""
+
+    @abstractmethod
+    def _test_source(self) -> ImageSource:
+        """All images of the test, or of validation where labels of a test were never published."""
+
+    @cached_property
+    def training(self) -> ImageSource:
+        """All training images."""
+        return self._training_source()
+
+    @cached_property
+    def test(self) -> ImageSource:
+        """All images of the test.
+
+        Raises:
+            DatasetError: other classes than in training.
+        """
+        test = self._test_source()
+        if list(test.classes) != list(self.training.classes):
+            different = sorted(set(test.classes) ^ set(self.training.classes))
+            raise DatasetError(f"Training and test of {self.dataset_name} have different classes: {', '.join(different[:5])}.")
+        return test
+
+    @cached_property
+    def rows(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Training images of the weight step, of the architecture step, and held out for validation."""
+        held: tuple[int, ...] = ()
+        kept = tuple(range(len(self.training.labels)))
+        if self.validation == "heldout":
+            kept, held = split_ids(kept, self.heldout_fraction, self.seed)
+        if self.search_split == "none":
+            return kept, (), held
+        return (*split_ids(kept, 0.5, self.seed + 1), held)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.training.classes)
+
+    def provenance(self) -> dict[str, Any]:
+        """Dataset and split; no identities."""
+        return {"dataset": self.dataset_name, "search_split": self.search_split, "search_pids": []}
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches of images; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
+        weights, architecture, _ = self.rows
+        images, sampler = ClassImages(self.training, weights), self._sampler(weights, TRAIN)
+        if self.search_split == "none":
+            return self._training_loader(images, sampler)
+        both = SearchImages(images, ClassImages(self.training, architecture))
+        return self._training_loader(both, SearchSampler(sampler, self._sampler(architecture, ARCHITECTURE)))
+
+    def _sampler(self, rows: tuple[int, ...], purpose: int) -> KeyedSampler:
+        needed = self.batch_size * rank_and_world_size()[1]
+        if needed > len(rows):
+            raise SettingsError(
+                f"`batch_size` of all processes is {needed}, but there are {len(rows)} images. Set `data.init_args.batch_size`."
+            )
+        return UniformSampler([SOMEBODY] * len(rows), self.batch_size, self.seed, purpose)
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """All images of validation; no loader when there is no validation."""
+        if self.validation == "none":
+            return []
+        held = self.validation == "heldout"
+        return [self._evaluation_loader(ClassImages(self.training, self.rows[2]) if held else self._tested())]
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """All images of the test."""
+        return self._evaluation_loader(self._tested())
+
+    def predict_dataloader(self) -> NoReturn:
+        """None: there is nobody to embed.
+
+        Raises:
+            SettingsError: always.
+        """
+        raise SettingsError("`vireid predict` writes embeddings of people; images of classes have a test only: `vireid test --ckpt PATH`.")
+
+    def evaluation(self, stage: str) -> NoReturn:  # noqa: ARG002 - a protocol that is asked for by modules of people
+        """None: no protocol of retrieval.
+
+        Raises:
+            SettingsError: always.
+        """
+        raise SettingsError(
+            "Images of classes have no protocol of retrieval: set `data.init_args.validation` to none, and train the genotype with "
+            "vireid.ClassificationModule for a test."
+        )
+
+    def _tested(self) -> ClassImages:
+        return ClassImages(self.test, range(len(self.test.labels)))
+
+    def _evaluation_loader(self, images: ClassImages) -> DataLoader[Any]:
+        return self._loader(ClassEvaluation(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
