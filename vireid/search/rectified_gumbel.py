@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed
 from torch import Tensor
 
 from vireid.search.relaxation import Relaxation, exists, uniform_noise
@@ -19,12 +20,21 @@ class RectifiedGumbel(Relaxation):
     whose parameter has become negative never comes back; rows where all are negative sum to less than 1. :class:`GumbelSoft` is
     the same sample in free logits ``a = log w``, without the dead zone.
 
+    Args:
+        per_process: each of several processes has a sample of its own, as the replicas of the published data-parallel code have; a step
+            is then the mean over as many architectures. By default all have the same, and a step is that of one process with all images.
+
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang: Learning Generalisable Omni-Scale Representations for Person Re-Identification,
         TPAMI 2021), arXiv 1910.06827, public search code.
     """
 
+    def __init__(self, per_process: bool = False) -> None:
+        self.per_process = per_process
+
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        for _ in range(_rank() if self.per_process else 0):
+            uniform_noise(logits, generator)  # those of the processes before this one
         return rectified_gumbel(logits, uniform_noise(logits, generator), temperature)
 
     def initial(self, allowed: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
@@ -35,6 +45,11 @@ class RectifiedGumbel(Relaxation):
         """``max(w, 0) / sum``; equal for all candidates where none is positive."""
         kept = torch.where(exists(logits), torch.relu(logits) + EPSILON, 0.0)
         return kept / kept.sum(dim=-1, keepdim=True)
+
+
+def _rank() -> int:
+    started = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if started else 0
 
 
 def rectified_gumbel(w: Tensor, uniform: Tensor, temperature: float) -> Tensor:
