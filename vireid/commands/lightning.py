@@ -120,6 +120,12 @@ class VireidCLI(LightningCLI):
         """Options beside Lightning's, and links; a test takes class count and seeds from the checkpoint instead."""
         parser.add_argument("--run_dir", type=str | None, default=None, help="folder for all results; default: a new folder in runs/")
         if self._subcommand_being_built != "fit":
+            parser.add_argument(
+                "--allow",
+                type=str | None,
+                default=None,
+                help="classes of your own that the checkpoint may import, with commas between: mylib.MyLoss,mylib.MyPart",
+            )
             return
         parser.add_argument(
             "--checkpoint_every_n_batches",
@@ -143,12 +149,13 @@ class VireidCLI(LightningCLI):
             return
         section = read_checkpoint(checkpoint, allowed=self._importable)[SECTION]
         defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
-        if "weights" in defaults["model"]["init_args"]:
-            defaults["model"]["init_args"]["weights"] = None  # the checkpoint brings them
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.json"
             path.write_text(json.dumps(defaults), encoding="utf-8")
             self.config = parser.parse_args([args[0], "--config", str(path), *args[1:]])
+        arguments = self.config[args[0]].model.init_args
+        if "weights" in arguments:
+            arguments["weights"] = None  # the checkpoint brings them
 
     def _parse_ckpt_path(self) -> None:
         """Done in :meth:`parse_arguments`; Lightning's way imports whatever class the file names."""

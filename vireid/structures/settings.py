@@ -140,7 +140,7 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
         if not (isinstance(path, str) and path.startswith(allowed)):
             raise CheckpointError(
                 f"The file asks to import {path!r}. Only classes whose path starts with {' or '.join(map(repr, allowed))} are imported "
-                "from a file; name any other class on the command line (for example --model.class_path)."
+                "from a file; name any other class on the command line (for example --allow mylib.MyLoss)."
             )
         for item in settings.values():
             check_class_paths(item, allowed)
