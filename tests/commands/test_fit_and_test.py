@@ -31,6 +31,8 @@ ONE_MODALITY = ("data/dukemtmc.yaml", "data/market1501.yaml", "data/msmt17.yaml"
 WITHOUT_CONSISTENCY = (
     "train/all_shared.yaml",
     "train/cdnet.yaml",
+    "train/iv_reid_regdb.yaml",
+    "train/iv_reid_sysu.yaml",
     "train/osnet_ain.yaml",
     "train/single_modality.yaml",
     "train/cgrnet_full.yaml",
