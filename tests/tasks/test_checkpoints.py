@@ -261,7 +261,7 @@ def test_full_disk_leaves_the_checkpoint_before_as_it_was(tmp_path: Path, monkey
 
     owner, name = {"fsync": (os, "fsync"), "replace": (Path, "replace"), "write": (torch, "save")}[call]
     monkeypatch.setattr(owner, name, fail)
-    with pytest.raises(OutputError, match=r"Cannot write the checkpoint .*last\.ckpt.*No space left.*the one before is intact"):
+    with pytest.raises(OutputError, match=r"Cannot write .*last\.ckpt.*No space left.*what was there before is intact"):
         SafeCheckpointIO().save_checkpoint({"epoch": 2}, path)
     monkeypatch.undo()
     assert path.read_bytes() == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vireid.errors import GenotypeError, MissingFileError, OutputError
+from vireid.errors import GenotypeError, MissingFileError
+from vireid.structures.atomic import atomic_file
 from vireid.structures.osnet_sites import OSNET_CLASSES, OSNET_SITES
 from vireid.structures.resnet_sites import cmnas_order
 
@@ -188,20 +188,8 @@ def write_text_atomically(path: Path, text: str) -> None:
     Raises:
         OutputError: with the reason; what was at ``path`` is intact.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); a file that was there before is intact."
-        ) from error
+    with atomic_file(path) as file:
+        file.write(text.encode())
 
 
 def _type_problems(content: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 from pathlib import Path
@@ -13,7 +12,8 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from vireid.errors import CheckpointError, MissingFileError, OutputError
+from vireid.errors import CheckpointError, MissingFileError
+from vireid.structures.atomic import atomic_file
 from vireid.structures.settings import check_class_paths, check_objects
 
 SECTION = "vireid"
@@ -27,19 +27,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ARG002 (interface)
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.part")  # one name: what a killed run left is overwritten by the next save
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except (OSError, RuntimeError) as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise OutputError(f"Cannot write the checkpoint {os.fspath(path)!r} ({error}); the one before is intact.") from error
+        with atomic_file(Path(path)) as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
         return read_checkpoint(path, map_location, allowed=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -14,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from vireid.errors import MissingFileError, OutputError, ResultsError
+from vireid.errors import MissingFileError, ResultsError
+from vireid.structures.atomic import atomic_file
 from vireid.tasks.results import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1
@@ -56,18 +56,8 @@ def write_queries(path: Path, results: Sequence[Result]) -> None:
     for row, result in enumerate(results):
         for trial, (ap, pids) in enumerate(zip(result.ap, result.pids, strict=True)):
             arrays[f"ap.{row}.{trial}"], arrays[f"pids.{row}.{trial}"] = ap, pids
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); what was there before is intact.") from error
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
 
 
 def read_results(path: str | os.PathLike[str]) -> RunResults:

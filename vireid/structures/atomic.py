@@ -1,0 +1,41 @@
+"""Files that are either written as a whole or left as they were."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from vireid.errors import OutputError
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside ``path``, which is flushed to disk and moved into place when the block ends; folders are made.
+
+    Raises:
+        OutputError: with the reason; what was at ``path`` is intact.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with atomic_file(Path(folder) / "a" / "b.txt") as file:
+        ...         _ = file.write(b"whole")
+        ...     [path.name for path in (Path(folder) / "a").iterdir()]
+        ['b.txt']
+    """
+    temporary = path.with_name(f".{path.name}.part")  # one name: what a killed run left is overwritten by the next
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
