@@ -26,17 +26,23 @@ def check_topk(topk: Sequence[int]) -> NDArray[np.int64]:
     return ranks.astype(np.int64)
 
 
-def as_distances(distances: Any) -> Tensor:
+def as_distances(distances: Any, name: str = "distances", side: int | None = None) -> Tensor:
     """``(Q, G)`` tensor of real numbers.
+
+    Args:
+        distances: what was given.
+        name: of the argument.
+        side: rows and columns of a square matrix; ``None`` for any shape.
 
     Raises:
         ValueError: another shape, no rows or no columns, complex or bool.
     """
     matrix = _tensor(distances).detach()
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise ValueError(f"`distances` must have shape (Q, G) with at least one query and one gallery entry, got {tuple(matrix.shape)}.")
+    if matrix.ndim != 2 or 0 in matrix.shape or (side is not None and matrix.shape != (side, side)):
+        wanted = "(Q, G) with at least one query and one gallery entry" if side is None else f"({side}, {side}) to fit `query_gallery`"
+        raise ValueError(f"`{name}` must have shape {wanted}, got {tuple(matrix.shape)}.")
     if matrix.is_complex() or matrix.dtype == torch.bool:
-        raise ValueError(f"`distances` must be real numbers, got {matrix.dtype}.")
+        raise ValueError(f"`{name}` must be real numbers, got {matrix.dtype}.")
     return matrix
 
 

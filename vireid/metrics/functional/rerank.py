@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vireid.metrics.functional.arguments import as_distances
 from vireid.metrics.functional.distances import pairwise_distances
 from vireid.metrics.functional.reciprocal import BLOCK, Rows, averaged, encode, nearest
 from vireid.metrics.functional.sparse_rows import SparseRows
@@ -73,9 +73,9 @@ def k_reciprocal_rerank(
         that of torchreid).
     """
     _check(k1, k2, lambda_value, neighbours)
-    across = _matrix("query_gallery", query_gallery)
+    across = _floating("query_gallery", query_gallery)
     queries, gallery = across.shape
-    own = (_matrix("query_query", query_query, queries), _matrix("gallery_gallery", gallery_gallery, gallery))
+    own = (_floating("query_query", query_query, queries), _floating("gallery_gallery", gallery_gallery, gallery))
     within_queries, within_gallery = (matrix.to(across.device) for matrix in own)
 
     def rows(start: int, stop: int) -> Tensor:
@@ -182,13 +182,8 @@ def _scaled(distances: Tensor) -> Tensor:
     return squares / largest.where(largest > 0, 1)
 
 
-def _matrix(name: str, values: Any, side: int | None = None) -> Tensor:
-    matrix = torch.as_tensor(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values).detach()
-    wanted = "(Q, G) with at least one query and one gallery entry" if side is None else f"({side}, {side}) to fit `query_gallery`"
-    if matrix.ndim != 2 or 0 in matrix.shape or (side is not None and matrix.shape != (side, side)):
-        raise ValueError(f"`{name}` must have shape {wanted}, got {tuple(matrix.shape)}.")
-    if matrix.is_complex() or matrix.dtype == torch.bool:
-        raise ValueError(f"`{name}` must be real numbers, got {matrix.dtype}.")
+def _floating(name: str, values: Any, side: int | None = None) -> Tensor:
+    matrix = as_distances(values, name, side)
     return matrix if matrix.is_floating_point() else matrix.double()
 
 
