@@ -29,6 +29,10 @@ MODELS = [name for name in NAMES if name.startswith(("search/", "train/"))]  # s
 ONE_MODALITY = ("data/dukemtmc.yaml", "data/market1501.yaml", "data/msmt17.yaml")
 # no SP, no CMMD, no EMA
 WITHOUT_CONSISTENCY = (
+    "train/agw.yaml",
+    "train/agw_base.yaml",
+    "train/caj.yaml",
+    "train/caj_plus.yaml",
     "train/all_shared.yaml",
     "train/cdnet.yaml",
     "train/iv_reid_regdb.yaml",
