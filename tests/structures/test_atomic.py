@@ -17,15 +17,17 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def half_written(path: Path, error: Exception) -> None:
+    with atomic_file(path) as file:
+        file.write(b"half")
+        raise error
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing file")])
 def test_a_failure_leaves_what_was_there(tmp_path: Path, error: Exception) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before")
-    with (
-        pytest.raises(OutputError, match=r"Cannot write '.*file' \((No space|Pytorch).*\); what was there before is intact"),
-        atomic_file(path) as file,
-    ):
-        file.write(b"half")
-        raise error
+    with pytest.raises(OutputError, match=r"Cannot write '.*file' \((No space|Pytorch).*\); what was there before is intact"):
+        half_written(path, error)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
