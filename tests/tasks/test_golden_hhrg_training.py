@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from tests.golden.cgrnet import checksums, close, golden, image_batch
 from tests.golden.cgrnet_tiny import Tiny
 from vireid.losses import CrossCorrelation, HeteroCentreTriplet, LocalAlignment, PartCrossEntropy
-from vireid.models import StripeHead, TwoStreams
+from vireid.models import StripeHead, TwoStreams, load_cgrnet_state
 from vireid.tasks import SGD
 
 DATA = golden("hhrg_tiny")
@@ -83,3 +83,11 @@ def test_first_gradients(p: int) -> None:
 @pytest.mark.parametrize("p", [3, 10])
 def test_losses_of_three_steps(p: int) -> None:
     close(run(p)["rows"], DATA[f"p{p}_traj"][:, :6], 1e-6)
+
+
+def test_published_layers_that_never_train_are_ignored() -> None:
+    task = module(3)
+    state = {task.published(name): value for name, value in task.network.state_dict().items()}
+    dead = DATA["p3_no_grad_names"].tolist()
+    report = load_cgrnet_state(task.network, {**state, **dict.fromkeys(dead, torch.zeros(1))})
+    assert report == ([], [], dead)
