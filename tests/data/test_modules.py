@@ -28,6 +28,7 @@ from vireid.data import (
     SyntheticDataModule,
     SYSUDataModule,
 )
+from vireid.data.datasets.published import RELEASES
 from vireid.data.modules import synthetic
 from vireid.data.modules.parts import ids_digest
 from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
@@ -391,6 +392,19 @@ class TestLLCM(Contract):
             assert {evaluation.records[row].modality for row in setting.trials[0].query} == {modality}
             assert {evaluation.records[row].modality for row in setting.trials[0].gallery} == {1 - modality}
 
+    def test_only_a_nearly_complete_copy_is_compared_with_the_release(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            make().setup("fit")
+            assert not caplog.records
+            monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+            data = make()
+            data.setup("fit")
+            data.setup("test")
+        (record,) = caplog.records
+        assert f"differs from LLCM as released: train has {len(LLCM_TRAIN)} identities, the release 713; " in record.getMessage()
+
 
 class SingleModality(Contract):
     modalities = 1
@@ -419,6 +433,7 @@ class SingleModality(Contract):
             data.setup("test")
         (record,) = caplog.records
         assert "query has 9 visible images, the release" in record.getMessage()
+        assert record.getMessage().startswith(f"{data.dataset.root} differs from {RELEASES[data.dataset_name].name} as released: ")  # type: ignore[attr-defined]
 
     def test_a_wrong_root_is_an_error_at_construction(self, make: Make, sysu_root: Path) -> None:
         with pytest.raises(DatasetNotFoundError, match=r"No `(bounding_box_train|train)/` folder under .*Set `data.init_args.root`"):

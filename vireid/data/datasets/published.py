@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vireid.data.datasets.official import COMPLETE, Counts
 from vireid.structures import Modality, Record
+
+log = logging.getLogger(__name__)
 
 ONE_MODALITY = ("train", "query", "gallery")
 
@@ -65,6 +69,10 @@ def differences(layout: str, splits: Mapping[str, Sequence[Record]]) -> list[str
     return found
 
 
-def nearly_complete(layout: str, splits: Mapping[str, Sequence[Record]]) -> bool:
-    """Whether the tree is about as large as the release, so that a difference is worth a warning."""
-    return sum(map(len, splits.values())) >= COMPLETE * sum(RELEASES[layout].images.values())
+def warn_of_differences(layout: str, root: Path, splits: Mapping[str, Sequence[Record]]) -> None:
+    """Log one warning if the tree is nearly, but not quite, the release; a tree that is much smaller is meant to be."""
+    release = RELEASES[layout]
+    nearly = sum(map(len, splits.values())) >= COMPLETE * sum(release.images.values())
+    found = differences(layout, splits) if nearly else []
+    if found:
+        log.warning("%s differs from %s as released: %s.", root, release.name, "; ".join(found))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from vireid.data.datasets.evaluations import assemble, both_directions
 from vireid.data.datasets.llcm import LLCM, MAX_TRIALS
-from vireid.data.datasets.published import differences, nearly_complete
+from vireid.data.datasets.published import warn_of_differences
 from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
 from vireid.data.modules.parts import SearchSplit, Validation
@@ -15,8 +14,6 @@ from vireid.data.transforms import Augmentation
 from vireid.data.without_replacement import Sampling
 from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
-
-log = logging.getLogger(__name__)
 
 
 class LLCMDataModule(ReIDDataModule):
@@ -105,10 +102,7 @@ class LLCMDataModule(ReIDDataModule):
         if self._checked_counts:
             return
         self._checked_counts = True
-        splits = self.dataset.splits()
-        found = differences("llcm", splits) if nearly_complete("llcm", splits) else []
-        if found:
-            log.warning("%s differs from LLCM as released: %s.", self.dataset.root, "; ".join(found))
+        warn_of_differences("llcm", self.dataset.root, self.dataset.splits())
 
     def _training_records(self) -> list[Record]:
         return self.dataset.train_records()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from vireid.data.datasets.evaluations import assemble
-from vireid.data.datasets.published import RELEASES, differences, nearly_complete
+from vireid.data.datasets.published import warn_of_differences
 from vireid.data.images import OnBadImage
 from vireid.data.keyed_sampler import KeyedSampler
 from vireid.data.modules.base import ReIDDataModule
@@ -20,7 +19,6 @@ from vireid.data.without_replacement import Sampling
 from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
 
-log = logging.getLogger(__name__)
 EVERYTHING = "all"
 
 
@@ -174,10 +172,7 @@ class SingleModalityDataModule(ReIDDataModule):
         if self._checked_counts:
             return
         self._checked_counts = True
-        name, splits = self.dataset_name, self._splits()
-        found = differences(name, splits) if nearly_complete(name, splits) else []
-        if found:
-            log.warning("This copy differs from %s as released: %s.", RELEASES[name].name, "; ".join(found))
+        warn_of_differences(self.dataset_name, self.dataset.root, self._splits())
 
     def _heldout_evaluation(self, records: tuple[Record, ...]) -> Evaluation:
         return assemble("market", {f"{self.dataset_name}/heldout/query-to-gallery": [first_and_others(records)]})
