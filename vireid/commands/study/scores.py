@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from vireid.commands.lightning import quiet_lightning
+from vireid.commands.quiet import quiet_lightning
 from vireid.errors import ResultsError
 from vireid.structures import Genotype, instantiate
 from vireid.structures.genotype import write_text_atomically
