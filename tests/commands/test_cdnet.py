@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.classes import write_cifar100
 from tests.commands.runs import logged, results, small
@@ -49,7 +50,15 @@ def test_search_train_test(data: str, root: str, request: pytest.FixtureRequest,
 
 
 def test_every_layer_is_tested_here_or_with_the_classes() -> None:
-    assert set(LAYERS) == {*SEARCHES, "short.yaml", "msmt17_pretrained.yaml", "cifar100.yaml", "cifar100_search.yaml", "imagenet.yaml"}
+    assert set(LAYERS) == {
+        *SEARCHES,
+        "short.yaml",
+        "msmt17_pretrained.yaml",
+        "cifar100.yaml",
+        "cifar100_search.yaml",
+        "imagenet.yaml",
+        "joint_norm.yaml",
+    }
 
 
 @pytest.mark.parametrize("layer", SEARCHES)
@@ -104,6 +113,20 @@ def test_weights_of_a_classification_start_a_training(market_root: Path, tmp_pat
     assert all((ours[name] == theirs[name]).all() for name in copied)
     assert "of the file are not used: " in caplog.text  # the neck
     assert isinstance(ClassificationModule.load_from_checkpoint(weights), ClassificationModule)
+
+
+def test_norms_of_two_modalities(sysu_root: Path, tmp_path: Path) -> None:
+    words = ["fit", "-c", "data/sysu.yaml", "-c", "search/cm_nas.yaml", "-c", "cdnet/joint_norm.yaml", f"--data.root={sysu_root}"]
+    sizes = ["-c", str(small(tmp_path)), "--model.space.init_args.backbone=cnet_x0_25", "--trainer.limit_train_batches=1"]
+    quick = ["--model.warmup_epochs=0", "--trainer.max_epochs=1", "--data.heldout_fraction=0.5"]
+    main([*words, *sizes, *quick, "--run_dir", str(tmp_path / "run")])
+    genotype = Genotype.load(tmp_path / "run" / "genotype.json")
+    assert len(genotype.choices) == 54
+    assert genotype.space["init_args"]["backbone"] == "cnet_x0_25"
+    module = SearchModule.load_from_checkpoint(last(tmp_path / "run"))
+    assert len(module.space.encode(genotype)) == 9
+    child = RetrainModule(4, genotype.to_dict(), None, None, head=module.head).eval()
+    assert child.network.embed(torch.zeros(3, 3, 32, 16), 1).shape == (3, 128 + 256)
 
 
 def test_a_published_genotype_by_command(market_root: Path, tmp_path: Path) -> None:

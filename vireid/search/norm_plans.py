@@ -7,6 +7,7 @@ from collections.abc import Callable
 from vireid.errors import SettingsError
 from vireid.models.osnet import OSNETS
 from vireid.models.resnet import FULL_WIDTH
+from vireid.search.cdnet_norms import CDNETS, cdnet_plan
 from vireid.search.norm_plan import NormPlan
 from vireid.search.osnet_norms import osnet_plan
 from vireid.search.resnet_norms import resnet_plan
@@ -15,6 +16,7 @@ from vireid.structures.resnet_sites import RESNETS
 PLANS: dict[str, Callable[[str, int, int], NormPlan]] = {
     **dict.fromkeys(RESNETS, resnet_plan),
     **dict.fromkeys(OSNETS, osnet_plan),
+    **dict.fromkeys(CDNETS, cdnet_plan),
 }
 """Name of a backbone to its plan, given that name, ``last_stride`` and ``width``."""
 
@@ -23,16 +25,17 @@ def norm_plan(backbone: str, last_stride: int = 1, width: int = FULL_WIDTH) -> N
     """The plan of a backbone.
 
     Args:
-        backbone: a key of :data:`PLANS`.
+        backbone: a key of :data:`PLANS`; that of a CDNet may go on with a genotype, see :func:`~vireid.search.cdnet_norms.cdnet_plan`.
         last_stride, width: of a ResNet, see :func:`~vireid.models.build_resnet`; others have none.
 
     Raises:
         SettingsError: unknown backbone, or settings that it does not have.
 
     Example:
-        >>> len(norm_plan("resnet50").norms), len(norm_plan("osnet_x1_0").norms)
-        (53, 79)
+        >>> [len(norm_plan(backbone).norms) for backbone in ("resnet50", "osnet_x1_0", "cdnet_x1_0", "cnet_x1_0")]
+        [53, 79, 66, 54]
     """
-    if backbone not in PLANS:
+    plan = PLANS.get(backbone.partition(":")[0])
+    if plan is None or (":" in backbone and plan is not cdnet_plan):
         raise SettingsError(f"`backbone` must be one of {', '.join(PLANS)}, got {backbone!r}.")
-    return PLANS[backbone](backbone, last_stride, width)
+    return plan(backbone, last_stride, width)

@@ -13,7 +13,8 @@ class Site:
     Attributes:
         name: stable name; for a normalisation, the module name in the trunk.
         candidates: ids, in the order of architecture parameters; ties go to the first.
-        stage: 0 for the stem, 1..4 for the stages of a ResNet, 2..5 for ``conv2`` .. ``conv5`` of an OSNet.
+        stage: 0 for the stem, 1..4 for the stages of a ResNet, 2..5 for ``conv2`` .. ``conv5`` of an OSNet, 1..3 for
+            those of a CDNet.
         role: what it is for in its block, such as ``bn1`` or ``downsample``; ``stem`` for the stem.
         channels: channels that the site normalises.
         group: sites of one group are tied: they share one row of architecture parameters. Empty for a group of its own.
