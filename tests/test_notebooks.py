@@ -37,4 +37,13 @@ def studied(names: dict[str, Any], folder: Path) -> None:
     assert len(names["fidelity"]["genotypes"]) == 3
 
 
-RESULTS: dict[str, Callable[[dict[str, Any], Path], None]] = {"search_and_retrain": searched, "study": studied}
+def compared(names: dict[str, Any], folder: Path) -> None:
+    assert len(names["systems"]) == 11
+    assert len(names["ablation"]) == 8
+    assert names["ablation"]["ours"] == names["systems"]["ours"]
+    scores = [value for part in ("systems", "ablation") for values in names[part].values() for value in values]
+    assert all(0 < value <= 1 for value in scores)
+    assert len(list((folder / "runs").glob("*/seed-0/test-1/metrics.json"))) == 18
+
+
+RESULTS: dict[str, Callable[[dict[str, Any], Path], None]] = {"search_and_retrain": searched, "study": studied, "systems": compared}
