@@ -68,6 +68,14 @@ def test_a_batch_of_one_modality(n_visible: int) -> None:
     assert int(other.norm.num_batches_tracked) == 0  # type: ignore[arg-type]
 
 
+def test_autocast() -> None:
+    made, x = heads("per_modality").float().train(), rows().float()
+    expected = made(x, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = made(x.bfloat16(), 4)
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05)
+
+
 def test_evaluation_is_row_by_row() -> None:
     made, x = heads("per_modality").eval(), rows()
     torch.testing.assert_close(made(x, 4), torch.cat([made(x[i : i + 1], 0) for i in range(9)]))

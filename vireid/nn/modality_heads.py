@@ -49,7 +49,7 @@ class ModalityHead(nn.Module):
             return self.norm(x)  # type: ignore[no-any-return]
         mean, variance = self.norm.running_mean, self.norm.running_var
         if len(rows):
-            variance, mean = torch.var_mean(rows.detach(), 0, correction=0)
+            variance, mean = torch.var_mean(rows.detach().to(self.norm.weight.dtype), 0, correction=0)  # full precision under autocast
         everywhere = F.batch_norm(x, mean, variance, self.norm.weight, self.norm.bias, eps=self.norm.eps)
         if not len(rows):
             return everywhere
