@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from vireid.commands.configs import resolve_configs
 from vireid.commands.logger import RunLogger
 from vireid.commands.quiet import quiet_lightning
 from vireid.commands.run_directory import fresh_directory, next_free
+from vireid.commands.words import configures, named_classes, option, with_ckpt_path
 from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
@@ -27,18 +27,13 @@ from vireid.tasks.checkpoints import SECTION, check_fits
 
 RUNS = Path("runs")
 HEADER = f"vireid=={vireid.__version__}"
-CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
 
 
 def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name."""
     quiet_lightning()
-    VireidCLI(resolve_configs(["--ckpt_path" + word[6:] if _is_ckpt(word) else word for word in words]))
+    VireidCLI(resolve_configs(with_ckpt_path(words)))
     return 0
-
-
-def _is_ckpt(word: str) -> bool:
-    return word == "--ckpt" or word.startswith("--ckpt=")
 
 
 class RunConfig(SaveConfigCallback):
@@ -112,10 +107,10 @@ class VireidCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the settings of a checkpoint as defaults where one is evaluated."""
         assert isinstance(args, list)
-        checkpoint = _option(args, "--ckpt_path")
-        self._importable = ("vireid.", *_named_classes(args))
+        checkpoint = option(args, "--ckpt_path")
+        self._importable = ("vireid.", *named_classes(args))
         if args[0] == "fit" or checkpoint is None:
-            if args[0] != "fit" and not any(word.startswith(CONFIGURES) for word in args):
+            if args[0] != "fit" and not configures(args):
                 raise SettingsError(f"`vireid {args[0]}` needs a checkpoint: add --ckpt PATH.")
             self.config = parser.parse_args(args)
             return
@@ -258,16 +253,6 @@ def _is_ours(config: Path) -> bool:
     return config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(f"# {HEADER.split('==')[0]}==")
 
 
-def _named_classes(words: list[str]) -> tuple[str, ...]:
-    """Everything in options and configuration files that reads like the path of a class: what the user named may be imported."""
-    texts = list(words)
-    for i, word in enumerate(words):
-        path = Path(word.partition("=")[2] if word.startswith(("-c=", "--config=")) else word)
-        if (word.startswith("--config=") or (i and words[i - 1] in ("-c", "--config"))) and path.is_file():
-            texts.append(path.read_text(encoding="utf-8"))
-    return tuple(re.findall(r"\b[A-Za-z_]\w*(?:\.\w+)+\b", " ".join(texts)))
-
-
 @rank_zero_only
 def _say(text: str) -> None:
     Console().print(text, soft_wrap=True, highlight=False)
@@ -281,17 +266,6 @@ def _own_error(error: BaseException) -> VireidError:
             return cause
         cause = cause.__cause__ or cause.__context__
     return SettingsError(str(error))
-
-
-def _option(words: list[str], name: str) -> str | None:
-    """Last value of an option in a list of words, in either form."""
-    value = None
-    for i, word in enumerate(words):
-        if word == name and i + 1 < len(words):
-            value = words[i + 1]
-        elif word.startswith(f"{name}="):
-            value = word.split("=", 1)[1]
-    return value
 
 
 def _home_of(checkpoint: str | None) -> Path:

@@ -1,0 +1,39 @@
+"""What the words of a command line say, before a parser reads them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
+
+
+def configures(words: list[str]) -> bool:
+    """Whether a model may be described, not only a checkpoint named."""
+    return any(word.startswith(CONFIGURES) for word in words)
+
+
+def with_ckpt_path(words: list[str]) -> list[str]:
+    """``--ckpt`` by the name that Lightning gives it."""
+    return ["--ckpt_path" + word[6:] if word == "--ckpt" or word.startswith("--ckpt=") else word for word in words]
+
+
+def named_classes(words: list[str]) -> tuple[str, ...]:
+    """Everything in options and configuration files that reads like the path of a class: what the user named may be imported."""
+    texts = list(words)
+    for i, word in enumerate(words):
+        path = Path(word.partition("=")[2] if word.startswith(("-c=", "--config=")) else word)
+        if (word.startswith("--config=") or (i and words[i - 1] in ("-c", "--config"))) and path.is_file():
+            texts.append(path.read_text(encoding="utf-8"))
+    return tuple(re.findall(r"\b[A-Za-z_]\w*(?:\.\w+)+\b", " ".join(texts)))
+
+
+def option(words: list[str], name: str) -> str | None:
+    """Last value of an option in a list of words, in either form."""
+    value = None
+    for i, word in enumerate(words):
+        if word == name and i + 1 < len(words):
+            value = words[i + 1]
+        elif word.startswith(f"{name}="):
+            value = word.split("=", 1)[1]
+    return value
