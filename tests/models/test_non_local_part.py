@@ -64,6 +64,8 @@ def test_a_trunk_of_another_kind() -> None:
 def test_settings_rebuild_it() -> None:
     again = instantiate(settings_of(NonLocalBlocks(["layer2"], 1)))
     assert (again.places, again.inner_channels) == (("layer2",), 1)
+    with pytest.raises(SettingsError, match="`inner_channels` must be half or at least 1, got 0"):
+        NonLocalBlocks(inner_channels=0)
 
 
 def test_places_that_are_not_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import nn
 
@@ -19,13 +20,19 @@ class NonLocalBlocks(TrunkPart):
     Args:
         places: names of stages or blocks. ``None`` for AGW's: the last two blocks of ``layer2`` and the last three of ``layer3`` (all of
             them where there are fewer), which in a ResNet-50 are ``layer2.2``, ``layer2.3``, ``layer3.3``, ``layer3.4`` and ``layer3.5``.
-        inner_channels: see :class:`~vireid.nn.NonLocal`; ``None`` for half the channels of the place, 1 as the public code of AGW.
+        inner_channels: channels inside, see :class:`~vireid.nn.NonLocal`: ``"half"`` of those of the place, or a number; 1 is what
+            the public code of AGW has.
+
+    Raises:
+        SettingsError: ``inner_channels`` below 1.
 
     Reference:
         Ye, Shen, Lin, Xiang, Shao, Hoi: Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021.
     """
 
-    def __init__(self, places: Sequence[str] | None = None, inner_channels: int | None = None) -> None:
+    def __init__(self, places: Sequence[str] | None = None, inner_channels: int | Literal["half"] = "half") -> None:
+        if inner_channels != "half" and inner_channels < 1:
+            raise SettingsError(f"`inner_channels` must be half or at least 1, got {inner_channels}.")
         self.places, self.inner_channels = None if places is None else tuple(places), inner_channels
 
     def attach(self, trunk: nn.Module) -> None:
@@ -36,7 +43,8 @@ class NonLocalBlocks(TrunkPart):
                 default from.
         """
         for place in default_places(trunk) if self.places is None else self.places:
-            insert_after(trunk, place, "non_local", NonLocal(channels_after(trunk, place), self.inner_channels))
+            inner = None if self.inner_channels == "half" else self.inner_channels
+            insert_after(trunk, place, "non_local", NonLocal(channels_after(trunk, place), inner))
 
 
 def default_places(trunk: nn.Module) -> list[str]:
