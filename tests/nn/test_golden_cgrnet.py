@@ -129,6 +129,19 @@ def test_mixture_of_softmaxes(pooled: bool, mixtures: int) -> None:
     assert not torch.equal(module.train()(x), out)  # dropout and statistics of the batch
 
 
+@pytest.mark.parametrize("module", [ChannelGraph(), PositionGraph(32), GlobalLocalReasoning(32), MixtureOfSoftmaxAttention(32)])
+def test_mixed_precision_is_close(module: torch.nn.Module) -> None:
+    torch.manual_seed(0)
+    for name, parameter in module.named_parameters():
+        if name.endswith("gamma"):
+            torch.nn.init.constant_(parameter, 0.5)
+    x = 0.3 * torch.randn(2, 32, 6, 4)
+    expected = module.eval()(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = module(x)
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05)
+
+
 def test_refusals() -> None:
     with pytest.raises(SettingsError, match="at least 16 channels, got 8"):
         PositionGraph(8)

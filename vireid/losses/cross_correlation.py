@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vireid.losses import functional
 from vireid.losses.base import Loss, check_level, check_modalities
-from vireid.losses.functional.hetero_centre import check_divisor
+from vireid.losses.functional.cross_correlation import check_divisor
 from vireid.losses.inputs import Level, LossInputs
 from vireid.structures import Recorded
 

@@ -2,8 +2,9 @@
 
 from vireid.losses.functional.attention import attention_alignment
 from vireid.losses.functional.correspondence import class_mmd, similarity_preserving
+from vireid.losses.functional.cross_correlation import cross_correlation
 from vireid.losses.functional.enhanced_triplet import enhanced_squared_difference
-from vireid.losses.functional.hetero_centre import cross_correlation, hetero_centre_triplet
+from vireid.losses.functional.hetero_centre import hetero_centre_triplet
 from vireid.losses.functional.local_alignment import aligned_distances, local_alignment
 from vireid.losses.functional.modality_heads import modality_cross_entropy, mutual_kl
 from vireid.losses.functional.triplet import batch_hard_triplet, four_way_hard_triplet, hard_triplet
