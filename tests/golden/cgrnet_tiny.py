@@ -1,18 +1,26 @@
-"""The tiny networks behind the CGRNet and HHRG trajectories, built by our parts, and training steps on them."""
+"""The tiny networks behind the CGRNet and HHRG trajectories, built as our configurations say, and training steps on them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 
 from tests.golden.cgrnet import entry, image_batch
-from vireid.losses import Loss, LossSum
-from vireid.models import Backbone, Head, TrunkPart, load_cgrnet_state, with_parts
+from vireid.commands.configs import packaged_configs
+from vireid.losses import LossSum
+from vireid.models import Backbone, Head, load_cgrnet_state, with_parts
 from vireid.models.cgrnet_state import cgrnet_name
-from vireid.structures import Batch
+from vireid.structures import Batch, instantiate
 from vireid.tasks.base import ReIDModule
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """Arguments of the task in a packaged configuration."""
+    arguments: dict[str, Any] = yaml.safe_load((packaged_configs() / "train" / f"{name}.yaml").read_text())["model"]["init_args"]
+    return arguments
 
 
 class TinyTrunk(nn.Module):
@@ -39,15 +47,20 @@ def stage(channels: int, out: int, stride: int) -> nn.Sequential:
 class Tiny(ReIDModule):
     """A task around the tiny network, filled by the formula; its steps are the golden ones, without a Trainer."""
 
-    def __init__(self, parts: Sequence[TrunkPart], head: Head, losses: Sequence[Loss], hhrg: bool = False) -> None:
+    def __init__(self, recipe: dict[str, Any], head: Head, hhrg: bool = False) -> None:
         super().__init__()
         self.hhrg = hhrg
-        self.network = head.build(with_parts(Backbone(TinyTrunk()), parts), 6)
-        self.losses = LossSum(losses)
+        self.network = head.build(with_parts(Backbone(TinyTrunk()), instantiate(recipe["trunk_parts"])), 6)
+        self.losses = LossSum(instantiate(recipe["losses"]))
+        self.settings, self.rates = instantiate(recipe["optimizer"]), {"trunk": 0.1, **recipe.get("lr_factors", {})}
         self.double()
         state = {self.published(name): value for name, value in self.network.state_dict().items()}
         report = load_cgrnet_state(self.network, {name: entry(name, value.shape) for name, value in state.items()})
         assert report == ([], [], [])
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        optimiser: torch.optim.Optimizer = self.settings.build(self.parameter_groups(self.settings, self.rates))
+        return optimiser
 
     def published(self, name: str) -> str:
         return cgrnet_name(name, self.hhrg)

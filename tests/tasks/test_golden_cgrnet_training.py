@@ -1,4 +1,4 @@
-"""Five training steps of the published CGRNet code, as released and with its commented lines, by our parts, losses and schedule."""
+"""Five training steps of the published CGRNet code, as released and with its commented lines, by our configurations."""
 
 from __future__ import annotations
 
@@ -11,24 +11,17 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tests.golden.cgrnet import checksums, close, golden, image_batch
-from tests.golden.cgrnet_tiny import Tiny
-from vireid.losses import AttentionAlignment, BatchHardTriplet, CrossEntropy, Loss
-from vireid.models import BNNeckHead, ChannelGraphs, GlobalLocalGraphs, TrunkPart, TwoStreams
-from vireid.tasks import SGD, WarmupMultiStep
+from tests.golden.cgrnet_tiny import Tiny, recipe
+from vireid.models import BNNeckHead
+from vireid.structures import instantiate
 
 DATA = golden("cgrnet_trajectory_tiny")
 LABELS = torch.from_numpy(DATA["labels"])
-SCHEDULE = WarmupMultiStep((20, 50), 0.1, 9, 0.1)
 MODES = ("released", "full")
 
 
 def module(mode: str) -> Tiny:
-    parts: list[TrunkPart] = [ChannelGraphs("layer1", only_in_evaluation=mode == "released"), TwoStreams("layer1")]
-    losses: list[Loss] = [CrossEntropy(), BatchHardTriplet(2.0)]
-    if mode == "full":
-        parts.append(GlobalLocalGraphs("layer2", residual="triple"))
-        losses.append(AttentionAlignment(10.0))
-    return Tiny(parts, BNNeckHead(), losses)
+    return Tiny(recipe(f"cgrnet_{mode}"), BNNeckHead())
 
 
 def evaluated(task: Tiny, stream: str) -> tuple[Tensor, Tensor]:
@@ -43,13 +36,12 @@ def run(mode: str) -> dict[str, Any]:
     """What five steps showed."""
     task = module(mode)
     shown: dict[str, Any] = {f"eval_{stream}": evaluated(task, stream) for stream in ("visible", "thermal")}
-    settings = SGD(0.1)
-    optimizer = settings.build(task.parameter_groups(settings, {"trunk": 0.1}))
+    schedule, optimizer = instantiate(recipe(f"cgrnet_{mode}")["schedule"]), task.optimiser()
     base = [group["lr"] for group in optimizer.param_groups]
     rows = []
     for step, epoch in enumerate((0, 10, 20, 50, 1)):
         for group, lr in zip(optimizer.param_groups, base, strict=True):
-            group["lr"] = lr * SCHEDULE(epoch)
+            group["lr"] = lr * schedule(epoch)
         total, terms, output = task.loss((f"traj.visible.step{step}", f"traj.thermal.step{step}"), LABELS, (32, 16))
         optimizer.zero_grad()
         total.backward()
@@ -59,7 +51,15 @@ def run(mode: str) -> dict[str, Any]:
         right = int((output.logits.argmax(1) == LABELS).sum())  # type: ignore[attr-defined]
         attention = float(terms["attention"]) / 10 if mode == "full" else 0.0
         rows.append(
-            [epoch, optimizer.param_groups[-1]["lr"], float(terms["ce"]), float(terms["batch_hard"]) / 2, attention, float(total.detach()), right]
+            [
+                epoch,
+                optimizer.param_groups[-1]["lr"],
+                float(terms["ce"]),
+                float(terms["batch_hard"]) / 2,
+                attention,
+                float(total.detach()),
+                right,
+            ]
         )
         optimizer.step()
     shown["rows"] = torch.tensor(rows, dtype=torch.float64)
@@ -103,7 +103,8 @@ def test_state_after_five_steps(mode: str) -> None:
     close(shown["final_eval"], DATA[f"{mode}_final_eval_visible_bn_l2"], 1e-6)
 
 
-def test_learning_rates() -> None:
-    rates = golden("cgrnet_losses")["lr_schedule_base0.1_81epochs_groups"]
-    found = [[0.1 * factor * SCHEDULE(epoch) for factor in (0.1, 1.0, 1.0)] for epoch in range(81)]
-    close(torch.tensor(found, dtype=torch.float64), rates, 1e-12)
+@pytest.mark.parametrize("mode", MODES)
+def test_learning_rates(mode: str) -> None:
+    schedule, base = instantiate(recipe(f"cgrnet_{mode}")["schedule"]), [group["lr"] for group in module(mode).optimiser().param_groups]
+    found = [[lr * schedule(epoch) for lr in base] for epoch in range(81)]
+    close(torch.tensor(found, dtype=torch.float64), golden("cgrnet_losses")["lr_schedule_base0.1_81epochs_groups"], 1e-12)

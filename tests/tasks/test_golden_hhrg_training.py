@@ -1,4 +1,4 @@
-"""Three training steps of the published HHRG code by our head, losses and learning rates, with either exponent of the pooling."""
+"""Three training steps of the published HHRG code by our configuration, with either exponent of the pooling."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import torch
 from torch.nn.functional import normalize
 
 from tests.golden.cgrnet import checksums, close, golden, image_batch
-from tests.golden.cgrnet_tiny import Tiny
-from vireid.losses import CrossCorrelation, HeteroCentreTriplet, LocalAlignment, PartCrossEntropy
-from vireid.models import StripeHead, TwoStreams, load_cgrnet_state
-from vireid.tasks import SGD
+from tests.golden.cgrnet_tiny import Tiny, recipe
+from vireid.models import StripeHead, load_cgrnet_state
 
 DATA = golden("hhrg_tiny")
 LABELS = torch.from_numpy(DATA["labels"])
@@ -23,14 +21,7 @@ NOT_BUILT = ("fc.", "global_6_", "fc_local_", "fc_rest_", "fc_global_")
 
 
 def module(p: int) -> Tiny:
-    losses = [
-        PartCrossEntropy(),
-        HeteroCentreTriplet(parts="parts"),
-        CrossCorrelation(),
-        LocalAlignment(),
-        HeteroCentreTriplet(parts="relations", name="relation"),
-    ]
-    return Tiny([TwoStreams("layer1")], StripeHead(6, 8, p), losses, hhrg=True)
+    return Tiny(recipe("hhrg"), StripeHead(6, 8, p), hhrg=True)
 
 
 @lru_cache(maxsize=2)
@@ -42,9 +33,7 @@ def run(p: int) -> dict[str, Any]:
         for stream, n_visible in (("visible", 3), ("thermal", 0)):
             shown[stream] = task.eval().network.embed(image_batch("hhrg.eval", (3, 3, 96, 32)), n_visible)
     task.train()
-    settings = SGD(0.01)
-    optimizer = settings.build(task.parameter_groups(settings, {"trunk": 0.1, "relation": 0.1, "strips": 0.1}))
-    rows = []
+    rows, optimizer = [], task.optimiser()
     for step in range(3):
         total, terms, output = task.loss((f"hhrg.v{step}", f"hhrg.t{step}"), LABELS, (96, 32))
         optimizer.zero_grad()
