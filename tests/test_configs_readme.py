@@ -10,6 +10,7 @@ from vireid.cli import main
 
 TEXT = (Path(__file__).parent.parent / "configs" / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", TEXT.replace("\\\n", ""), re.DOTALL) for line in block.strip().splitlines()]
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 SYSTEMS = ["CM-NAS", "OSNet-AIN", "CDNet", "AGW and CAJ", "IV-REID", "CGRNet and HHRG", "Our own recipe"]
 
 
@@ -24,3 +25,9 @@ def test_commands_parse(command: str, tmp_path: Path, monkeypatch: pytest.Monkey
         main([*shlex.split(command)[1:], "--print_config"])
     assert end.value.code == 0
     assert "class_path: vireid." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_python_blocks_run(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})  # an `assert` inside says what it shows

@@ -1,35 +1,33 @@
-"""AGW's golden files beside our networks: the plug-ins of its methods, filled with the published weights."""
+"""AGW's golden files beside our networks: those of the packaged configurations, filled with the published weights."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from tests.golden.cgrnet_tiny import recipe
 from tests.golden.cmnas import golden
 from tests.golden.formula import fill_entry, images
-from vireid.models import BNNeckHead, NonLocalBlocks, ReIDNetwork, TrunkPart, TwoStreams, load_agw_state, with_parts
+from vireid import RetrainModule
+from vireid.models import ReIDNetwork, load_agw_state
 from vireid.models.agw_state import reference_names
-from vireid.nn import GeMPooling
-from vireid.search import BNSeparation
+from vireid.structures import instantiate
 
-METHODS = ("base", "agw")
-
-
-def parts(method: str) -> list[TrunkPart]:
-    """Parts of the trunk of ``base`` or ``agw``."""
-    return [TwoStreams("maxpool"), *([NonLocalBlocks(inner_channels=1)] if method == "agw" else [])]
+METHODS = {"base": "agw_base", "agw": "agw", "caj": "caj"}
 
 
-def head(method: str) -> BNNeckHead:
-    """Head of ``base`` or ``agw``."""
-    return BNNeckHead(GeMPooling(3.0) if method == "agw" else None)
+def arguments(method: str) -> dict[str, Any]:
+    """Of the task, in the configuration of ``method``, without pretrained weights."""
+    return {**recipe(METHODS[method]), "weights": None}
 
 
 def build(method: str, num_classes: int = 5) -> ReIDNetwork:
     """A network of ours, initial weights, float64."""
-    torch.manual_seed(0)
-    space = BNSeparation("resnet50")
-    return head(method).build(with_parts(space.materialise(space.baseline("all_shared")), parts(method)), num_classes).double()
+    module: RetrainModule = instantiate({"class_path": "vireid.RetrainModule", "init_args": arguments(method)}, num_classes=num_classes)
+    assert isinstance(module.network, ReIDNetwork)
+    return module.network.double()
 
 
 def filled(network: ReIDNetwork, S: int, gamma: float) -> dict[str, Tensor]:

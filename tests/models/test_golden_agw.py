@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.golden.agw import METHODS, batch, build, fill, filled
+from tests.golden.agw import batch, build, fill, filled
 from tests.golden.cmnas import close, golden
 from tests.golden.formula import rowstats
 from vireid.models import ReIDNetwork, load_agw_state
 from vireid.models.agw_state import reference_names
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=["base", "agw"])
 def network(request: pytest.FixtureRequest) -> tuple[str, ReIDNetwork]:
     data = golden("agw_net")
     return request.param, fill(build(request.param), int(data["S"]), float(data["gamma_scale"]))

@@ -1,4 +1,4 @@
-"""Training steps of the published AGW and CAJ code, reproduced by the whole task under a Lightning Trainer."""
+"""Training steps of the published AGW and CAJ code, reproduced by the packaged configurations under a Lightning Trainer."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from tests.golden.agw import fill, head, parts
+from tests.golden.agw import arguments, fill
+from tests.golden.cgrnet_tiny import recipe
 from tests.golden.cmnas import golden
 from tests.golden.formula import checksum, images
-from vireid.losses import CrossEntropy, EnhancedSquaredDifference, InfraredDistillation, Loss, LossSum, WeightedRegularizedTriplet
+from vireid.losses import InfraredDistillation, LossSum
 from vireid.losses.functional import weighted_distances
 from vireid.models import NetworkOutput
 from vireid.models.agw_state import reference_names
-from vireid.search import BNSeparation
-from vireid.structures import Batch
-from vireid.tasks import SGD, RetrainModule, WarmupMultiStep
+from vireid.structures import Batch, instantiate
+from vireid.tasks import RetrainModule
 
 GOLDEN = golden("agw_trajectory")
 S, CLASSES, STEPS = int(GOLDEN["S"]), int(GOLDEN["num_classes"]), 3
-SCHEDULE = WarmupMultiStep((20, 50), 0.1, 9, 0.1)
-LOSSES: dict[str, list[Loss]] = {
-    "agw": [CrossEntropy(), WeightedRegularizedTriplet()],
-    "caj": [CrossEntropy(), EnhancedSquaredDifference(), InfraredDistillation(0.0)],
-}
 
 
 def batch(method: str, step: int) -> Batch:
@@ -64,7 +59,8 @@ class Recording(RetrainModule):
         self, losses: LossSum, output: NetworkOutput, batch: Batch, without_classes: bool = False
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         inputs = self.loss_inputs(output, batch)
-        self.terms = [float(loss(inputs).detach()) for loss in losses.losses]
+        extra = [InfraredDistillation()] if batch.visible_views > 1 else []  # the reference computes it, with weight 0
+        self.terms = [float(loss(inputs).detach()) for loss in (*losses.losses, *extra)]
         positive, negative = weighted_distances(output.features.detach(), batch.labels)
         self.correct = int((negative >= positive).sum())
         return super().summed_loss(losses, output, batch, without_classes)
@@ -77,17 +73,7 @@ class Recording(RetrainModule):
 @pytest.fixture(scope="module", params=["agw", "caj"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Recording]:
     method: str = request.param
-    module = Recording(
-        CLASSES,
-        "all_shared",
-        BNSeparation("resnet50"),
-        weights=None,
-        losses=LOSSES[method],
-        optimizer=SGD(),
-        schedule=SCHEDULE,
-        trunk_parts=parts("agw"),
-        head=head("agw"),
-    ).double()
+    module = Recording(CLASSES, **instantiate(arguments(method))).double()
     fill(module.network, S, float(GOLDEN["gamma_scale"]))  # type: ignore[arg-type]  # a ReIDNetwork
     trainer = pl.Trainer(
         max_epochs=STEPS,
@@ -122,8 +108,10 @@ def test_every_tensor_after_every_step(run: tuple[str, Recording]) -> None:
         assert (abs(found.numpy() - expected) <= scale).all()
 
 
-def test_rates_of_all_epochs() -> None:
+@pytest.mark.parametrize("config", ["agw", "agw_base", "caj", "caj_plus"])
+def test_rates_of_all_epochs(config: str) -> None:
     data = golden("agw_lr")
     base = float(data["base_lr"])
-    rates = [[base * factor * SCHEDULE(epoch) for factor in (0.1, 1.0, 1.0)] for epoch in range(len(data["lr"]))]
+    schedule = instantiate(recipe(config)["schedule"])
+    rates = [[base * factor * schedule(epoch) for factor in (0.1, 1.0, 1.0)] for epoch in range(len(data["lr"]))]
     np.testing.assert_allclose(rates, data["lr"], rtol=1e-12)
