@@ -40,7 +40,7 @@ class OSNetAIN(SearchSpace):
 
     What a search step costs at width ``x1_0``: activations kept for the backward pass (float32, one image of 256 x 128; those that are
     computed again come on top, one candidate or one site at a time) and time relative to the full mixture (one CPU core, 4 images of
-    128 x 64):
+    128 x 64, on an idle machine):
 
     ==================================================  ============  =====
     option                                              MiB an image  time
@@ -55,9 +55,9 @@ class OSNetAIN(SearchSpace):
 
     ``trainer.precision: bf16-mixed`` halves most activations. In a single path, only the chosen candidate's weight has a gradient.
 
-    Of the published search code these are not offered: several steps on one batch (``mc_iter``, published as 1), a random mixture in
-    evaluation (its authors say to ignore that accuracy; here the derived child is evaluated), and noise of its own for each of 8 devices
-    (one sample per step; ``accumulate_grad_batches`` keeps one sample too).
+    Of the published search code these are not offered: several steps on one batch (``mc_iter``, published as 1), and a random mixture in
+    evaluation (its authors say to ignore that accuracy; here the derived child is evaluated). Noise of its own for each of 8 devices is
+    ``per_process`` of :class:`RectifiedGumbel`.
 
     Args:
         width: ``x1_0``, ``x0_75``, ``x0_5`` or ``x0_25``.
