@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.golden.cgrnet import checksums, close, entry, golden, image_batch, uniform
+from tests.golden.cgrnet_tiny import recipe
 from vireid.models import Backbone
-from vireid.models.conv_bias_part import ConvolutionBias
 from vireid.models.iv_reid_state import iv_reid_name
-from vireid.models.mutual_head import MutualLearningHead, MutualLearningNetwork
-from vireid.models.stem_part import LinearStem
+from vireid.models.mutual_head import MutualLearningNetwork
 from vireid.models.trunk_parts import with_parts
 from vireid.nn.modality_heads import ModalityHeads
 from vireid.search import BNSeparation
+from vireid.structures import instantiate
 
 HEADS, TRUNK = golden("iv_reid_heads"), golden("iv_reid_trunk")
 
@@ -27,13 +27,13 @@ def filled_heads() -> ModalityHeads:
     return heads
 
 
-def tiny() -> MutualLearningNetwork:
-    """The small network of the file: two convolutions, and the head as published."""
+def tiny(preset: str = "sysu") -> MutualLearningNetwork:
+    """The small network of the file: two convolutions, and the head of a packaged configuration."""
     convolutions = [nn.Conv2d(before, after, 3, 2, 1, bias=False) for before, after in ((3, 16), (16, 32))]
     names = ("conv1", "bn1", "relu", "conv2", "bn2", "relu2")
     layers = (convolutions[0], nn.BatchNorm2d(16), nn.ReLU(), convolutions[1], nn.BatchNorm2d(32), nn.ReLU())
     trunk = nn.Sequential(OrderedDict(zip(names, layers, strict=True)))
-    net = MutualLearningHead(neck_bias=True, classifier_bias=True).build(Backbone(trunk, 32), 6).double()
+    net: MutualLearningNetwork = instantiate(recipe(f"iv_reid_{preset}")["head"]).build(Backbone(trunk, 32), 6).double()
     net.load_state_dict({n: entry(iv_reid_name(n), v.shape) for n, v in net.state_dict().items()})
     return net
 
@@ -88,7 +88,7 @@ def stem(trunk: nn.Module, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_trunk_with_biases_and_a_linear_stem(name: str) -> None:
     space = BNSeparation(name)
-    backbone = with_parts(space.materialise(space.baselines()["all_shared"]), [ConvolutionBias(), LinearStem()]).double()
+    backbone = with_parts(space.materialise(space.baselines()["all_shared"]), instantiate(recipe("iv_reid_sysu")["trunk_parts"])).double()
     trunk, x = backbone.trunk, uniform(f"trunk.{name}", (2, 3, 64, 32), 1.5)
     trunk.load_state_dict({n: entry(f"base.{n}", v.shape) for n, v in trunk.state_dict().items()})
     trunk.eval()

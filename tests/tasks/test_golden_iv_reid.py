@@ -1,4 +1,4 @@
-"""Training steps of the published IV-REID code, by our plug-ins: a tiny network with both presets, and ResNet-18 by the whole task."""
+"""Training steps of the published IV-REID code, by the packaged configurations: a tiny network, and ResNet-18 by the whole task."""
 
 from __future__ import annotations
 
@@ -13,33 +13,31 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from tests.golden.cgrnet import checksums, close, entry, golden, image_batch
+from tests.golden.cgrnet_tiny import recipe
 from tests.models.test_golden_iv_reid import tiny
-from vireid.losses import BatchHardTriplet, CrossEntropy, Loss, LossInputs, LossSum, ModalityCrossEntropy, MutualKL
-from vireid.models import ConvolutionBias, LinearStem, MutualLearningHead, load_iv_reid_state
+from vireid.losses import LossInputs, LossSum
+from vireid.models import load_iv_reid_state
 from vireid.models.iv_reid_state import iv_reid_name
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.search import BNSeparation
-from vireid.structures import Batch
-from vireid.tasks import Adam, Constant, RetrainModule
+from vireid.structures import Batch, instantiate, settings_of
+from vireid.tasks import RetrainModule
 
 TINY, TRUNK = golden("iv_reid_trajectory_tiny"), golden("iv_reid_trunk")
 PIDS = torch.from_numpy(TINY["pids"])
 BLOCKS = torch.from_numpy(np.concatenate([TINY["rgb_index"], TINY["ir_index"]]))  # the file's rows, visible ones first
-PRESETS: dict[str, dict[str, Any]] = {
-    "sysu": {"reduction": "batchmean", "margin": 0.3},
-    "regdb": {"reduction": "mean", "margin": 0.2},
-}
-ADAM = Adam(1e-4, (0.9, 0.999), 1e-8, 5e-4)
+PRESETS = ("sysu", "regdb")
 
 
-def losses(preset: str) -> list[Loss]:
-    reduction, margin = PRESETS[preset].values()
-    return [CrossEntropy(), ModalityCrossEntropy(), MutualKL(reduction=reduction), BatchHardTriplet(margin=margin, on="embeddings")]
+def built(preset: str, **others: Any) -> dict[str, Any]:
+    """Arguments of the task as the packaged configuration says, with ``others`` on top."""
+    arguments: dict[str, Any] = instantiate({**recipe(f"iv_reid_{preset}"), "weights": None, **others})
+    return arguments
 
 
-def terms(preset: str, inputs: LossInputs, total: Tensor) -> list[float]:
+def terms(objective: LossSum, inputs: LossInputs, total: Tensor) -> list[float]:
     """The columns of the files: modality terms one by one, and the number of rows that the shared classifier has right."""
-    ce, modality_ce, kl, triplet = losses(preset)
+    ce, modality_ce, kl, triplet = objective.losses
     sides = (inputs.visible, inputs.infrared)
     assert inputs.logits is not None
     found = [
@@ -59,14 +57,14 @@ def seen(output: NetworkOutput) -> LossInputs:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_five_steps_of_the_tiny_network(preset: str) -> None:
-    net = tiny().train()
-    factors = {"modality_heads": 10.0}
-    optimizer = ADAM.build([{"params": p, "lr": ADAM.lr * factors.get(name, 1.0)} for name, p in net.named_parts().items()])
-    objective, steps = LossSum(losses(preset)), []
+    net, arguments = tiny(preset).train(), built(preset)
+    adam, factors = arguments["optimizer"], {"trunk": arguments["trunk_lr_factor"], **arguments["lr_factors"]}
+    optimizer = adam.build([{"params": p, "lr": adam.lr * factors.get(name, 1.0)} for name, p in net.named_parts().items()])
+    objective, steps = LossSum(arguments["losses"]), []
     for step in range(5):
         inputs = seen(net(image_batch(f"traj.step{step}", (16, 3, 32, 16))[BLOCKS], 8))
         total, _ = objective(inputs)
-        steps.append(terms(preset, inputs, total))
+        steps.append(terms(objective, inputs, total))
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -94,24 +92,12 @@ class Recording(RetrainModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = super().training_step(batch, batch_idx)
-        self.steps.append(terms("sysu", self.inputs, loss))
+        self.steps.append(terms(self.losses, self.inputs, loss))
         return loss
 
 
 def test_three_steps_of_resnet18(tmp_path: Path) -> None:
-    module = Recording(
-        6,
-        "all_shared",
-        BNSeparation("resnet18"),
-        weights=None,
-        losses=losses("sysu"),
-        optimizer=ADAM,
-        schedule=Constant(),
-        trunk_lr_factor=1.0,
-        lr_factors={"modality_heads": 10.0},
-        trunk_parts=[ConvolutionBias(), LinearStem()],
-        head=MutualLearningHead(neck_bias=True, classifier_bias=True),
-    ).double()
+    module = Recording(6, **built("sysu", space=settings_of(BNSeparation("resnet18")))).double()
     assert isinstance(module.network, ReIDNetwork)
     shapes = {iv_reid_name(name): value.shape for name, value in module.network.state_dict().items()}
     assert load_iv_reid_state(module.network, {name: entry(name, shape) for name, shape in shapes.items()}) == ([], [], ())
