@@ -129,7 +129,7 @@ def test_search_checkpoints_have_a_place() -> None:
     net = network()
     state = {published_name(name): value for name, value in network().state_dict().items()}
     state["conv2.0.weights"] = torch.ones(4)  # the architecture's, which a SearchModule keeps apart
-    assert load_osnet_state(net, state) == ([], ["conv2.0.weights"])
+    assert load_osnet_state(net, state)[:2] == ([], ["conv2.0.weights"])
 
 
 def test_published_counts() -> None:
