@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,14 @@ from torch import Tensor
 
 from vireid import RetrainModule
 from vireid.cli import main
+from vireid.commands.convert import _default_config, _parser, build
+from vireid.commands.published_systems import SYSTEMS
 from vireid.data.synthetic import write_dataset
-from vireid.models import to_cmnas_state
-from vireid.search import BNSeparation
+from vireid.models import FullyConnectedHead, to_cmnas_state
+from vireid.models.agw_state import reference_names as agw_names
+from vireid.models.cgrnet_state import cgrnet_name
+from vireid.models.iv_reid_state import iv_reid_name
+from vireid.search import BNSeparation, OSNetAIN
 
 SPACE = BNSeparation("resnet10", width=8)
 SMALL = ["--model.space", "vireid.search.BNSeparation", "--model.space.backbone", "resnet10", "--model.space.width", "8"]
@@ -56,6 +63,63 @@ def test_a_converted_network_is_tested_by_the_same_command(tmp_path: Path, monke
     main(["test", "-c", "data/sysu.yaml", "--data.root", "people", "--ckpt", "ours.ckpt", "--run_dir", "result", *small])
     found = json.loads((tmp_path / "result/metrics.json").read_text())
     assert all(0 < row["mean"]["mAP"] <= 1 for row in found["results"])
+
+
+NAMES: dict[str, Callable[[list[str]], dict[str, str]]] = {
+    "agw": agw_names,
+    "caj": agw_names,
+    "cgrnet": lambda names: {name: cgrnet_name(name) for name in names},
+    "hhrg": lambda names: {name: cgrnet_name(name, hhrg=True) for name in names},
+    "iv-reid": lambda names: {name: iv_reid_name(name) for name in names},
+}
+DEAD = {  # what each public code keeps of its further whole networks
+    "agw": "base_resnet.base.fc.weight",
+    "caj": "thermal_module.thermal.layer4.1.bn2.weight",
+    "cgrnet": "visible_block.base.layer3.0.bn1.weight",
+    "hhrg": "fc_global_6_list.0.weight",
+}
+
+
+def as_published(system: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A small network of ``system`` with values of its own: its state in our names and in the published ones."""
+    options = _parser().parse_args(["", "--from", system, "--output", "", *_default_config(["--from", system]), *SMALL])
+    published_system = SYSTEMS[system]
+    module = build(options, published_system, {published_system.classifier: torch.zeros(7, 1)})
+    state = module.network.state_dict()
+    ours = {name: torch.rand(value.shape) if value.is_floating_point() else value for name, value in state.items()}
+    names = NAMES[system](list(ours))
+    return ours, {names[name]: value for name, value in ours.items()}
+
+
+def test_every_published_system_has_names() -> None:
+    assert {*NAMES, "cm-nas", "torchreid"} == set(SYSTEMS)
+
+
+@pytest.mark.parametrize("system", NAMES)
+def test_states_of_published_systems(system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = as_published(system)
+    assert len(theirs) == len(ours)
+    assert set(theirs) != set(ours)
+    dead = {DEAD[system]: torch.zeros(2)} if system in DEAD else {}
+    torch.save({"net": {**theirs, **dead, "of.nobody": torch.zeros(1)}, "epoch": 80, "mAP": 0.5}, tmp_path / "best.t")
+    output = tmp_path / "ours.ckpt"
+    main(["convert", str(tmp_path / "best.t"), "--from", system, "--output", str(output), *SMALL])
+    loaded = RetrainModule.load_from_checkpoint(output)
+    assert {name: value.shape for name, value in loaded.network.state_dict().items()} == {name: value.shape for name, value in ours.items()}
+    assert all(torch.equal(loaded.network.state_dict()[name], value) for name, value in ours.items())
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    counts = [int(row.split("│")[2]) for row in rows if row.startswith("│") and row.split("│")[2].strip().isdigit()]
+    assert counts == [len(ours), len(dead), 1, 0]
+
+
+def test_osnet(tmp_path: Path) -> None:
+    module = RetrainModule(7, "osnet_ain", OSNetAIN("x0_25"), None, head=FullyConnectedHead(), seed=5)
+    published_state = {re.sub(r"^network\.(backbone\.trunk\.|neck\.)?", "", name): value for name, value in module.state_dict().items()}
+    torch.save({"state_dict": published_state}, tmp_path / "osnet.pth")
+    words = ["--model.space.width", "x0_25", "--model.genotype", "osnet_ain"]
+    main(["convert", str(tmp_path / "osnet.pth"), "--from", "torchreid", "--output", str(tmp_path / "ours.ckpt"), *words])
+    loaded = RetrainModule.load_from_checkpoint(tmp_path / "ours.ckpt").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in module.state_dict().items())
 
 
 def test_another_key(tmp_path: Path) -> None:

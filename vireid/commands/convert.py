@@ -59,7 +59,7 @@ def check_decided(name: str, words: list[str]) -> None:
 def build(options: Namespace, system: PublishedSystem, state: Mapping[str, Tensor]) -> ReIDModule:
     """The task that ``options`` describe, with as many classes as ``state`` has, and random weights."""
     settings: dict[str, Any] = options.model.as_dict()
-    classes = state[system.classifier].shape[0] if system.classifier in state else 0
+    classes = next((value.shape[0] for name, value in state.items() if f".{name}".endswith(f".{system.classifier}")), 0)
     settings["init_args"] |= {"num_classes": classes, "weights": None, "ema": None}
     module = instantiate(settings)
     assert isinstance(module, ReIDModule)  # the parser takes nothing else

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from vireid.models import StateReport, load_cmnas_state, load_osnet_state
+from vireid.models import StateReport, load_agw_state, load_cgrnet_state, load_cmnas_state, load_iv_reid_state, load_osnet_state
 
 
 class PublishedSystem(NamedTuple):
@@ -16,12 +16,12 @@ class PublishedSystem(NamedTuple):
     Attributes:
         config: packaged configuration with its network.
         load: copies its state dict into our network.
-        classifier: entry of the state dict whose rows are the identities; without it the network gets no classifier.
+        classifier: end of the name of the entry whose rows are the identities; without it the network gets no classifier.
         undecided: an option that must be given, as the state dict does not say it, and what it is.
     """
 
     config: str
-    load: Callable[[nn.Module, Mapping[str, Tensor]], StateReport]
+    load: Callable[[Any, Mapping[str, Tensor]], StateReport]
     classifier: str = "classifier.weight"
     undecided: tuple[str, str] | None = None
 
@@ -35,6 +35,11 @@ SYSTEMS = {
             "which sites are separated: the .cfg list it was trained with, or a baseline such as all_shared",
         ),
     ),
+    "agw": PublishedSystem("train/agw.yaml", load_agw_state),
+    "caj": PublishedSystem("train/caj.yaml", load_agw_state),
+    "cgrnet": PublishedSystem("train/cgrnet_full.yaml", load_cgrnet_state),
+    "hhrg": PublishedSystem("train/hhrg.yaml", load_cgrnet_state, "fc_list.0.weight"),
+    "iv-reid": PublishedSystem("train/iv_reid_sysu.yaml", load_iv_reid_state, "share_classifier.weight"),
     "torchreid": PublishedSystem(
         "train/osnet_ain.yaml", load_osnet_state, undecided=("genotype", "which OSNet it is: osnet_ain, osnet_ibn, all_none, or a genotype")
     ),
