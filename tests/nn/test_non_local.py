@@ -70,3 +70,16 @@ def test_widths_below_one() -> None:
     with pytest.raises(SettingsError, match="must be at least 1, got 6 and 0"):
         NonLocal(6, inner=0)
     assert NonLocal(1).theta.out_channels == 1
+
+
+def test_half_precision_sums_do_not_overflow() -> None:
+    block = NonLocal(4).half()
+    with torch.no_grad():
+        for layer in (block.theta, block.phi, block.g):
+            layer.weight.fill_(0.25)
+            layer.bias.zero_()
+        block.norm.weight.fill_(1.0)
+    x = torch.full((1, 4, 36, 18), 12.0, dtype=torch.float16)  # 648 times 12 * 12 is above what float16 holds, 12 * 12 * 12 is not
+    y = torch.stack([embed(x).flatten(2) for embed in (block.theta, block.phi, block.g)])
+    assert torch.isfinite(block.eval()(x)).all()
+    assert torch.isinf(y[2] @ y[1].mT).any()

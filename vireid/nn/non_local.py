@@ -43,6 +43,6 @@ class NonLocal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, H, W)`` to the same shape."""
         a, b, g = (embed(x).flatten(2) for embed in (self.theta, self.phi, self.g))  # (B, inner, N)
-        y = (g @ b.mT / a.shape[2]) @ a  # sum_j g_j b_j, (B, inner, inner), times a_i
+        y = g @ (b / a.shape[2]).mT @ a  # sum_j g_j b_j, (B, inner, inner), times a_i; divided first, as half precision overflows
         shaped: Tensor = self.norm(self.out(y.unflatten(2, x.shape[2:])))
         return x + shaped
