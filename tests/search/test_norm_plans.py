@@ -10,7 +10,7 @@ from tests.search.contract import SpaceContract, perturb, seeded
 from vireid.errors import GenotypeError, MissingFileError, SettingsError
 from vireid.models import Backbone, build_osnet
 from vireid.models.osnet import OSNETS
-from vireid.search import BNSeparation, INPlacement, JointNorm
+from vireid.search import BNSeparation, INPlacement, JointNorm, OSNetAIN
 from vireid.search.norm_cost import trunk_facts
 from vireid.search.norm_plans import PLANS, norm_plan
 
@@ -21,7 +21,10 @@ class TestJointNormOfOSNet(SpaceContract):
     space = JointNorm(("shared_bn", "separate_bn", "in"), "osnet_x0_25", tie="block")
 
 
-@pytest.mark.parametrize("backbone", PLANS)
+OTHER = "osnet_ain_x0_25:out,none,inout,in,none,in"
+
+
+@pytest.mark.parametrize("backbone", [*PLANS, OTHER])
 def test_norms_are_those_of_the_network_in_its_order(backbone: str) -> None:
     plan = norm_plan(backbone)
     with torch.device("meta"):
@@ -68,6 +71,17 @@ def test_osnet_ain_is_a_point_of_the_placements_of_plain_osnet() -> None:
         assert torch.equal(child.train(training)(IMAGES, 2), published.train(training)(IMAGES, 2))
 
 
+def test_a_found_genotype_is_a_backbone() -> None:
+    """What a search of placements found goes on as the trunk of a search of its batch norms."""
+    norms, blocks = BNSeparation(OTHER), OSNetAIN("x0_25")
+    found = blocks.genotype(dict(zip((site.name for site in blocks.sites()), OTHER.partition(":")[2].split(","), strict=True)))
+    child, same = norms.materialise(norms.baseline("all_shared")).double(), blocks.materialise(found).double()
+    same.load_state_dict(child.state_dict())
+    assert torch.equal(child.train()(IMAGES, 2), same.train()(IMAGES, 2))
+    assert norms.cost(norms.baseline("all_shared"))["parameters"] == blocks.cost(found)["parameters"]
+    assert [site.name for site in norms.sites() if site.role == "conv3"] == [f"conv{block}.conv3.bn" for block in ("2.0", "2.1", "4.0")]
+
+
 def test_both_modalities_have_their_own_statistics() -> None:
     """Each half of a batch leaves a separated network as if it had been alone in the plain one of equal weights."""
     space = BNSeparation("osnet_x0_25")
@@ -99,6 +113,9 @@ def test_what_is_refused() -> None:
     for settings in ({"width": 32}, {"last_stride": 2}):
         with pytest.raises(SettingsError, match="settings of ResNets; osnet_x1_0 has none"):
             BNSeparation("osnet_x1_0", **settings)  # type: ignore[arg-type]
+    for wrong in ("in,in", "in,in,none,in,in,ibn"):
+        with pytest.raises(SettingsError, match=r"must name 6 of none, in, out, inout behind the colon"):
+            BNSeparation(f"osnet_ain_x1_0:{wrong}")
     assert set(OSNETS) < set(PLANS)
     genotype = BNSeparation("osnet_x0_25").baseline("all_shared")
     with pytest.raises(GenotypeError, match="for every site of a ResNet"):

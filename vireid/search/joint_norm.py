@@ -32,8 +32,8 @@ class JointNorm(SearchSpace):
         candidates: at least two ids, see :data:`vireid.nn.CANDIDATES`; kept in that order.
         backbone: a key of :data:`~vireid.search.norm_plans.PLANS`: ``resnet10``, ``resnet18``, ``resnet34``, ``resnet50``,
             ``resnet101`` or ``resnet152``; ``osnet_x1_0`` or ``osnet_ain_x1_0``, both also as ``x0_75``, ``x0_5`` and ``x0_25``, or
-            ``osnet_ibn_x1_0``; ``cdnet_x1_0`` or ``cnet_x1_0``, the published genotypes, in the same four widths, or another genotype
-            behind a colon, see :func:`~vireid.search.cdnet_norms.cdnet_plan`.
+            ``osnet_ibn_x1_0``; ``cdnet_x1_0`` or ``cnet_x1_0``, the published genotypes, in the same four widths. Another genotype
+            goes behind a colon: ``osnet_ain_x1_0:in,out,none,in,in,none``, and see :func:`~vireid.search.cdnet_norms.cdnet_plan`.
         last_stride: stride of stage 4 of a ResNet.
         width: channels of the stem of a ResNet; 64 except for those of basic blocks.
         sites: patterns of site names: ``bn1`` is the stem, ``layer1.*`` stage 1, ``*.bn3`` the last norm of every bottleneck,

@@ -25,7 +25,8 @@ def norm_plan(backbone: str, last_stride: int = 1, width: int = FULL_WIDTH) -> N
     """The plan of a backbone.
 
     Args:
-        backbone: a key of :data:`PLANS`; that of a CDNet may go on with a genotype, see :func:`~vireid.search.cdnet_norms.cdnet_plan`.
+        backbone: a key of :data:`PLANS`; that of an OSNet or a CDNet may go on with a colon and a genotype, see
+            :func:`~vireid.search.osnet_norms.osnet_plan` and :func:`~vireid.search.cdnet_norms.cdnet_plan`.
         last_stride, width: of a ResNet, see :func:`~vireid.models.build_resnet`; others have none.
 
     Raises:
@@ -36,6 +37,6 @@ def norm_plan(backbone: str, last_stride: int = 1, width: int = FULL_WIDTH) -> N
         [53, 79, 66, 54]
     """
     plan = PLANS.get(backbone.partition(":")[0])
-    if plan is None or (":" in backbone and plan is not cdnet_plan):
+    if plan is None:
         raise SettingsError(f"`backbone` must be one of {', '.join(PLANS)}, got {backbone!r}.")
     return plan(backbone, last_stride, width)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
-from vireid.models.osnet import AIN, NONE, OSNETS, build_osnet
+from vireid.errors import SettingsError
+from vireid.models.osnet import AIN, NONE, OSNETS, Channels, build_trunk
 from vireid.nn.osnet_blocks import EXPANSION, OSBLOCKS, STREAMS
 from vireid.search.norm_plan import NormPlan, refuse_resnet_settings
 from vireid.search.sites import Site
@@ -14,33 +15,40 @@ from vireid.structures.osnet_sites import OSNET_SITES
 
 
 def osnet_plan(backbone: str, last_stride: int, width: int) -> NormPlan:
-    """Plan of a key of :data:`~vireid.models.osnet.OSNETS`.
+    """Plan of a key of :data:`~vireid.models.osnet.OSNETS`, or of that network with other placements behind a colon.
 
-    Plain ones have OSNet-AIN as a hand-made point: IN at the stem, and in the blocks whose last batch normalisation it replaces.
+    ``osnet_ain_x1_0`` is ``osnet_ain_x1_0:in,in,none,in,in,none``: the placements of the six blocks in order. Plain ``osnet_...`` have
+    OSNet-AIN as a hand-made point: IN at the stem, and in the blocks whose last batch normalisation it replaces.
 
     Raises:
-        SettingsError: ``last_stride`` or ``width``.
+        SettingsError: ``last_stride`` or ``width``, or placements that are none.
     """
     refuse_resnet_settings(backbone, last_stride, width)
-    _, stem, placements = OSNETS[backbone]
+    name, _, given = backbone.partition(":")
+    channels, stem, published = OSNETS[name]
+    placements = tuple(given.split(",")) if given else published
+    if len(placements) != len(OSNET_SITES) or not set(placements) <= set(OSBLOCKS):
+        raise SettingsError(
+            f"`backbone` {backbone!r} must name {len(OSNET_SITES)} of {', '.join(OSBLOCKS)} behind the colon, with commas between."
+        )
     plain = (stem, placements) == ("bn", NONE)
-    return NormPlan(tuple(osnet_norm_sites(backbone)), partial(build_osnet, backbone), {"osnet_ain": _ain} if plain else {})
+    sites = tuple(osnet_norm_sites(channels, stem, placements))
+    return NormPlan(sites, partial(build_trunk, channels, placements, stem), {"osnet_ain": _ain} if plain else {})
 
 
-def osnet_norm_sites(backbone: str) -> Iterator[Site]:
+def osnet_norm_sites(channels: Channels, stem: str, placements: Sequence[str]) -> Iterator[Site]:
     """Every ``BatchNorm2d`` of an OSNet trunk, from its plan alone, in the order of execution.
 
     Stages are 0 for the stem, 2 to 4 for those of blocks with the transition behind them, and 5 for ``conv5``; roles are ``stem``,
     ``conv1``, ``stream``, ``conv3`` and ``downsample`` in a block, and ``transition``. What is IN already is no site.
 
     Args:
-        backbone: a key of :data:`~vireid.models.osnet.OSNETS`.
+        channels, stem, placements: see :class:`~vireid.models.OSNetTrunk`.
 
     Example:
-        >>> [(site.name, site.channels) for site in osnet_norm_sites("osnet_x0_25")][:3]
+        >>> [(site.name, site.channels) for site in osnet_norm_sites((16, 64, 96, 128), "bn", NONE)][:3]
         [('conv1.bn', 16), ('conv2.0.conv1.bn', 16), ('conv2.0.conv2.0.layers.0.bn', 16)]
     """
-    channels, stem, placements = OSNETS[backbone]
     placed = dict(zip(OSNET_SITES, placements, strict=True))
     if stem == "bn":
         yield Site("conv1.bn", (), 0, "stem", channels[0])
