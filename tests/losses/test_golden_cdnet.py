@@ -40,8 +40,9 @@ def test_distances() -> None:
     assert float((found - expected)[off].abs().max() / expected.max()) < 1e-6
     assert float(found.diagonal().max()) < 1e-6 + 1e-7  # rounding of |a|^2 + |a|^2 - 2 a.a may leave a little above the floor
     same = LABELS[:, None] == LABELS
-    assert error(found.masked_fill(~same, 0).max(1).values, DATA["triplet_m0.3/dist_ap"]) < 1e-6
-    assert error(found.masked_fill(same, 1e9).min(1).values, DATA["triplet_m0.3/dist_an"]) < 1e-6
+    for name in ("triplet_m0.3", "triplet_soft"):
+        assert error(found.masked_fill(~same, 0).max(1).values, DATA[f"{name}/dist_ap"]) < 1e-6
+        assert error(found.masked_fill(same, 1e9).min(1).values, DATA[f"{name}/dist_an"]) < 1e-6
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-5)])

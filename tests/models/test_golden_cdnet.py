@@ -128,6 +128,8 @@ def test_necks(tag: str, case: str, dtype: torch.dtype, tolerance: float) -> Non
     assert torch.equal(out.embeddings, neck.embed(maps))
     evaluated = out.logits if case.endswith("_cls") else neck.embed(maps)
     assert error(evaluated, NECKS[f"{case}/eval_out"]) < tolerance
+    reported = int(NECKS[f"{case}/final_planes"])  # by a slip the width of the layer behind the features where there is one branch
+    assert out.embeddings.shape[1] == (PLANES[-1] if isinstance(neck, BalanceNeck) else reported)
 
 
 @pytest.mark.parametrize("tag", NECK)

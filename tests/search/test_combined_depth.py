@@ -13,6 +13,7 @@ from torch import nn
 
 from tests.golden.cdnet import golden
 from tests.search.contract import SpaceContract, seeded
+from vireid.commands.configs import packaged_configs
 from vireid.errors import CheckpointError, GenotypeError, MissingFileError, SettingsError
 from vireid.models import count, to_cdnet_state
 from vireid.nn.kernel_choice import KernelChoice
@@ -45,7 +46,7 @@ class TestCNet(Contract):
 
 
 class TestCDNet(Contract):
-    space = CombinedDepth("cdnet_9", planes=PLANES[:3], stages=(1, 2))
+    space = CombinedDepth("cdnet", planes=PLANES[:3], stages=(1, 1))
 
 
 class TestSmallWithoutGate(Contract):
@@ -154,6 +155,13 @@ def test_training_takes_a_published_file(tmp_path: Path) -> None:
     assert RetrainModule(4, str(ours), None, None).genotype == module.genotype
     with pytest.raises(GenotypeError, match=r"belongs to 'vireid.search.CombinedDepth', not to 'vireid.search.BNSeparation'"):
         RetrainModule(4, str(source), BNSeparation("resnet10", width=8), None)
+
+
+@pytest.mark.parametrize("operations", ["cdnet", "cnet"])
+def test_published_genotypes_are_shipped_as_files(operations: Any) -> None:
+    path = packaged_configs() / "cdnet" / "genotypes" / f"{operations}.json"
+    assert load_cdnet_genotype(path) == CombinedDepth(operations).baseline("published")
+    assert json.loads(path.read_text())["layers"] == golden("complexity")[f"{operations}/published_layers"].tolist()
 
 
 def test_pairs_are_cnet_and_a_space_may_be_given(tmp_path: Path) -> None:

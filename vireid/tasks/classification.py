@@ -149,10 +149,9 @@ class ClassificationModule(RetrainModule):
         write_text_atomically(path, json.dumps(content, indent=1) + "\n")
 
     def show_results(self) -> bool:
-        """Print top-1 and top-5 of the last evaluation, if there is one."""
-        if not self.accuracy:
-            return False
-        table = Table("images", *self.accuracy, title="Classification, percent", title_justify="left")
-        table.add_row(f"{self._images:,}", *(f"{100 * value:.2f}" for value in self.accuracy.values()))
-        table_console().print(table)
-        return True
+        """Print top-1 and top-5 of the last evaluation, on rank 0; whether there is one."""
+        if self.accuracy and self.trainer.is_global_zero:
+            table = Table("images", *self.accuracy, title="Classification, percent", title_justify="left")
+            table.add_row(f"{self._images:,}", *(f"{100 * value:.2f}" for value in self.accuracy.values()))
+            table_console().print(table)
+        return bool(self.accuracy)
