@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from tests.commands.runs import results, run, small
+from tests.golden.osnet_checks import close, golden, network_input
+from tests.models.test_golden_osnet import letters, network, published
 from vireid import Genotype, RetrainModule
 from vireid.cli import main
 from vireid.data.synthetic import write_dataset
@@ -86,6 +88,17 @@ def test_other_recipes(recipe: str, trees: dict[str, Path], tmp_path: Path) -> N
     found = {"osnet": {"shared_bn"}, "osnet_ibn": {"none", "out"}}
     assert set(module.genotype.choices.values()) == found[recipe]
     assert [round(module.schedule(epoch), 6) for epoch in (0, 59, 60, 119, 120, 149)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
+
+
+def test_a_published_plain_osnet_converts_whole(tmp_path: Path) -> None:
+    """Its stem is BN, so that its recipe, not that of OSNet-AIN, says what it is."""
+    state = published(network("osnet_x0_25", 7), letters)
+    torch.save({"state_dict": state}, tmp_path / "osnet.pth")
+    words = ["-c", "osnet_ain/osnet.yaml", "--model.space.backbone", "osnet_x0_25", "--model.genotype", "all_shared"]
+    main(["convert", str(tmp_path / "osnet.pth"), "--from", "torchreid", "--output", str(tmp_path / "ours.ckpt"), *words])
+    module = RetrainModule.load_from_checkpoint(tmp_path / "ours.ckpt").double().eval()
+    features = module.network(network_input("input.64x32", 2, 3, 64, 32), 2).embeddings
+    close(features, golden("osnet_nets")["osnet_x0_25_64x32_feat"], 1e-5)  # weights in float32
 
 
 def test_joint_norm_of_two_modalities(trees: dict[str, Path], tmp_path: Path) -> None:
