@@ -50,7 +50,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = run(words)
     except VireidError as error:
-        _fail(str(error))
+        _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, KeyboardInterrupt) or isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits with 1
             sys.stderr.write("\nInterrupted.\n")
@@ -71,6 +71,6 @@ def usage() -> str:
     )
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, code: int = 2) -> None:
     sys.stderr.write(f"vireid: error: {message}\n")
-    raise SystemExit(2)
+    raise SystemExit(code)

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 
 class VireidError(Exception):
-    """Base of the errors that a user can mend."""
+    """Base of the errors that a user can mend.
+
+    Attributes:
+        exit_code: of the command that ends with it.
+    """
+
+    exit_code = 2
 
 
 class DatasetError(VireidError, ValueError):
@@ -41,6 +47,12 @@ class MissingFileError(VireidError, FileNotFoundError):
 
 class SettingsError(VireidError, ValueError):
     """Arguments that are each valid do not fit together."""
+
+
+class DivergedError(VireidError, ArithmeticError):
+    """A training came to numbers that are not finite."""
+
+    exit_code = 1
 
 
 class OutputError(VireidError, OSError):

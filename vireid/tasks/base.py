@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import vireid
-from vireid.errors import SettingsError
+from vireid.errors import DivergedError, SettingsError
 from vireid.losses import LossInputs, LossSum
 from vireid.models import BranchedOutput, BranchNetwork, NetworkOutput, ReIDNetwork
 from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
@@ -43,6 +43,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         reranking: whether and how results also have re-ranked rows.
         results: rows of the last evaluation.
         notes: what callbacks did to this evaluation; with :meth:`remark` they mark its rows.
+        last_loss: of the last weight step.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
 
@@ -59,6 +60,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.results: list[Result] = []
         self.notes: list[str] = []
         self.run_dir: Path | None = None
+        self.last_loss: Tensor | None = None
         self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
 
@@ -84,6 +86,18 @@ class ReIDModule(Recorded, pl.LightningModule):
         return sum((total for total, _ in found[1:]), found[0][0]), {
             name: sum((terms[name] for _, terms in found[1:]), found[0][1][name]) for name in found[0][1]
         }
+
+    def on_train_epoch_end(self) -> None:
+        """End a training that has diverged, before its checkpoint replaces that of the epoch before.
+
+        Raises:
+            DivergedError: the loss of the last batch is not finite.
+        """
+        if self.last_loss is not None and not torch.isfinite(self.last_loss):
+            raise DivergedError(
+                f"The training diverged: the loss of the last batch of epoch {self.current_epoch} is {self.last_loss.item()}. The "
+                "checkpoint of the epoch before, if any, is intact. Lower `optimizer.lr`, warm up longer (`schedule`), or clip gradients."
+            )
 
     def parameter_groups(self, optimizer: OptimizerSettings, factors: Mapping[str, float]) -> list[dict[str, Any]]:
         """One group per part of the network, with its factor on the learning rate where ``factors`` names it."""

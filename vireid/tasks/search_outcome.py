@@ -54,6 +54,7 @@ class SearchOutcome(SearchSteps):
         return Genotype(genotype.space, genotype.choices, {**provenance, "cost": self.space.cost(genotype)})
 
     def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             assert scheduler is not None
