@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.conftest import TEST, TRAIN
+from tests.data.test_resume import fit
 from vireid.data import DukeMTMCDataModule, Market1501DataModule, MSMT17DataModule, ReIDDataModule
 from vireid.errors import SettingsError
 from vireid.structures import Batch, SearchBatch, instantiate, settings_of
@@ -39,6 +40,20 @@ def test_uniform_batches_of_a_search(market_root: Path) -> None:
     batches = list(Market1501DataModule(market_root, images_per_batch=4, search_split="image", **SMALL).train_dataloader())
     assert all(isinstance(batch, SearchBatch) and len(batch.weights) == len(batch.architecture) == 4 for batch in batches)
     assert len(batches) == 12 // 4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")
+def test_a_killed_run_with_uniform_batches_goes_on_exactly(market_root: Path, tmp_path: Path) -> None:
+    def make() -> Market1501DataModule:
+        return Market1501DataModule(market_root, images_per_batch=6, **SMALL)
+
+    whole = fit(tmp_path / "whole", make)
+    assert [key[2:4] for key, _ in whole] == [(epoch, batch) for epoch in range(3) for batch in range(4)]
+    for stop in (2, 4, 11):  # in the first epoch, at its end, in the last
+        folder = tmp_path / f"stop{stop}"
+        assert fit(folder, make, stop) == whole[:stop]
+        assert fit(folder / "on", make, ckpt=folder / f"step={stop}.ckpt") == whole[stop:]
 
 
 @pytest.mark.parametrize(("name", "people", "images"), [("market", 7, 7 * 6 + 9), ("duke", 8, 7 * 6 + 9 + 2), ("msmt17", 7, 7 * 6)])
