@@ -9,9 +9,23 @@ from typing import Any
 from PIL import Image
 from rich.console import Console
 
-from vireid.commands.picture import CELL, GAP, GLYPHS, HEAD, KEY, LABEL, ROW, UNKNOWN, draw_genotypes, stage_table, stages
+from vireid.commands.picture import (
+    CELL,
+    GAP,
+    GLYPHS,
+    HEAD,
+    KEY,
+    LABEL,
+    OTHER_COLOURS,
+    OTHERS,
+    PLACEMENTS,
+    ROW,
+    draw_genotypes,
+    stage_table,
+    stages,
+)
 from vireid.nn import CANDIDATES
-from vireid.search import BNSeparation, JointNorm
+from vireid.search import BNSeparation, JointNorm, OSNetAIN
 from vireid.structures import Genotype
 
 BASELINES = BNSeparation("resnet10").baselines()
@@ -53,9 +67,26 @@ def test_scores_take_room_only_if_given(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "picture.png").size[0] == LABEL + 12 * CELL + 5 * GAP + 10
 
 
-def test_an_unknown_candidate_is_black(tmp_path: Path) -> None:
-    draw_genotypes({"other": Genotype({"class_path": "x"}, {"bn1": "new_norm"})}, tmp_path / "picture.png")
-    assert colour_of(Image.open(tmp_path / "picture.png"), 0, 0, 0) == rgb(UNKNOWN[1])
+def test_candidates_without_a_glyph_are_numbered(tmp_path: Path) -> None:
+    others = {"other": Genotype({"class_path": "x"}, {"cells.0": "new_norm", "cells.1": "newer_norm", "cells.2": "shared_bn"})}
+    draw_genotypes(others, tmp_path / "picture.png")
+    colours = [colour_of(Image.open(tmp_path / "picture.png"), 0, 0, cell) for cell in range(3)]
+    assert colours == [rgb(OTHER_COLOURS[0]), rgb(OTHER_COLOURS[1]), rgb(GLYPHS["shared_bn"][1])]
+    text = printed(others, width=100)
+    assert "· shared_bn  1 new_norm  2 newer_norm" in text
+    assert "12·" in text
+    many = Genotype({"class_path": "x"}, {f"cells.{number}": f"kind {number:02d}" for number in range(40)})
+    assert "1 kind 31" in printed({"many": many}, width=2000)  # they begin again rather than run out
+
+
+def test_the_placements_of_osnet_ain_have_glyphs() -> None:
+    sites = [site.name for site in OSNetAIN("x0_25").sites()]
+    point = OSNetAIN("x0_25").genotype(dict(zip(sites, ("none", "in", "out", "inout", "in", "none"), strict=True)))
+        dict(zip((site.name for site in OSNetAIN("x0_25").sites()), ("none", "in", "out", "inout", "in", "none"), strict=True))
+    )
+    text = printed({"point": point}, width=100)
+    assert "i in  - none  o out  x inout" in text
+    assert "-i" in text
 
 
 def test_the_table_has_one_row_per_genotype_and_one_glyph_per_site() -> None:
@@ -79,8 +110,10 @@ def mixed(backbone: str = "resnet50") -> Genotype:
 
 def test_every_candidate_has_a_glyph_of_its_own_shape_and_colour() -> None:
     assert tuple(GLYPHS) == CANDIDATES
-    for kinds in zip(*GLYPHS.values(), UNKNOWN, strict=True):
-        assert len(set(kinds)) == 6
+    for kinds in zip(*GLYPHS.values(), strict=True):
+        assert len(set(kinds)) == 5
+    glyphs = [glyph for glyph, _ in (*GLYPHS.values(), *PLACEMENTS.values())]
+    assert len({*glyphs, *OTHERS}) == len(glyphs) + len(OTHERS)
 
 
 def test_without_colours_the_picture_says_the_same() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import cycle
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -18,7 +19,9 @@ GLYPHS = {  # every glyph has another shape, for eyes and terminals without colo
     "ibn": ("b", "#009e73"),
     "separate_ibn": ("B", "#cc79a7"),
 }
-UNKNOWN = ("?", "#000000")
+PLACEMENTS = {"none": ("-", "#9aa5b1"), "out": ("o", "#e69f00"), "inout": ("x", "#56b4e9")}  # of OSNet-AIN, beside its "in"
+OTHERS = "123456789acdefghjklmnpqrstuvwyz"  # for candidates without a glyph of their own, such as the kernels of CDNet
+OTHER_COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
 CELL, ROW, LABEL, HEAD, GAP, KEY = 14, 30, 190, 46, 18, 130
 
 
@@ -39,16 +42,20 @@ def columns_of(genotypes: Iterable[Genotype]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (item[0] != "stem", item[0])))
 
 
-def candidates_of(genotypes: Iterable[Genotype]) -> list[str]:
-    """Candidates that are chosen somewhere: known ones in the order of the glyphs, then others by name."""
+def looks(genotypes: Iterable[Genotype]) -> dict[str, tuple[str, str]]:
+    """Glyph and colour of the candidates that are chosen somewhere: known ones in the order of the glyphs, then others by name."""
     used = {candidate for genotype in genotypes for candidate in genotype.choices.values()}
-    return [*(candidate for candidate in GLYPHS if candidate in used), *sorted(used - set(GLYPHS))]
+    known = {**GLYPHS, **PLACEMENTS}
+    found = {candidate: look for candidate, look in known.items() if candidate in used}
+    others = zip(sorted(used - set(known)), cycle(OTHERS), cycle(OTHER_COLOURS), strict=False)
+    return {**found, **{candidate: (glyph, colour) for candidate, glyph, colour in others}}
 
 
 def stage_table(genotypes: Mapping[str, Genotype]) -> Table:
     """One row per genotype, one column per stage, one glyph per site."""
-    legend = "  ".join(f"{GLYPHS.get(candidate, UNKNOWN)[0]} {candidate}" for candidate in candidates_of(genotypes.values()))
-    title = Text(f"One glyph per norm site: {legend}", no_wrap=True, overflow="ignore")  # a small table must not break it
+    known = looks(genotypes.values())
+    legend = "  ".join(f"{glyph} {candidate}" for candidate, (glyph, _) in known.items())
+    title = Text(f"One glyph per site: {legend}", no_wrap=True, overflow="ignore")  # a small table must not break it
     table = Table(title=title, title_justify="left")
     table.add_column("network", overflow="fold")
     columns = columns_of(genotypes.values())
@@ -56,14 +63,14 @@ def stage_table(genotypes: Mapping[str, Genotype]) -> Table:
         table.add_column(stage, overflow="fold")
     for label, genotype in genotypes.items():
         by_stage = stages(genotype)
-        table.add_row(label, *(_glyphs(by_stage.get(stage, [])) for stage in columns))
+        table.add_row(label, *(_glyphs(by_stage.get(stage, []), known) for stage in columns))
     return table
 
 
-def _glyphs(sites: list[tuple[str, str]]) -> Text:
+def _glyphs(sites: list[tuple[str, str]], known: Mapping[str, tuple[str, str]]) -> Text:
     text = Text()
     for _, candidate in sites:
-        glyph, colour = GLYPHS.get(candidate, UNKNOWN)
+        glyph, colour = known[candidate]
         text.append(glyph, style=colour)
     return text
 
@@ -77,8 +84,8 @@ def draw_genotypes(genotypes: Mapping[str, Genotype], path: Path, scores: Mappin
         scores: text to the right of a row, e.g. its mAP.
     """
     widths = {stage: CELL * count + GAP for stage, count in columns_of(genotypes.values()).items()}
-    candidates = candidates_of(genotypes.values())
-    width = max(LABEL + sum(widths.values()) + (110 if scores else 10), LABEL + KEY * len(candidates))
+    known = looks(genotypes.values())
+    width = max(LABEL + sum(widths.values()) + (110 if scores else 10), LABEL + KEY * len(known))
     image = Image.new("RGB", (width, HEAD + ROW * (len(genotypes) + 1)), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(14)
@@ -93,16 +100,19 @@ def draw_genotypes(genotypes: Mapping[str, Genotype], path: Path, scores: Mappin
         for stage, extent in widths.items():
             for i, (_, candidate) in enumerate(by_stage.get(stage, [])):
                 x = left + CELL * i
-                draw.rectangle((x, top + 3, x + CELL - 3, top + ROW - 8), fill=GLYPHS.get(candidate, UNKNOWN)[1])
+                draw.rectangle((x, top + 3, x + CELL - 3, top + ROW - 8), fill=known[candidate][1])
             left += extent
         if scores:
             draw.text((left, top + 4), scores.get(label, ""), fill="#343a40", font=font)
-    _legend(draw, font, HEAD + ROW * len(genotypes), candidates)
+    _legend(draw, font, HEAD + ROW * len(genotypes), known)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
 
 
-def _legend(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, top: int, candidates: list[str]) -> None:
-    for left, candidate in zip(range(LABEL, LABEL + KEY * len(candidates), KEY), candidates, strict=True):
-        draw.rectangle((left, top + 4, left + CELL - 3, top + 4 + CELL), fill=GLYPHS.get(candidate, UNKNOWN)[1])
+def _legend(
+    draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, top: int, known: Mapping[str, tuple[str, str]]
+) -> None:
+    for number, (candidate, (_, colour)) in enumerate(known.items()):
+        left = LABEL + KEY * number
+        draw.rectangle((left, top + 4, left + CELL - 3, top + 4 + CELL), fill=colour)
         draw.text((left + CELL + 4, top + 2), candidate, fill="#343a40", font=font)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from vireid.models import StateReport, load_agw_state, load_cgrnet_state, load_cmnas_state, load_iv_reid_state, load_osnet_state
+from vireid.models import (
+    StateReport,
+    load_agw_state,
+    load_cdnet_state,
+    load_cgrnet_state,
+    load_cmnas_state,
+    load_iv_reid_state,
+    load_osnet_state,
+)
 
 
 class PublishedSystem(NamedTuple):
@@ -38,9 +47,20 @@ SYSTEMS = {
     "agw": PublishedSystem("train/agw.yaml", load_agw_state),
     "caj": PublishedSystem("train/caj.yaml", load_agw_state),
     "cgrnet": PublishedSystem("train/cgrnet_full.yaml", load_cgrnet_state),
+    "cdnet": PublishedSystem(
+        "train/cdnet.yaml",
+        partial(load_cdnet_state, classifiers=True),
+        "global_classifier.weight",
+        ("genotype", "which blocks it has: a best_genotype.json, or published for the authors' own"),
+    ),
     "hhrg": PublishedSystem("train/hhrg.yaml", load_cgrnet_state, "fc_list.0.weight"),
     "iv-reid": PublishedSystem("train/iv_reid_sysu.yaml", load_iv_reid_state, "share_classifier.weight"),
     "torchreid": PublishedSystem(
-        "train/osnet_ain.yaml", load_osnet_state, undecided=("genotype", "which OSNet it is: osnet_ain, osnet_ibn, all_none, or a genotype")
+        "train/osnet_ain.yaml",
+        load_osnet_state,
+        undecided=(
+            "genotype",
+            "which OSNet it is: osnet_ain, osnet_ibn, a genotype; or plain OSNet, all_shared with -c osnet_ain/osnet.yaml",
+        ),
     ),
 }
