@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from tests.classes import write_cifar100
-from tests.commands.runs import logged, results, small
+from tests.commands.runs import logged, results, run, small
 from vireid.cli import main
 from vireid.commands.configs import packaged_configs
-from vireid.search import GumbelHard, Softmax, TopK
+from vireid.models import FineGrainedHead, to_cdnet_state
+from vireid.search import CombinedDepth, GumbelHard, Softmax, TopK
 from vireid.structures import Genotype
 from vireid.tasks import ClassificationModule, RetrainModule, SearchModule, read_checkpoint
 
@@ -127,6 +128,25 @@ def test_norms_of_two_modalities(sysu_root: Path, tmp_path: Path) -> None:
     assert len(module.space.encode(genotype)) == 9
     child = RetrainModule(4, genotype.to_dict(), None, None, head=module.head).eval()
     assert child.network.embed(torch.zeros(3, 3, 32, 16), 1).shape == (3, 128 + 256)
+
+
+def test_a_published_checkpoint_becomes_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers, planes = [[3, 5], [5, 7], [3, 7], [3, 5], [5, 7], [3, 7]], (8, 16, 16, 16)
+    (tmp_path / "best_genotype.json").write_text(json.dumps({"layers": layers}))
+    space = CombinedDepth("cnet_3", planes=planes)
+    names = ["x".join(map(str, layer)) for layer in layers]
+    module = RetrainModule(7, space.from_names(names).to_dict(), None, None, head=FineGrainedHead(), seed=5)
+    state = {f"module.{name}": value for name, value in to_cdnet_state(module.network).items()}
+    torch.save(state, tmp_path / "cnet.pth")
+    words = ["convert", str(tmp_path / "cnet.pth"), "--from", "cdnet", "--output", str(tmp_path / "ours.ckpt")]
+    own = ["--model.space.operations", "cnet_3", "--model.space.planes", str(list(planes))]
+    main([*words, *own, "--model.genotype", str(tmp_path / "best_genotype.json")])
+    loaded = RetrainModule.load_from_checkpoint(tmp_path / "ours.ckpt").network.state_dict()
+    assert loaded["neck.local_classifier.weight"].shape[0] == 7
+    weights = [name for name in loaded if not name.endswith("num_batches_tracked")]
+    assert all(torch.equal(loaded[name], module.network.state_dict()[name]) for name in weights)
+    done = run(capsys, *words, *own)
+    assert (done.code, "does not say which blocks it has" in done.err) == (2, True)
 
 
 def test_a_published_genotype_by_command(market_root: Path, tmp_path: Path) -> None:

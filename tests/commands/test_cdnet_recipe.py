@@ -48,7 +48,7 @@ def test_genotypes_are_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     layers = [[3, 7, 1], [5, 9, 2], [3, 5, 2], [7, 9, 1], [5, 7, 1], [3, 9, 2]]
     Path("best_genotype.json").write_text(json.dumps({"layers": layers}))
-    there, back = [command for block in blocks() for command in block if "convert" in command]
+    there, back = [command for block in blocks() for command in block if "genotype convert" in command]
     assert run(capsys, *shlex.split(there)[1:]).code == 0
     assert next(iter(Genotype.load("genotype.json").choices.values())) == "3x7-1"
     Path("best_genotype.json").unlink()

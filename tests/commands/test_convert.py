@@ -92,7 +92,7 @@ def as_published(system: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 def test_every_published_system_has_names() -> None:
-    assert {*NAMES, "cm-nas", "torchreid"} == set(SYSTEMS)
+    assert {*NAMES, "cdnet", "cm-nas", "torchreid"} == set(SYSTEMS)
 
 
 @pytest.mark.parametrize("system", NAMES)
