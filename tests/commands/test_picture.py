@@ -82,8 +82,6 @@ def test_candidates_without_a_glyph_are_numbered(tmp_path: Path) -> None:
 def test_the_placements_of_osnet_ain_have_glyphs() -> None:
     sites = [site.name for site in OSNetAIN("x0_25").sites()]
     point = OSNetAIN("x0_25").genotype(dict(zip(sites, ("none", "in", "out", "inout", "in", "none"), strict=True)))
-        dict(zip((site.name for site in OSNetAIN("x0_25").sites()), ("none", "in", "out", "inout", "in", "none"), strict=True))
-    )
     text = printed({"point": point}, width=100)
     assert "i in  - none  o out  x inout" in text
     assert "-i" in text
