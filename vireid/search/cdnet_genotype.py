@@ -12,7 +12,7 @@ from vireid.errors import GenotypeError, MissingFileError
 from vireid.search.combined_depth import CombinedDepth, candidate_name
 from vireid.search.space import SearchSpace, space_of
 from vireid.structures import Genotype
-from vireid.structures.genotype import write_text_atomically
+from vireid.structures.atomic import write_text_atomically
 
 
 def load_cdnet_genotype(path: str | os.PathLike[str], space: CombinedDepth | None = None) -> Genotype:

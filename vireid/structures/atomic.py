@@ -39,3 +39,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write ``text`` beside ``path``, flush it to disk, then move it into place.
+
+    Raises:
+        OutputError: with the reason; what was at ``path`` is intact.
+    """
+    with atomic_file(path) as file:
+        file.write(text.encode())

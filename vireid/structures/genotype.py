@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
-from vireid.structures.atomic import atomic_file
+from vireid.structures.atomic import write_text_atomically
 from vireid.structures.osnet_sites import OSNET_CLASSES, OSNET_SITES
 from vireid.structures.resnet_sites import cmnas_order
 
@@ -180,16 +180,6 @@ def _read(path: str | os.PathLike[str]) -> str:
         raise MissingFileError(f"There is no genotype file {os.fspath(path)!r}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise GenotypeError(f"The genotype file {os.fspath(path)!r} cannot be read: {error}.") from error
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write ``text`` beside ``path``, flush it to disk, then move it into place.
-
-    Raises:
-        OutputError: with the reason; what was at ``path`` is intact.
-    """
-    with atomic_file(path) as file:
-        file.write(text.encode())
 
 
 def _type_problems(content: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vireid.search import ArchitectureParameters
-from vireid.structures.genotype import write_text_atomically
+from vireid.structures.atomic import write_text_atomically
 
 ARCHITECTURE_FILE, SUMMARY_FILE, PICTURE_FILE = "architecture.csv", "architecture_summary.csv", "architecture.png"
 COLUMNS = ("epoch", "site", "stage", "candidate", "probability", "entropy", "margin")

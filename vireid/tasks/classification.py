@@ -16,7 +16,7 @@ from vireid.losses import CrossEntropy, Loss
 from vireid.models import Head
 from vireid.search import SearchSpace
 from vireid.structures import Batch
-from vireid.structures.genotype import write_text_atomically
+from vireid.structures.atomic import write_text_atomically
 from vireid.tasks.base import checkpoint_name, is_trial_run
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import SGD, OptimizerSettings

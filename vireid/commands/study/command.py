@@ -26,7 +26,7 @@ from vireid.commands.study.table import markdown
 from vireid.commands.template import template_results
 from vireid.errors import OutputError, SettingsError, VireidError
 from vireid.structures import instantiate
-from vireid.structures.genotype import write_text_atomically
+from vireid.structures.atomic import write_text_atomically
 from vireid.tasks import write_metrics
 
 SETTINGS_FILE = "plan.json"

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from vireid.commands.quiet import quiet_lightning
 from vireid.errors import ResultsError
 from vireid.structures import Genotype, instantiate
-from vireid.structures.genotype import write_text_atomically
+from vireid.structures.atomic import write_text_atomically
 from vireid.tasks import SearchModule, read_checkpoint
 from vireid.tasks.checkpoints import SECTION
 from vireid.tasks.derivation import InheritedScore, SupernetScore
