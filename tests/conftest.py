@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: more threads would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SYSU_TRAIN, SYSU_VAL, SYSU_TEST = (1, 2, 3, 4, 5, 6), (7, 8, 9), (10, 11, 12, 13)
 SYSU_IMAGES = 3  # per identity and camera

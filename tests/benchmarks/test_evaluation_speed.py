@@ -1,4 +1,4 @@
-"""Time of the evaluator relative to what it is measured by; ``pytest tests/benchmarks/test_evaluation_speed.py -s``.
+"""Time of the evaluator relative to what it is measured by; ``pytest -n 0 tests/benchmarks/test_evaluation_speed.py -s``.
 
 The large case runs with a tenth of its queries; ``python -c "from tests.benchmarks.test_evaluation_speed import large; large()"`` runs it
 whole.

@@ -1,4 +1,4 @@
-"""Images per second of the people generator; run with ``pytest tests/benchmarks``."""
+"""Images per second of the people generator; run with ``pytest -n 0 tests/benchmarks``."""
 
 from __future__ import annotations
 

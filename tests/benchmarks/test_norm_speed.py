@@ -1,4 +1,4 @@
-"""Time of separate batch norms and of the collapsed mixture relative to plain ones; ``pytest tests/benchmarks/test_norm_speed.py -s``.
+"""Time of separate batch norms and of the collapsed mixture relative to plain ones; ``pytest -n 0 tests/benchmarks/test_norm_speed.py -s``.
 
 Every ratio is the median of paired ratios: within a round the variants run one after the other in the same process. On a CPU
 they are CPU times of one thread, so that other programs do not count. Forward and backward of 16 visible and 16 infrared rows.

@@ -1,4 +1,4 @@
-"""Time of OSNet-AIN's search step by its options, relative to the full mixture; ``pytest tests/benchmarks/test_osnet_speed.py -s``.
+"""Time of OSNet-AIN's search step by its options, relative to the full mixture; ``pytest -n 0 tests/benchmarks/test_osnet_speed.py -s``.
 
 Median of paired ratios, see ``test_norm_speed``. Forward and backward of 4 images of 128 x 64 at width ``x1_0``.
 """
