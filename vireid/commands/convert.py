@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     console.print(report_table(report, len(state)))
     write(module, options.output)
     console.print(f"Wrote {options.output}", highlight=False, soft_wrap=True)
-    console.print(f"Go on with: vireid test -c data/sysu.yaml --data.root PATH --ckpt {options.output}", highlight=False, soft_wrap=True)
+    console.print(f"Go on with: vireid test -c data/NAME.yaml --data.root PATH --ckpt {options.output}", highlight=False, soft_wrap=True)
     return 0
 
 

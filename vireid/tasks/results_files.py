@@ -108,7 +108,10 @@ def _content(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ResultsError(f"{name!r} is damaged or no {METRICS_FILE}: {error}.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if isinstance(content, dict) and str(content.get("format")).startswith("vireid."):
+        if content["format"] != FORMAT:
+            raise ResultsError(f"{name!r} holds {content['format']!r}, not results of retrieval ({FORMAT}), which alone are compared.")
+    else:
         raise ResultsError(f"{name!r} was not written by vireid: it lacks `format: {FORMAT}`.")
     if content.get("version") != VERSION:
         raise ResultsError(f"{name!r} has version {content.get('version')!r}, this vireid reads {VERSION}: upgrade the older of the two.")
