@@ -295,6 +295,14 @@ def spoil(kind: str, source: Path, target: Path) -> None:
             init_args["optimizer"] = str(target.with_suffix(".yaml"))
         elif kind == "hostile genotype":
             init_args["genotype"]["space"] = HOSTILE
+        elif kind == "hostile tuple":
+            init_args["genotype"] = {"x": (HOSTILE,)}
+        elif kind == "hostile dots":
+            init_args["head.class_path"] = "planted_code.Planted"
+        elif kind == "hostile neighbour":
+            section["model"]["init_args.head"] = "planted_code.Planted"
+        elif kind == "hostile text":
+            init_args["optimizer"] = {"class_path": "vireid.tasks.SGD", "init_args": "planted_code.Planted"}
         torch.save(whole, target)
 
 
@@ -310,6 +318,10 @@ SPOILT = {
     "hostile data": "asks to import 'planted_code.Planted'",
     "hostile Lightning": "asks to import 'planted_code.Planted'",
     "hostile genotype": "asks to import 'planted_code.Planted'",
+    "hostile tuple": "asks to import 'planted_code.Planted'",
+    "hostile dots": "The settings of 'vireid.RetrainModule' are damaged: unexpected 'head.class_path'",
+    "hostile neighbour": "The settings of 'vireid.RetrainModule' are damaged: unexpected 'init_args.head'",
+    "hostile text": "The settings of 'vireid.tasks.SGD' are damaged: unexpected 'init_args'",
     "hostile name": "needs the settings of an object as `space`",
     "hostile file": "needs the settings of an object as `optimizer`",
 }

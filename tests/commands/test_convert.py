@@ -103,7 +103,10 @@ def test_states_of_published_systems(system: str, tmp_path: Path, capsys: pytest
     dead = {DEAD[system]: torch.zeros(2)} if system in DEAD else {}
     torch.save({"net": {**theirs, **dead, "of.nobody": torch.zeros(1)}, "epoch": 80, "mAP": 0.5}, tmp_path / "best.t")
     output = tmp_path / "ours.ckpt"
-    main(["convert", str(tmp_path / "best.t"), "--from", system, "--output", str(output), *SMALL])
+    words = ["convert", str(tmp_path / "best.t"), "--from", system, "--output", str(output), *SMALL]
+    assert "0 entries of the network are not in the file, 1 of the file have no place here" in refused(words, capsys)
+    assert not output.exists()
+    main([*words, "--partial", "true"])
     loaded = RetrainModule.load_from_checkpoint(output)
     assert {name: value.shape for name, value in loaded.network.state_dict().items()} == {name: value.shape for name, value in ours.items()}
     assert all(torch.equal(loaded.network.state_dict()[name], value) for name, value in ours.items())

@@ -230,8 +230,9 @@ CHANGES: dict[str, Any] = {
     "an argument": lambda section: section["model"]["init_args"].update(space=HOSTILE),
     "an item of a list": lambda section: section["model"]["init_args"].update(losses=[HOSTILE]),
     "deep inside": lambda section: section["model"]["init_args"].update(
-        space={"class_path": "vireid.search.BNSeparation", "x": [{"y": HOSTILE}]}
+        space={"class_path": "vireid.search.BNSeparation", "init_args": {"x": [{"y": HOSTILE}]}}
     ),
+    "a tuple, which the parser would see as a list": lambda section: section["model"]["init_args"].update(space={"x": (HOSTILE,)}),
     "a name in place of settings": lambda section: section["model"]["init_args"].update(space="planted_code.Planted"),
     "names in place of settings": lambda section: section["model"]["init_args"].update(losses=["planted_code.Planted"]),
 }

@@ -27,20 +27,21 @@ class Poison(pl.Callback):
             torch.nn.init.constant_(pl_module.network.neck.norm.weight, torch.nan)  # type: ignore[union-attr]
 
 
-def fit(module: ReIDModule, folder: Path, *callbacks: pl.Callback, **data: object) -> None:
+def fit(module: ReIDModule, folder: Path, *callbacks: pl.Callback, every: int | None = None, **data: object) -> None:
     datamodule = SyntheticDataModule(folder / "people", identities=24, test_identities=6, images=2, **SIZES, **data)  # type: ignore[arg-type]
     settings = {"logger": False, "enable_progress_bar": False, "accelerator": "cpu", "default_root_dir": folder}
-    checkpoints = LastCheckpoint(folder / "checkpoints")
-    trainer = pl.Trainer(max_epochs=4, limit_train_batches=2, callbacks=[checkpoints, *callbacks], plugins=[SafeCheckpointIO()], **settings)  # type: ignore[arg-type]
+    checkpoints = LastCheckpoint(folder / "checkpoints", every)
+    trainer = pl.Trainer(max_epochs=4, limit_train_batches=4, callbacks=[checkpoints, *callbacks], plugins=[SafeCheckpointIO()], **settings)  # type: ignore[arg-type]
     trainer.fit(module, datamodule=datamodule)
 
 
-def test_the_checkpoint_of_the_epoch_before_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [None, 1])
+def test_the_last_good_checkpoint_stays(tmp_path: Path, every: int | None) -> None:
     module = RetrainModule(18, "all_shared", SPACE, weights=None)
-    with pytest.raises(DivergedError, match="the loss of the last batch of epoch 1 is nan"):
-        fit(module, tmp_path, Poison())
+    with pytest.raises(DivergedError, match=r"diverged in epoch 1: [0-9]+ of [0-9]+ weights hold NaN or infinity"):
+        fit(module, tmp_path, Poison(), every=every)
     saved = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
-    assert saved["epoch"] == 0
+    assert saved["epoch"] == (0 if every is None else 1)
     assert all(torch.isfinite(value).all() for value in saved["state_dict"].values())
 
 

@@ -39,9 +39,14 @@ def main(words: list[str]) -> int:
     report = load(module, system, state, options.source)
     console = Console()
     console.print(report_table(report, len(state)))
+    if not options.partial:
+        check_complete(report, options.source)
     write(module, options.output)
     console.print(f"Wrote {options.output}", highlight=False, soft_wrap=True)
-    console.print(f"Go on with: vireid test -c data/NAME.yaml --data.root PATH --ckpt {options.output}", highlight=False, soft_wrap=True)
+    size = _input_size(options)
+    console.print(
+        f"Go on with: vireid test -c data/NAME.yaml --data.root PATH{size} --ckpt {options.output}", highlight=False, soft_wrap=True
+    )
     return 0
 
 
@@ -52,7 +57,8 @@ def check_decided(name: str, words: list[str]) -> None:
         SettingsError: it is not.
     """
     undecided = SYSTEMS[name].undecided
-    if undecided and not any(word.split("=")[0] in (f"--model.{undecided[0]}", f"--model.init_args.{undecided[0]}") for word in words):
+    given = {f"--model.{undecided[0]}", f"--model.init_args.{undecided[0]}", "-c", "--config"} if undecided else set()
+    if undecided and not any(word.split("=")[0] in given for word in words):
         raise SettingsError(f"A checkpoint of {name} does not say {undecided[1]}. Add --model.{undecided[0]}.")
 
 
@@ -79,6 +85,26 @@ def load(module: ReIDModule, system: PublishedSystem, state: Mapping[str, Tensor
     if len(report.unused) + len(report.ignored) >= len(state):
         raise CheckpointError(f"Not one entry of {source!r} fits; its names are {shown(list(state))}. Is --from right?")
     return report
+
+
+def check_complete(report: StateReport, source: str) -> None:
+    """A network that the file fills only in part is mostly that of another project or variant.
+
+    Raises:
+        CheckpointError: entries of either side have no counterpart.
+    """
+    missing = [name for name in report.missing if not name.endswith("num_batches_tracked")]
+    if missing or report.unused:
+        raise CheckpointError(
+            f"{source!r} does not fill this network: {len(missing)} entries of the network are not in the file, {len(report.unused)} of "
+            "the file have no place here (the table names them). Check --from and the configuration, or accept it by --partial true."
+        )
+
+
+def _input_size(options: Namespace) -> str:
+    """Options for the size of the images that the recipe trains on, which a data configuration need not share."""
+    recipe = (options.data or {}).get("init_args", {})
+    return "".join(f" --data.{name} {recipe[name]}" for name in ("height", "width") if name in recipe)
 
 
 def report_table(report: StateReport, entries: int) -> Table:
@@ -118,6 +144,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project")
     parser.add_argument("--output", type=str, required=True, help="checkpoint to write; it must not exist")
     parser.add_argument("--key", type=str | None, default=None, help="where the file keeps the state dict, such as ema; default: found")
+    parser.add_argument("--partial", type=bool, default=False, help="accept a file that does not fill the whole network, or holds more")
     parser.add_argument("-c", "--config", action="config", help="configuration of the network")
     parser.add_subclass_arguments(ReIDModule, "model", skip={"num_classes"})  # the file says it
     for section in ("data", "trainer"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +61,7 @@ def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str
         raise MissingFileError(f"There is no file of weights {name!r}. Give the path of a checkpoint, or set `weights: null`.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # whatever torch stumbles over in bytes that are not its own
         raise CheckpointError(
             f"{name!r} is damaged or holds more than tensors and plain values; it was not loaded ({error}). A file that holds a whole "
             "pickled network must be opened where its code is, and `network.state_dict()` saved."

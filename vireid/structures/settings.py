@@ -129,8 +129,15 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
 def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
     """Refuse settings that name a class outside ``allowed``, wherever it is nested. Imports nothing.
 
+    Settings of an object have a class path and its arguments, nothing else, and arguments have plain names: a parser reads
+    ``head.class_path`` as a class path too.
+
+    Args:
+        settings: plain values of dictionaries and lists.
+        allowed: prefixes of class paths.
+
     Raises:
-        CheckpointError: naming the class path.
+        CheckpointError: naming the class path, or what else is there.
     """
     if isinstance(settings, list):
         for item in settings:
@@ -142,8 +149,18 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
                 f"The file asks to import {path!r}. Only classes whose path starts with {' or '.join(map(repr, allowed))} are imported "
                 "from a file; name any other class on the command line (for example --allow mylib.MyLoss)."
             )
+        if "class_path" in settings:
+            _check_form(settings)
         for item in settings.values():
             check_class_paths(item, allowed)
+
+
+def _check_form(settings: dict[str, Any]) -> None:
+    arguments = settings.get("init_args", {})
+    wrong = [key for key in settings if key not in ("class_path", "init_args")]
+    wrong += [key for key in arguments if not str(key).isidentifier()] if isinstance(arguments, dict) else ["init_args"]
+    if wrong:
+        raise CheckpointError(f"The settings of {settings['class_path']!r} are damaged: unexpected {', '.join(map(repr, wrong))}.")
 
 
 def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:

@@ -43,7 +43,6 @@ class ReIDModule(Recorded, pl.LightningModule):
         reranking: whether and how results also have re-ranked rows.
         results: rows of the last evaluation.
         notes: what callbacks did to this evaluation; with :meth:`remark` they mark its rows.
-        last_loss: of the last weight step.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
 
@@ -60,7 +59,6 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.results: list[Result] = []
         self.notes: list[str] = []
         self.run_dir: Path | None = None
-        self.last_loss: Tensor | None = None
         self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
 
@@ -87,17 +85,25 @@ class ReIDModule(Recorded, pl.LightningModule):
             name: sum((terms[name] for _, terms in found[1:]), found[0][1][name]) for name in found[0][1]
         }
 
-    def on_train_epoch_end(self) -> None:
-        """End a training that has diverged, before its checkpoint replaces that of the epoch before.
+    def check_finite(self) -> None:
+        """End a training that has diverged, before a checkpoint replaces the last good one.
+
+        Weights are looked at, not losses: they are equal on all ranks, and a step that a gradient scaler skips leaves them alone.
 
         Raises:
-            DivergedError: the loss of the last batch is not finite.
+            DivergedError: a weight is not finite.
         """
-        if self.last_loss is not None and not torch.isfinite(self.last_loss):
+        names, weights = zip(*self.named_parameters(), strict=True)
+        finite = torch.stack([torch.isfinite(weight.detach()).all() for weight in weights]).tolist()
+        bad = [name for name, good in zip(names, finite, strict=True) if not good]
+        if bad:
             raise DivergedError(
-                f"The training diverged: the loss of the last batch of epoch {self.current_epoch} is {self.last_loss.item()}. The "
-                "checkpoint of the epoch before, if any, is intact. Lower `optimizer.lr`, warm up longer (`schedule`), or clip gradients."
+                f"The training diverged in epoch {self.current_epoch}: {len(bad)} of {len(names)} weights hold NaN or infinity, first "
+                f"{bad[0]}. The last checkpoint, if any, is intact. Lower `optimizer.lr`, warm up longer (`schedule`), or clip gradients."
             )
+
+    def on_train_epoch_end(self) -> None:
+        self.check_finite()
 
     def parameter_groups(self, optimizer: OptimizerSettings, factors: Mapping[str, float]) -> list[dict[str, Any]]:
         """One group per part of the network, with its factor on the learning rate where ``factors`` names it."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -65,13 +66,17 @@ def read_checkpoint(
         raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
     if section["version"] != VERSION:
         raise CheckpointError(f"{name!r} has checkpoint version {section['version']!r}, this vireid reads {VERSION}; upgrade vireid.")
+    try:
+        section = json.loads(json.dumps(section))  # what the checks see is what the parser will see: no tuple becomes a list behind them
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{name!r} is damaged: its settings are no plain values ({error}).") from error
     for part in (section.get("model"), section.get("data") or section.get("model")):
         if not (isinstance(part, dict) and "class_path" in part and isinstance(part.get("init_args"), dict)):
             raise CheckpointError(f"{name!r} is damaged: it lacks the settings to rebuild its model or its data.")
     if allowed is not None:
         check_class_paths(section, allowed)
         check_objects(section, allowed)
-    return dict(content)
+    return {**content, SECTION: section}
 
 
 def _first_line(error: BaseException) -> str:
@@ -96,6 +101,15 @@ def check_fits(path: str | os.PathLike[str], module: pl.LightningModule, allowed
         )
 
 
+@runtime_checkable
+class ChecksItself(Protocol):
+    """A module that can tell when its weights are no longer worth a checkpoint."""
+
+    def check_finite(self) -> None:
+        """Raise :class:`~vireid.errors.DivergedError` if they are not."""
+        ...
+
+
 class LastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt`` up to date: after every epoch and, if asked, every so many batches.
 
@@ -118,6 +132,8 @@ class LastCheckpoint(Checkpoint):
         is_last = batch_idx + 1 >= trainer.num_training_batches  # the end of the epoch saves anyway
         whole = (batch_idx + 1) % max(1, getattr(pl_module, "accumulate_grad_batches", trainer.accumulate_grad_batches)) == 0
         if (batch_idx + 1) % self.every_n_batches == 0 and whole and not is_last:
+            if isinstance(pl_module, ChecksItself):
+                pl_module.check_finite()
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002

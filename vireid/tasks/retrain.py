@@ -127,7 +127,6 @@ class RetrainModule(ReIDModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
         output = self(batch)
         loss, terms = self.summed_loss(self.losses, output, batch)
-        self.last_loss = loss.detach()
         self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
         self.log_dict({f"train/{n}": v for n, v in terms.items()}, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss

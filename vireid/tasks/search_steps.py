@@ -172,7 +172,6 @@ class SearchSteps(ReIDModule):
             skipped = self.supernet.skipped_parameters()
             total = total + sum((0.0 * parameter.sum() for parameter in skipped), torch.zeros((), device=loss.device))
         self.manual_backward(total / self.accumulate_grad_batches)
-        self.last_loss = loss.detach()
         self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
         self._log_means({f"train/{n}": v for n, v in terms.items()}, batch)
         return loss.detach()
