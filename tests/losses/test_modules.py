@@ -225,7 +225,7 @@ class TestInfraredDistillation(LossContract):
     cls, name, weight, reads, needs_classes = InfraredDistillation, "infrared_kl", 1.0, "logits", True
 
     def test_infrared_teaches_the_first_view(self, inputs):
-        views = dataclasses.replace(inputs, visible_views=2, labels=torch.tensor([0, 1, 2] * 4), k=1)
+        views = dataclasses.replace(inputs, visible_views=2, labels=torch.tensor([0, 1, 2] * 4), k=1, extras=None)
         views = dataclasses.replace(views, **{name: getattr(views, name)[:9] for name in ("features", "embeddings", "logits", "labels")})
         expected = functional.softened_kl(inputs.logits[:3], inputs.logits[6:9], temperature=2.0)
         assert InfraredDistillation(temperature=2.0)(views) == expected
@@ -403,6 +403,7 @@ class TestLossInputs:
             ({"n_visible": 13}, "`n_visible` must be 0 to 12"),
             ({"n_visible": -1}, "`n_visible` must be 0 to 12"),
             ({"k": 0}, "`k` must be at least 1"),
+            ({"extras": {"maps": torch.zeros(24, 2)}}, "The extra `maps` must have one row for each of the 12"),
             ({"visible_views": 0}, "`visible_views` must divide the 6 visible rows, got 0"),
             ({"visible_views": 4}, "`visible_views` must divide the 6 visible rows, got 4"),
         ],

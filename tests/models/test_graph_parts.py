@@ -16,6 +16,7 @@ from vireid.models import (
     PositionGraphs,
     TrunkPart,
     TwoStreams,
+    build_resnet,
     with_parts,
 )
 from vireid.nn import ChannelGraph
@@ -90,3 +91,11 @@ def test_narrow_maps_have_no_position_graph() -> None:
     for part in (PositionGraphs("layer1"), GlobalLocalGraphs("layer1")):
         with pytest.raises(SettingsError, match="at least 16 channels, got 8"):
             with_parts(narrow.materialise(narrow.baselines()["all_shared"]), [part])
+
+
+def test_two_graphs_report_under_two_names() -> None:
+    trunk = build_resnet("resnet10", width=8)
+    ChannelGraphs("layer1").attach(trunk)
+    with pytest.raises(SettingsError, match="reports as `channel_attention` already"):
+        ChannelGraphs("layer2").attach(trunk)
+    ChannelGraphs("layer2", report_name="deeper").attach(trunk)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models import Backbone, BNNeckHead, ReIDNetwork, TrunkPart, TwoStreams, build_resnet, insert_after, with_parts
+from vireid.models import Backbone, BNNeckHead, CDNetTrunk, ReIDNetwork, TrunkPart, TwoStreams, build_resnet, insert_after, with_parts
 from vireid.nn import GlobalAveragePooling, PerModality, Reporting
 from vireid.search import BNSeparation
 
@@ -81,6 +81,40 @@ def test_streams_know_the_number_of_visible_rows() -> None:
 def test_streams_end_at_a_child_of_the_trunk() -> None:
     with pytest.raises(SettingsError, match="one of conv1, bn1, relu, maxpool, layer1, layer2, layer3, layer4; got 'stem'"):
         with_parts(backbone(), [TwoStreams("stem")])
+
+
+def test_streams_are_made_once() -> None:
+    with pytest.raises(SettingsError, match="`conv1` has a stream per modality already"):
+        with_parts(backbone(), [TwoStreams("maxpool"), TwoStreams("layer1")])
+
+
+def test_streams_end_before_the_maps_of_several_depths() -> None:
+    trunk = CDNetTrunk([(3, 5)] * 6, planes=(8, 16, 16, 16))
+    with pytest.raises(SettingsError, match="CDNetTrunk gives maps from inside `cells`"):
+        TwoStreams("cells").attach(trunk)
+
+
+@pytest.mark.parametrize("place", ["cells.1", "cells.4", "cells"])
+def test_maps_of_several_depths_stay_where_they_were(place: str) -> None:
+    trunk = CDNetTrunk([(3, 5)] * 6, planes=(8, 16, 16, 16)).eval()
+    x = torch.randn(2, 3, 64, 32)
+    before = [tuple(level.shape) for level in trunk.maps(x)]
+    Doubled(place).attach(trunk)
+    assert [tuple(level.shape) for level in trunk.maps(x)] == before
+    torch.testing.assert_close(trunk.maps(x)[-1], trunk(x))
+
+
+def test_parts_after_one_block_follow_one_another() -> None:
+    trunk = build_resnet("resnet18", width=8)
+    insert_after(trunk, "layer2.0", "first", nn.Identity())
+    insert_after(trunk, "layer2.0", "second", nn.Identity())
+    assert [name for name, _ in trunk.layer2.named_children()] == ["0", "0_first", "0_second", "1"]
+
+
+def test_reports_of_a_batch_that_nobody_asked_about_are_dropped() -> None:
+    net = ReIDNetwork(with_parts(backbone(), [Doubled("layer1")]), 5)
+    net.train().embed(images(), 2)
+    assert net.eval()(images(), 2).extras is None
 
 
 def test_no_parts_is_the_backbone_itself() -> None:

@@ -55,3 +55,11 @@ def test_settings() -> None:
     assert GeMPooling(2.0).state_dict() == {}
     with pytest.raises(SettingsError, match="`p` must be above 0, got 0"):
         GeMPooling(0.0)
+
+
+def test_values_below_zero_count_as_zero() -> None:
+    x = torch.tensor([-5.0, -1.0, 0.0, 2.0]).reshape(1, 1, 2, 2).requires_grad_()
+    pooled = GeMPooling()(x)
+    torch.testing.assert_close(pooled, GeMPooling()(x.clamp_min(0)))
+    (gradient,) = torch.autograd.grad(pooled.sum(), x)
+    assert torch.isfinite(gradient).all()

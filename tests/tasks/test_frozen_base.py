@@ -12,7 +12,9 @@ import torch
 from tests.tasks.test_recalibration import data, trainer
 from vireid import RetrainModule
 from vireid.errors import SettingsError
-from vireid.search import OSNetAIN
+from vireid.losses import AttentionAlignment, CrossEntropy, ModalityCrossEntropy
+from vireid.models import ChannelGraphs, MutualLearningHead, TwoStreams
+from vireid.search import BNSeparation, OSNetAIN
 from vireid.structures import instantiate, settings_of
 from vireid.tasks import Adam, FrozenBase
 
@@ -83,3 +85,20 @@ def test_refused(sysu_root: Path, tmp_path: Path) -> None:
 def test_settings() -> None:
     assert settings_of(FrozenBase(3)) == {"class_path": "vireid.tasks.FrozenBase", "init_args": {"epochs": 3}}
     assert instantiate(settings_of(FrozenBase(3))).epochs == 3
+
+
+def test_losses_get_what_the_resting_network_reports(sysu_root: Path, tmp_path: Path) -> None:
+    module = RetrainModule(
+        6,
+        "all_shared",
+        BNSeparation("resnet10", width=8),
+        None,
+        losses=[CrossEntropy(), ModalityCrossEntropy(), AttentionAlignment()],
+        trunk_parts=[ChannelGraphs("layer1"), TwoStreams("layer1")],
+        head=MutualLearningHead(hidden=8),
+    )
+    fit = trainer(tmp_path, FrozenBase(1))
+    before = module.network.backbone.trunk.get_submodule("layer2.0.bn1").running_mean.clone()
+    fit.fit(module, datamodule=data(sysu_root))
+    assert {"train/modality_ce", "train/ce"} <= set(fit.callback_metrics)
+    assert not torch.equal(before, module.network.backbone.trunk.get_submodule("layer2.0.bn1").running_mean)  # of the second epoch

@@ -45,6 +45,9 @@ class LossInputs:
             value = getattr(self, name)
             if value is not None and (value.ndim == 0 or value.shape[0] != rows):
                 raise ValueError(f"`{name}` must have one row for each of the {rows} `features`, got shape {tuple(value.shape)}.")
+        for name, value in (self.extras or {}).items():
+            if value.ndim == 0 or value.shape[0] != rows:
+                raise ValueError(f"The extra `{name}` must have one row for each of the {rows} `features`, got shape {tuple(value.shape)}.")
         if not 0 <= self.n_visible <= rows:
             raise ValueError(f"`n_visible` must be 0 to {rows}, the number of rows, got {self.n_visible}.")
         if self.k < 1:

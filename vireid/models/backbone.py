@@ -63,5 +63,6 @@ class Backbone(nn.Module):
     def _tell(self, images: Tensor, n_visible: int) -> None:
         if not 0 <= n_visible <= images.shape[0]:
             raise ValueError(f"`n_visible` must be 0 to {images.shape[0]} (rows of the batch), got {n_visible}.")
+        self.take_reports()  # of a batch that nobody asked about
         for module in self._told:
             module.n_visible = n_visible  # type: ignore[assignment]  # typed as a submodule otherwise

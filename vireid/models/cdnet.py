@@ -135,12 +135,13 @@ class CDNetTrunk(nn.Module):
 
     def maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """The maps at the end of every stage, those before the last after their halving."""
-        x, found = self.stem(images), []
-        for index, cell in enumerate(self.cells):
-            x = cell(x)
-            if index in self._ends:
-                found.append(x)
-        return (*found, x)
+        x, found, number = self.stem(images), {}, 0
+        for name, cell in self.cells.named_children():
+            x, head = cell(x), name.partition("_")[0]
+            number = int(head) if head.isdigit() else number  # a layer inserted after a cell belongs to it
+            if number in self._ends:
+                found[number] = x
+        return (*found.values(), x)
 
 
 def _downsample(channels: int) -> nn.Module:

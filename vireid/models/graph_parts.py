@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from vireid.errors import SettingsError
 from vireid.models.trunk_parts import TrunkPart, channels_after, insert_after
-from vireid.nn import ChannelGraph, GlobalLocalReasoning, MixtureOfSoftmaxAttention, PositionGraph
+from vireid.nn import ChannelGraph, GlobalLocalReasoning, MixtureOfSoftmaxAttention, PositionGraph, Reporting
 from vireid.nn.position_graph import Residual
 
 
@@ -32,6 +33,13 @@ class ChannelGraphs(TrunkPart):
         self.report_name, self.only_in_evaluation = report_name, only_in_evaluation
 
     def attach(self, trunk: nn.Module) -> None:
+        """Insert the graph.
+
+        Raises:
+            SettingsError: no such place, or another layer reports under this name.
+        """
+        if any(isinstance(layer, Reporting) and layer.report_name == self.report_name for layer in trunk.modules()):
+            raise SettingsError(f"A layer of the trunk reports as `{self.report_name}` already; give this graph another `report_name`.")
         insert_after(trunk, self.after, "channel_graph", ChannelGraph(self.scaled, self.report_name, self.only_in_evaluation))
 
 

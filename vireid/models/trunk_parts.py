@@ -45,6 +45,11 @@ class TwoStreams(TrunkPart):
             raise SettingsError(f"`until` must be a child of the trunk, one of {', '.join(children)}; got {self.until!r}.")
         for name in children[: children.index(self.until) + 1]:
             layer = trunk.get_submodule(name)
+            if isinstance(layer, PerModality):
+                raise SettingsError(f"`{name}` has a stream per modality already; name TwoStreams once, with the later `until`.")
+            if hasattr(trunk, "maps") and isinstance(layer, nn.Sequential):
+                kind = type(trunk).__name__
+                raise SettingsError(f"{kind} gives maps from inside `{name}`, which modalities must share; end streams before it.")
             if any(True for _ in layer.parameters()):
                 setattr(trunk, name, PerModality(layer))
 
@@ -85,13 +90,10 @@ def insert_after(trunk: nn.Module, place: str, name: str, module: nn.Module) -> 
     new = f"{block}_{name}" if block else name
     if hasattr(sequence, new):
         raise SettingsError(f"There is a layer {stage}.{new} already; two parts of one kind cannot follow {place!r}.")
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for child, layer in sequence.named_children():
-        layers[child] = layer
-        if child == block:
-            layers[new] = module
-    layers.setdefault(new, module)
-    setattr(trunk, stage, nn.Sequential(layers))
+    layers = list(sequence.named_children())
+    behind = [place for place, (child, _) in enumerate(layers) if not block or child == block or child.startswith(f"{block}_")]
+    layers.insert(behind[-1] + 1, (new, module))  # behind parts that were inserted there before
+    setattr(trunk, stage, nn.Sequential(OrderedDict(layers)))
 
 
 def channels_after(trunk: nn.Module, place: str) -> int:

@@ -38,10 +38,10 @@ class GeMPooling(Pooling):
         self.p: float | nn.Parameter = nn.Parameter(torch.tensor(float(p))) if learn else float(p)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool a feature map ``(B, C, H, W)`` of values of at least 0, such as what a ReLU gives.
+        """Pool a feature map ``(B, C, H, W)`` of values of at least 0, such as what a ReLU gives; lower ones count as 0.
 
         Powers are taken in float32 at least: cubes overflow in half precision.
         """
         with torch.autocast(x.device.type, enabled=False):
             full = x if x.dtype == torch.float64 else x.float()
-            return (full.pow(self.p).mean(dim=(2, 3)) + self.FLOOR).pow(1 / self.p)
+            return (full.clamp_min(0).pow(self.p).mean(dim=(2, 3)) + self.FLOOR).pow(1 / self.p)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.distributed
 from torch import Tensor
@@ -56,5 +58,7 @@ def rectified_gumbel(w: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Mixing weights ``(R, K)`` of parameters ``w`` and uniform noise in [0, 1), both ``(R, K)``; ``-inf`` for no candidate."""
     noise = -torch.log(-torch.log(uniform.clamp_max(LARGEST) + EPSILON))
     scores = torch.log(torch.relu(w) + EPSILON) + noise.to(device=w.device, dtype=w.dtype)
-    powers = torch.where(exists(w), torch.exp(scores / temperature), 0.0)
-    return powers / (powers.sum(dim=-1, keepdim=True) + EPSILON)
+    bound = math.log(torch.finfo(w.dtype).max / w.shape[-1]) - 1.0  # sums stay finite; in float32 it binds at temperatures below 0.1
+    powers = torch.where(exists(w), torch.exp((scores / temperature).clamp_max(bound)), 0.0)
+    weights = powers / (powers.sum(dim=-1, keepdim=True) + EPSILON)
+    return torch.where(exists(w), weights.clamp_min(torch.finfo(w.dtype).tiny), 0.0)  # 0 would skip a candidate, on this process alone

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from torch import nn
 
 from vireid.errors import SettingsError
+from vireid.nn import Reporting
 from vireid.structures import Recorded
 from vireid.tasks.base import ReIDModule
 
@@ -54,6 +55,8 @@ class FrozenBase(Recorded, pl.Callback):
         network = _network(pl_module)
         network.train(trainer.current_epoch >= self.epochs)
         network.classifier.train()  # type: ignore[union-attr]  # checked before
+        for module in (network, *(part for part in network.modules() if isinstance(part, Reporting))):
+            module.training = True  # by itself, for losses that read what they report in training
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:  # noqa: ARG002
         """Drop the gradients of what rests: an optimiser passes over parameters without one."""
