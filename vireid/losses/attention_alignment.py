@@ -18,6 +18,8 @@ class AttentionAlignment(Recorded, Loss):
         weight: factor in the sum; 10 in the commented lines of CGRNet's code.
         attention: name of the maps, the ``report_name`` of the layers that give them.
         name: under which it is logged.
+
+    It is added once for every branch of a network that has several.
     """
 
     def __init__(self, weight: float = 10.0, attention: str = "channel_attention", name: str = "attention") -> None:

@@ -54,7 +54,8 @@ class MutualLearningNetwork(ReIDNetwork):
 
 class MutualLearningHead(Head):
     """Pooling, neck, shared classifier, and a classifier of each modality that the losses
-    :class:`~vireid.losses.ModalityCrossEntropy` and :class:`~vireid.losses.MutualKL` train; retrieval does not use these.
+    :class:`~vireid.losses.ModalityCrossEntropy` and :class:`~vireid.losses.MutualKL` train; retrieval does not use these. Without
+    either loss they are not trained, which stops a training on several GPUs.
 
     The learning rate of the two is ``lr_factors: {modality_heads: 10}`` times the base rate in the public code.
 

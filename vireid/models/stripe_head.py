@@ -25,6 +25,9 @@ class StripeNeck(BranchNeck):
     - ``relations`` ``(B, stripes, width)``, see :class:`~vireid.nn.OneVersusRest`, not used in retrieval,
     - ``strips`` ``(B, H, width)``: every row of the map, averaged over its width and reduced.
 
+    Layers whose output no loss reads are not trained, and stop a training on several GPUs: switch them off, or name the losses that
+    read them (:class:`~vireid.losses.LocalAlignment` the strips, :class:`~vireid.losses.HeteroCentreTriplet` the relations).
+
     Args:
         in_channels: of the map.
         num_classes: of every classifier (with bias, initial weights N(0, 0.001)); 0 or ``None`` for none.
