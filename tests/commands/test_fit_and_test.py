@@ -41,6 +41,7 @@ WITHOUT_CONSISTENCY = (
     "train/single_modality.yaml",
     "train/cgrnet_full.yaml",
     "train/cgrnet_released.yaml",
+    "train/combined.yaml",
     "train/hhrg.yaml",
 )
 OTHER_SPACES = ("search/in_placement.yaml", "search/joint_norm.yaml")

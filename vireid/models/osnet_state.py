@@ -53,6 +53,7 @@ def load_osnet_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
         another shape (the classifier of another data set) is in both.
 
     Example:
+        >>> import torch
         >>> trunk = nn.Sequential(nn.Conv2d(3, 4, 1))
         >>> load_osnet_state(trunk, {"0.weight": torch.zeros(4, 3, 1, 1), "classifier.bias": torch.zeros(10)})
         StateReport(missing=['0.bias'], unused=['classifier.bias'], ignored=())

@@ -31,6 +31,7 @@ def cross_correlation(
         ValueError: shapes that differ, or a ``divisor`` that is not above 0.
 
     Example:
+        >>> import torch
         >>> visible = 2 * torch.eye(2)
         >>> cross_correlation(visible, visible, divisor=1.0), cross_correlation(visible, visible.flip(0), off_diagonal=0.5, divisor=1.0)
         (tensor(0.), tensor(3.))
