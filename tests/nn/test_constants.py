@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from tests.nn.reference import batch, check, simplex, site
+from vireid.nn import constants
 
 
 def test_constants_are_made_once_even_where_they_are_first_needed_in_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    constants._kept.cache_clear()  # other tests need constants too
     first, second, x = site(), site(), batch()
     weights = simplex(5)
     for ours in (first, second):
