@@ -2,7 +2,7 @@
 
 import pytest
 
-from vireid.structures.settings import class_path, import_class
+from vireid.settings import class_path, import_class
 
 NAMES = {
     "vireid": (

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "errors", "lazy"}
+BOTTOM = {"structures", "settings", "files", "errors", "lazy"}
 ALLOWED = {
     "lazy": set(),
-    "structures": {"errors"},
+    "files": set(),
+    "settings": {"errors"},
+    "structures": {"settings", "files", "errors"},
     "errors": set(),
     "nn": BOTTOM,
     "data": BOTTOM,

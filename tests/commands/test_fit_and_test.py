@@ -19,7 +19,7 @@ from tests.commands.runs import SEARCH, SPACE, everything, logged, results, run,
 from vireid import Genotype, RegDBDataModule, RetrainModule, SearchModule, SYSUDataModule
 from vireid.cli import main
 from vireid.commands.configs import packaged_configs
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 from vireid.tasks import ReIDModule, read_checkpoint
 
 CONFIGS = packaged_configs()

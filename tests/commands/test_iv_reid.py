@@ -13,7 +13,7 @@ from tests.commands.runs import SPACE, logged, results, small
 from vireid import RetrainModule
 from vireid.cli import main
 from vireid.data import WithoutReplacementSampler
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 from vireid.tasks import read_checkpoint
 
 TERMS = ("loss", "ce", "modality_ce", "mutual_kl", "batch_hard")

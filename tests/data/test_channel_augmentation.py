@@ -14,7 +14,8 @@ from torch import Tensor
 from vireid.data import ChannelAugmentation, CMNASAugmentation, sample_rectangle
 from vireid.data.channel_augmentation import CIFAR_MEAN, GREY, UNCHANGED, draw_adaptive, draw_exchange, mix_channels
 from vireid.errors import SettingsError
-from vireid.structures import Batch, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Batch
 
 GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "caj_augment.npz")
 KEY = (3, 0, 5, 2, 0)

@@ -26,7 +26,8 @@ from vireid.data.cutout import CIFAR100_MEAN, CIFAR100_STD
 from vireid.data.datasets.cifar import CIFAR100Source
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError, SettingsError
-from vireid.structures import Batch, SearchBatch, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Batch, SearchBatch
 
 SMALL: dict[str, Any] = {"num_workers": 0, "batch_size": 4}
 

@@ -9,7 +9,7 @@ from torchvision.transforms.v2.functional import adjust_brightness, adjust_contr
 
 from vireid.data import FlipJitterAugmentation
 from vireid.errors import SettingsError
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 KEY = (3, 0, 5, 2, 0)
 IMAGES = torch.rand(16, 3, 12, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

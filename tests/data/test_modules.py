@@ -32,7 +32,8 @@ from vireid.data.datasets.published import RELEASES
 from vireid.data.modules import synthetic
 from vireid.data.modules.parts import ids_digest
 from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
-from vireid.structures import Batch, Modality, SearchBatch, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Batch, Modality, SearchBatch
 
 SMALL: dict[str, Any] = {
     "height": 16,

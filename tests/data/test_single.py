@@ -12,7 +12,8 @@ from tests.conftest import TEST, TRAIN
 from tests.data.test_resume import fit
 from vireid.data import DukeMTMCDataModule, Market1501DataModule, MSMT17DataModule, ReIDDataModule
 from vireid.errors import SettingsError
-from vireid.structures import Batch, SearchBatch, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Batch, SearchBatch
 
 SMALL: dict[str, Any] = {"height": 16, "width": 8, "num_workers": 0}
 MODULES = {"market": Market1501DataModule, "duke": DukeMTMCDataModule, "msmt17": MSMT17DataModule}

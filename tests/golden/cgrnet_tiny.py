@@ -13,7 +13,8 @@ from vireid.commands.configs import packaged_configs
 from vireid.losses import LossSum
 from vireid.models import Backbone, Head, load_cgrnet_state, with_parts
 from vireid.models.cgrnet_state import cgrnet_name
-from vireid.structures import Batch, instantiate
+from vireid.settings import instantiate
+from vireid.structures import Batch
 from vireid.tasks.base import ReIDModule
 
 

@@ -29,7 +29,7 @@ from vireid.losses import (
     functional,
 )
 from vireid.losses.inputs import LossInputs
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 
 
 class LossContract:

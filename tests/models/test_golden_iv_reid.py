@@ -16,7 +16,7 @@ from vireid.models.mutual_head import MutualLearningNetwork
 from vireid.models.trunk_parts import with_parts
 from vireid.nn.modality_heads import ModalityHeads
 from vireid.search import BNSeparation
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 
 HEADS, TRUNK = golden("iv_reid_heads"), golden("iv_reid_trunk")
 

@@ -21,7 +21,7 @@ from vireid.models import (
 )
 from vireid.nn import ChannelGraph
 from vireid.search import BNSeparation
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 SPACE = BNSeparation("resnet10", width=16)
 PARTS = (ChannelGraphs("layer1", True), PositionGraphs("layer2"), GlobalLocalGraphs("layer3"), MixtureAttention("layer4", 2, 4, 4, 2))

@@ -17,7 +17,7 @@ from vireid.models.stem_part import LinearStem
 from vireid.models.trunk_parts import TwoStreams, with_parts
 from vireid.nn import GlobalAveragePooling
 from vireid.search import BNSeparation, OSNetAIN
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 SPACE = BNSeparation("resnet10", width=8)
 

@@ -8,7 +8,7 @@ import torch
 from vireid.errors import SettingsError
 from vireid.models import Backbone, NonLocalBlocks, TwoStreams, build_osnet, build_resnet, with_parts
 from vireid.nn import NonLocal
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 IMAGES = torch.randn(4, 3, 32, 16, generator=torch.Generator().manual_seed(0))
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vireid.models import Backbone, FullyConnectedHead, build_osnet
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 
 def test_the_network_that_it_builds() -> None:

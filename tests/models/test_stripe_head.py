@@ -13,7 +13,7 @@ from vireid.models import Backbone, BranchNetwork, StandardHead, StripeHead, Str
 from vireid.models.branches import BranchedOutput, BranchNeck
 from vireid.models.network import NetworkOutput
 from vireid.nn import OneVersusRest, Reporting
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 
 
 class Maps(Reporting):

@@ -8,7 +8,7 @@ import torch
 from tests.golden.cmnas import close, golden
 from vireid.errors import SettingsError
 from vireid.nn import GeMPooling, GlobalAveragePooling
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 
 X = torch.rand(3, 4, 5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 

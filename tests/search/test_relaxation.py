@@ -23,7 +23,8 @@ from vireid.search import (
     gumbel,
     rectified_gumbel,
 )
-from vireid.structures import generator_for, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import generator_for
 
 GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "osnet_nas_mixing.npz")
 LEARNING = [

@@ -15,7 +15,7 @@ from vireid.errors import SettingsError
 from vireid.losses import AttentionAlignment, CrossEntropy, ModalityCrossEntropy
 from vireid.models import ChannelGraphs, MutualLearningHead, TwoStreams
 from vireid.search import BNSeparation, OSNetAIN
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 from vireid.tasks import Adam, FrozenBase
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")

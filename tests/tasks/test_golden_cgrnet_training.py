@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from tests.golden.cgrnet import checksums, close, golden, image_batch
 from tests.golden.cgrnet_tiny import Tiny, recipe
 from vireid.models import BNNeckHead
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 
 DATA = golden("cgrnet_trajectory_tiny")
 LABELS = torch.from_numpy(DATA["labels"])

@@ -20,7 +20,8 @@ from vireid.models import load_iv_reid_state
 from vireid.models.iv_reid_state import iv_reid_name
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.search import BNSeparation
-from vireid.structures import Batch, instantiate, settings_of
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Batch
 from vireid.tasks import RetrainModule
 
 TINY, TRUNK = golden("iv_reid_trajectory_tiny"), golden("iv_reid_trunk")

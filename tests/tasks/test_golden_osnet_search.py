@@ -15,7 +15,8 @@ from vireid import SearchModule
 from vireid.losses import Loss, LossInputs
 from vireid.models import FullyConnectedHead
 from vireid.search import OSNetAIN, RectifiedGumbel
-from vireid.structures import Batch, Recorded
+from vireid.settings import Recorded
+from vireid.structures import Batch
 from vireid.tasks import SGD
 from vireid.tasks.schedules import WarmupMultiStep
 

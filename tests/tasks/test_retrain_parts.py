@@ -13,7 +13,7 @@ from vireid.errors import SettingsError
 from vireid.models import BNNeckHead, TwoStreams
 from vireid.nn import PerModality
 from vireid.search import BNSeparation
-from vireid.structures import instantiate, settings_of
+from vireid.settings import instantiate, settings_of
 from vireid.tasks import SGD
 
 SPACE = BNSeparation("resnet10", width=8)

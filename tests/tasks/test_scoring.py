@@ -15,7 +15,8 @@ from vireid import RegDBDataModule, RetrainModule, SearchModule
 from vireid.errors import SettingsError
 from vireid.metrics import evaluate, k_reciprocal_rerank
 from vireid.search import BNSeparation
-from vireid.structures import Evaluation, Modality, Record, Setting, Trial, instantiate
+from vireid.settings import instantiate
+from vireid.structures import Evaluation, Modality, Record, Setting, Trial
 from vireid.tasks import Reranking, score
 from vireid.tasks.embeddings import flip_mean
 

@@ -16,7 +16,8 @@ from vireid.losses import InfraredDistillation, LossSum
 from vireid.losses.functional import weighted_distances
 from vireid.models import NetworkOutput
 from vireid.models.agw_state import reference_names
-from vireid.structures import Batch, instantiate
+from vireid.settings import instantiate
+from vireid.structures import Batch
 from vireid.tasks import RetrainModule
 
 GOLDEN = golden("agw_trajectory")

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from vireid.losses import Loss, LossInputs
 from vireid.models import Backbone
 from vireid.search import SearchSpace, Site, Supernet, SupernetNorms
-from vireid.structures import Batch, Genotype, Recorded, SearchBatch
+from vireid.settings import Recorded
+from vireid.structures import Batch, Genotype, SearchBatch
 from vireid.tasks import SearchModule
 
 THREE = ("x", "y", "z")

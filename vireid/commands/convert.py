@@ -18,7 +18,7 @@ from vireid.commands.published_systems import SYSTEMS, PublishedSystem
 from vireid.errors import CheckpointError, OutputError, SettingsError
 from vireid.models import StateReport
 from vireid.models.published_state import read_state, shown
-from vireid.structures import instantiate
+from vireid.settings import instantiate
 from vireid.tasks import ReIDModule, SafeCheckpointIO
 
 EPILOGUE = (

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 from vireid.commands.summary_formats import FORMATS, terminal_table
 from vireid.commands.summary_rows import SummaryRow, over_seeds_rows, over_trials_rows, single_rows
 from vireid.errors import OutputError, SettingsError
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
 from vireid.tasks import read_results
 from vireid.tasks.report import table_console
 

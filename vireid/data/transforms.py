@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vireid.data.geometry import Rectangle, crop_and_flip, erase, sample_rectangle
 from vireid.errors import SettingsError
-from vireid.structures import Batch, Recorded
+from vireid.settings import Recorded
+from vireid.structures import Batch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -8,7 +8,7 @@ from vireid.errors import SettingsError
 from vireid.losses import functional
 from vireid.losses.base import Loss, check_modalities
 from vireid.losses.inputs import LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class AttentionAlignment(Recorded, Loss):

@@ -8,7 +8,7 @@ from vireid.losses import functional
 from vireid.losses.base import Loss, check_level
 from vireid.losses.functional.triplet import check_margin
 from vireid.losses.inputs import Level, LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class BatchHardTriplet(Recorded, Loss):

@@ -8,7 +8,7 @@ from vireid.losses import functional
 from vireid.losses.base import Loss, check_level, check_modalities
 from vireid.losses.functional.cross_correlation import check_divisor
 from vireid.losses.inputs import Level, LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class CrossCorrelation(Recorded, Loss):

@@ -8,7 +8,7 @@ from torch import Tensor
 from vireid.losses.base import Loss, class_logits
 from vireid.losses.functional.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class CrossEntropy(Recorded, Loss):

@@ -9,7 +9,7 @@ from vireid.losses.base import Loss, check_level
 from vireid.losses.functional.enhanced_triplet import check_sharpness
 from vireid.losses.functional.weighted_triplet import Stabilise, check_stabilise
 from vireid.losses.inputs import Level, LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class EnhancedSquaredDifference(Recorded, Loss):

@@ -11,7 +11,7 @@ from vireid.losses.base import Loss, check_level, check_modalities
 from vireid.losses.functional.triplet import check_margin
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.part_cross_entropy import GIVER
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class HeteroCentreTriplet(Recorded, Loss):

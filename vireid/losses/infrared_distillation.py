@@ -8,7 +8,7 @@ from vireid.losses import functional
 from vireid.losses.base import Loss, check_modalities, class_logits
 from vireid.losses.functional.modality_heads import check_temperature
 from vireid.losses.inputs import LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class InfraredDistillation(Recorded, Loss):

@@ -9,7 +9,7 @@ from vireid.losses.base import Loss, check_level
 from vireid.losses.functional.triplet import check_margin
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.part_cross_entropy import GIVER
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class LocalAlignment(Recorded, Loss):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vireid.losses.base import Loss
 from vireid.losses.inputs import LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class LossSum(Recorded, nn.Module):

@@ -7,7 +7,7 @@ from torch import Tensor
 from vireid.losses import functional
 from vireid.losses.base import Loss
 from vireid.losses.inputs import LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 GIVER = "`model.init_args.head` to vireid.models.MutualLearningHead"
 

@@ -9,7 +9,7 @@ from vireid.losses.base import Loss
 from vireid.losses.functional.modality_heads import Reduction, check_reduction, check_temperature
 from vireid.losses.inputs import LossInputs
 from vireid.losses.modality_cross_entropy import GIVER
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class MutualKL(Recorded, Loss):

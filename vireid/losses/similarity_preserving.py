@@ -7,7 +7,7 @@ from torch import Tensor
 from vireid.losses import functional
 from vireid.losses.base import Loss, check_level, check_modalities
 from vireid.losses.inputs import Level, LossInputs
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class SimilarityPreserving(Recorded, Loss):

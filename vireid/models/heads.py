@@ -11,7 +11,7 @@ from vireid.models.branches import BranchNetwork
 from vireid.models.cdnet_necks import FC_DIMS, BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.network import ReIDNetwork
 from vireid.nn import Pooling
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class Head(Recorded):

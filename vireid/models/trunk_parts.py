@@ -10,7 +10,7 @@ from torch import nn
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.nn.per_modality import PerModality
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class TrunkPart(Recorded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class Pooling(Recorded, nn.Module):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
+from vireid.files import write_text_atomically
 from vireid.search.combined_depth import CombinedDepth, candidate_name
 from vireid.search.space import SearchSpace, space_of
 from vireid.structures import Genotype
-from vireid.structures.atomic import write_text_atomically
 
 
 def load_cdnet_genotype(path: str | os.PathLike[str], space: CombinedDepth | None = None) -> Genotype:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from vireid.errors import CheckpointError
 from vireid.search.sites import Site, groups
-from vireid.structures import Genotype, instantiate
+from vireid.settings import instantiate
+from vireid.structures import Genotype
 
 if TYPE_CHECKING:
     from vireid.search.space import SearchSpace

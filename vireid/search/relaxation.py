@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class Relaxation(Recorded):

@@ -16,7 +16,8 @@ from vireid.search.problems import choice_problems, space_problem
 from vireid.search.sites import Site, groups
 from vireid.search.supernet import Supernet
 from vireid.search.supernet_norms import SupernetNorms
-from vireid.structures import Genotype, Recorded, instantiate
+from vireid.settings import Recorded, instantiate
+from vireid.structures import Genotype
 
 __all__ = ["CostKind", "SearchSpace", "Site", "space_of"]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from vireid.nn import NormChoice
 from vireid.nn.norm_choice import Affine
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class SupernetNorms(Recorded):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
 from vireid.structures.osnet_sites import OSNET_CLASSES, OSNET_SITES
 from vireid.structures.resnet_sites import cmnas_order
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vireid.files import write_text_atomically
 from vireid.search import ArchitectureParameters
-from vireid.structures.atomic import write_text_atomically
 
 ARCHITECTURE_FILE, SUMMARY_FILE, PICTURE_FILE = "architecture.csv", "architecture_summary.csv", "architecture.png"
 COLUMNS = ("epoch", "site", "stage", "candidate", "probability", "entropy", "margin")

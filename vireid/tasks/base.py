@@ -17,8 +17,8 @@ import vireid
 from vireid.errors import DivergedError, SettingsError
 from vireid.losses import LossInputs, LossSum
 from vireid.models import BranchedOutput, BranchNetwork, NetworkOutput, ReIDNetwork
-from vireid.structures import Batch, Evaluation, Recorded, instantiate, settings_of
-from vireid.structures.settings import class_path
+from vireid.settings import Recorded, class_path, instantiate, settings_of
+from vireid.structures import Batch, Evaluation
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable, flip_mean
 from vireid.tasks.optimisers import OptimizerSettings

@@ -14,8 +14,8 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from vireid.errors import CheckpointError, MissingFileError
-from vireid.structures.atomic import atomic_file
-from vireid.structures.settings import check_class_paths, check_objects
+from vireid.files import atomic_file
+from vireid.settings import check_class_paths, check_objects
 
 SECTION = "vireid"
 VERSION = 1

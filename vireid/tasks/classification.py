@@ -12,11 +12,11 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import vireid
 from vireid.errors import SettingsError
+from vireid.files import write_text_atomically
 from vireid.losses import CrossEntropy, Loss
 from vireid.models import Head
 from vireid.search import SearchSpace
 from vireid.structures import Batch
-from vireid.structures.atomic import write_text_atomically
 from vireid.tasks.base import checkpoint_name, is_trial_run
 from vireid.tasks.ema import EMA
 from vireid.tasks.optimisers import SGD, OptimizerSettings

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.search.derivation import Derivation, DerivationResult
-from vireid.structures import Batch, Genotype, Recorded, SearchBatch, instantiate, settings_of
+from vireid.settings import Recorded, instantiate, settings_of
+from vireid.structures import Batch, Genotype, SearchBatch
 from vireid.tasks.child_training import kept_state, train_child
 from vireid.tasks.embeddings import EmbeddingTable
 from vireid.tasks.recalibration import training_batches, weight_rows

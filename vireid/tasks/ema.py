@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 Mode = Literal["pull_back", "average"]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.nn import Reporting
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 from vireid.tasks.base import ReIDModule
 
 

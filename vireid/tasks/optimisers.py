@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class OptimizerSettings(Recorded):

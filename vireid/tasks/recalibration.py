@@ -10,7 +10,8 @@ from itertools import islice
 import pytorch_lightning as pl
 
 from vireid.errors import SettingsError
-from vireid.structures import Batch, Recorded, SearchBatch
+from vireid.settings import Recorded
+from vireid.structures import Batch, SearchBatch
 from vireid.tasks.base import ReIDModule
 from vireid.tasks.running_statistics import kept_statistics, recalibrate
 

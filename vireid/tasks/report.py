@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
 from vireid.tasks.results import Result
 from vireid.tasks.results_files import FORMAT, QUERIES_FILE, VERSION, write_queries
 

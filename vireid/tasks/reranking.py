@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.metrics.functional import Neighbours, rerank_embeddings
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class Reranking(Recorded):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vireid.errors import MissingFileError, ResultsError
-from vireid.structures.atomic import atomic_file
+from vireid.files import atomic_file
 from vireid.tasks.results import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vireid.errors import SettingsError
-from vireid.structures import Recorded
+from vireid.settings import Recorded
 
 
 class Schedule(Recorded):

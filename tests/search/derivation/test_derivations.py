@@ -6,7 +6,8 @@ import torch
 from tests.search.derivation.toy import Additive, Toy, digits, uniform
 from vireid.errors import SettingsError
 from vireid.search.derivation import Argmax, Derivation, Evolution, MainEffects, Perturbation, RandomSearch, SampledTop, mixture_weights
-from vireid.structures import generator_for, instantiate
+from vireid.settings import instantiate
+from vireid.structures import generator_for
 
 VALUES = (0.1, 0.7, 0.2), (0.5, 0.3, 0.9), (0.0, 0.4, 0.1)  # best: 1, 2, 1
 ALL = [Argmax(), SampledTop(20), Perturbation(), Perturbation(renormalise=False), RandomSearch(30), Evolution(30, 6, 3), MainEffects(30)]

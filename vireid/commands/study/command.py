@@ -25,8 +25,8 @@ from vireid.commands.study.settings import StudySettings
 from vireid.commands.study.table import markdown
 from vireid.commands.template import template_results
 from vireid.errors import OutputError, SettingsError, VireidError
-from vireid.structures import instantiate
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
+from vireid.settings import instantiate
 from vireid.tasks import write_metrics
 
 SETTINGS_FILE = "plan.json"

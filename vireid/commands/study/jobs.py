@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import ResultsError, SettingsError
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
 
 FORMAT, VERSION = "vireid.study.job", 1
 SHOWN = 6

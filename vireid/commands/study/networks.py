@@ -13,7 +13,8 @@ from vireid.errors import GenotypeError, SettingsError
 from vireid.search import SearchSpace
 from vireid.search.problems import choice_problems
 from vireid.search.sites import groups
-from vireid.structures import Genotype, generator_for, instantiate
+from vireid.settings import instantiate
+from vireid.structures import Genotype, generator_for
 
 RANDOM, STRATIFIED = "random", "stratified"
 

@@ -12,8 +12,7 @@ from vireid.commands.study.recipes import Recipe, recipe
 from vireid.commands.study.settings import StudySettings
 from vireid.errors import SettingsError
 from vireid.search import SearchSpace
-from vireid.structures import instantiate
-from vireid.structures.settings import plain
+from vireid.settings import instantiate, plain
 
 LIGHTNING = "vireid.commands.lightning"
 SCORES = "vireid.commands.study.scores"

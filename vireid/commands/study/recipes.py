@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from vireid.commands.configs import resolve_configs
 from vireid.commands.lightning import main as lightning
 from vireid.errors import SettingsError
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
 
 VARIES = ("seed_everything", "run_dir", "ckpt_path")
 """What differs between the runs of a recipe by intention; ``model.init_args.genotype`` as well, see :func:`fixed_part`."""

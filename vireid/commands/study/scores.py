@@ -11,8 +11,9 @@ import pytorch_lightning as pl
 
 from vireid.commands.quiet import quiet_lightning
 from vireid.errors import ResultsError
-from vireid.structures import Genotype, instantiate
-from vireid.structures.atomic import write_text_atomically
+from vireid.files import write_text_atomically
+from vireid.settings import instantiate
+from vireid.structures import Genotype
 from vireid.tasks import SearchModule, read_checkpoint
 from vireid.tasks.checkpoints import SECTION
 from vireid.tasks.derivation import InheritedScore, SupernetScore

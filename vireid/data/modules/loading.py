@@ -14,7 +14,8 @@ from vireid.data.keyed_sampler import KeyedSampler
 from vireid.data.modules.parts import SearchSplit, Validation
 from vireid.data.search_sampler import SearchSampler
 from vireid.data.transforms import Augmentation
-from vireid.structures import Batch, Recorded, SearchBatch
+from vireid.settings import Recorded
+from vireid.structures import Batch, SearchBatch
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from vireid.errors import SettingsError
 from vireid.search.sites import Site, groups
 from vireid.search.space import SearchSpace
-from vireid.structures import Genotype, Recorded
+from vireid.settings import Recorded
+from vireid.structures import Genotype
 
 Probabilities = Mapping[str, Sequence[float]]
 """Site name to one number per candidate of the site, as :meth:`vireid.search.ArchitectureParameters.table` gives them."""

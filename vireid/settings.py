@@ -93,7 +93,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, HasSettings):
         return value.settings()
-    raise TypeError(f"{type(value).__name__} has no plain form; derive the class from vireid.structures.Recorded.")
+    raise TypeError(f"{type(value).__name__} has no plain form; derive the class from vireid.settings.Recorded.")
 
 
 def settings_of(value: HasSettings) -> dict[str, Any]:

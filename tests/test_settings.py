@@ -14,8 +14,7 @@ from torch import nn
 from vireid.errors import CheckpointError, SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet
 from vireid.search import BNSeparation, GumbelHard
-from vireid.structures import Recorded, instantiate, settings_of
-from vireid.structures.settings import check_class_paths, class_path, import_class, plain
+from vireid.settings import Recorded, check_class_paths, class_path, import_class, instantiate, plain, settings_of
 from vireid.tasks import EMA, SGD, Adam, WarmupMultiStep
 
 
@@ -153,9 +152,9 @@ def test_a_class_that_the_user_allows_is_built() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "vireid.structures.settings.Path",
+        "vireid.settings.Path",
         "vireid.commands.demo.main",
-        "vireid.structures.settings.instantiate",
+        "vireid.settings.instantiate",
         "vireid.errors.VireidError",
         "vireid.tasks.base.torch",
     ],
@@ -166,7 +165,7 @@ def test_names_inside_the_package_that_are_no_recorded_classes_are_refused(path:
 
 
 @pytest.mark.parametrize(
-    "path", ["vireid.Absent", "vireid.absent.X", "vireid..tasks.EMA", "vireid.structures.settings.importlib.import_module", "vireid."]
+    "path", ["vireid.Absent", "vireid.absent.X", "vireid..tasks.EMA", "vireid.settings.importlib.import_module", "vireid."]
 )
 def test_names_that_are_absent_say_so(path: str) -> None:
     with pytest.raises(CheckpointError, match="There is no class"):

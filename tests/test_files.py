@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vireid.errors import OutputError
-from vireid.structures.atomic import atomic_file
+from vireid.files import atomic_file
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
