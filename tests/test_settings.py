@@ -59,7 +59,7 @@ def test_the_record_survives_copies(copied: Any) -> None:
 
 
 def test_a_value_without_a_plain_form_is_named() -> None:
-    with pytest.raises(TypeError, match=r"Linear has no plain form; derive the class from vireid\.structures\.Recorded"):
+    with pytest.raises(TypeError, match=r"Linear has no plain form; derive the class from vireid\.settings\.Recorded"):
         plain({"a": [nn.Linear(1, 1)]})
 
 

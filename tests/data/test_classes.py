@@ -21,8 +21,8 @@ from torchvision.transforms import CenterCrop, Resize
 
 from tests.classes import write_cifar100, write_imagenet
 from vireid.data import CIFAR100DataModule, CutoutAugmentation, ImageNetDataModule
-from vireid.data.crops import centre_crop, random_box
-from vireid.data.cutout import CIFAR100_MEAN, CIFAR100_STD
+from vireid.data.augmentation.crops import centre_crop, random_box
+from vireid.data.augmentation.cutout import CIFAR100_MEAN, CIFAR100_STD
 from vireid.data.datasets.cifar import CIFAR100Source
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError, SettingsError

@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 from rich.table import Table
 
+from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
-from vireid.commands.quiet import quiet_lightning
 from vireid.commands.run_directory import fresh_directory
 from vireid.commands.template import template_results
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule

@@ -15,11 +15,11 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 import vireid
+from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path
 from vireid.commands.configs import resolve_configs
+from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
-from vireid.commands.quiet import quiet_lightning
 from vireid.commands.run_directory import fresh_directory, next_free
-from vireid.commands.words import configures, named_classes, option, with_ckpt_path
 from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint

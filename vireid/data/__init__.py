@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 from vireid.lazy import lazy
 
 if TYPE_CHECKING:
-    from vireid.data.channel_augmentation import ChannelAugmentation
+    from vireid.data.augmentation.base import (
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        Augmentation,
+        CMNASAugmentation,
+        FlipShiftAugmentation,
+        Normalise,
+    )
+    from vireid.data.augmentation.channel_augmentation import ChannelAugmentation
+    from vireid.data.augmentation.colour_jitter import FlipJitterAugmentation
+    from vireid.data.augmentation.cutout import CutoutAugmentation
+    from vireid.data.augmentation.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.check import CheckReport, check_dataset
     from vireid.data.class_images import ClassImages, ImageSource
-    from vireid.data.colour_jitter import FlipJitterAugmentation
-    from vireid.data.cutout import CutoutAugmentation
     from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
-    from vireid.data.geometry import crop_and_flip, erase, sample_rectangle
     from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
-    from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, BatchRows
     from vireid.data.modules import (
         BatchDataModule,
         CIFAR100DataModule,
@@ -34,19 +41,12 @@ if TYPE_CHECKING:
         SyntheticDataModule,
         SYSUDataModule,
     )
-    from vireid.data.sampler import CrossModalitySampler, draw_batch
-    from vireid.data.search_sampler import SearchRows, SearchSampler
+    from vireid.data.samplers.base import ARCHITECTURE, TRAIN, BatchRows
+    from vireid.data.samplers.cross_modality import CrossModalitySampler, draw_batch
+    from vireid.data.samplers.search_sampler import SearchRows, SearchSampler
+    from vireid.data.samplers.uniform_sampler import UniformSampler
+    from vireid.data.samplers.without_replacement import WithoutReplacementSampler
     from vireid.data.split import heldout_count, split_few, split_ids, split_images, split_leaking
-    from vireid.data.transforms import (
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        Augmentation,
-        CMNASAugmentation,
-        FlipShiftAugmentation,
-        Normalise,
-    )
-    from vireid.data.uniform_sampler import UniformSampler
-    from vireid.data.without_replacement import WithoutReplacementSampler
 
 __all__ = [
     "ARCHITECTURE",
@@ -109,13 +109,13 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        ".channel_augmentation": ["ChannelAugmentation"],
+        ".augmentation.channel_augmentation": ["ChannelAugmentation"],
         ".check": ["CheckReport", "check_dataset"],
         ".class_images": ["ClassImages", "ImageSource"],
-        ".colour_jitter": ["FlipJitterAugmentation"],
-        ".cutout": ["CutoutAugmentation"],
+        ".augmentation.colour_jitter": ["FlipJitterAugmentation"],
+        ".augmentation.cutout": ["CutoutAugmentation"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
-        ".geometry": ["crop_and_flip", "erase", "sample_rectangle"],
+        ".augmentation.geometry": ["crop_and_flip", "erase", "sample_rectangle"],
         ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
         ".modules": [
             "BatchDataModule",
@@ -132,12 +132,12 @@ __getattr__, __dir__ = lazy(
             "SYSUDataModule",
             "SyntheticDataModule",
         ],
-        ".keyed_sampler": ["ARCHITECTURE", "BatchRows", "TRAIN"],
-        ".sampler": ["CrossModalitySampler", "draw_batch"],
-        ".search_sampler": ["SearchRows", "SearchSampler"],
+        ".samplers.base": ["ARCHITECTURE", "BatchRows", "TRAIN"],
+        ".samplers.cross_modality": ["CrossModalitySampler", "draw_batch"],
+        ".samplers.search_sampler": ["SearchRows", "SearchSampler"],
         ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
-        ".transforms": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
-        ".uniform_sampler": ["UniformSampler"],
-        ".without_replacement": ["WithoutReplacementSampler"],
+        ".augmentation.base": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
+        ".samplers.uniform_sampler": ["UniformSampler"],
+        ".samplers.without_replacement": ["WithoutReplacementSampler"],
     },
 )

@@ -17,8 +17,8 @@ from vireid.data.datasets.llcm import LLCM
 from vireid.data.datasets.market import DukeMTMC, Market1501
 from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
 from vireid.data.datasets.official import Counts, regdb_counts, regdb_differences, sysu_counts, sysu_differences
-from vireid.data.datasets.published import differences, split_counts
 from vireid.data.datasets.regdb import TRIALS, RegDB
+from vireid.data.datasets.releases import differences, split_counts
 from vireid.data.datasets.sysu import SYSU
 from vireid.errors import DatasetError, VireidError
 from vireid.structures import Modality, Record

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vireid.data.keyed_sampler import BatchRows
+from vireid.data.samplers.base import BatchRows
 from vireid.structures import Batch, Modality
 
 

@@ -17,8 +17,8 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vireid.data.keyed_sampler import BatchRows
-from vireid.data.search_sampler import SearchRows
+from vireid.data.samplers.base import BatchRows
+from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Batch, Modality, Record, SearchBatch
 

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from vireid.commands.configs import resolve_configs
-from vireid.commands.quiet import quiet_lightning
+from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.run_directory import writable
 from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes

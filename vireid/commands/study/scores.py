@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from vireid.commands.quiet import quiet_lightning
+from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.errors import ResultsError
 from vireid.files import write_text_atomically
 from vireid.settings import instantiate

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.datasets import ImageFolder
 
+from vireid.data.augmentation.crops import centre_crop, random_resized_crop
 from vireid.data.class_images import ImageSource
-from vireid.data.crops import centre_crop, random_resized_crop
 from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError
 
 log = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 from torch.utils.data import DataLoader
 
+from vireid.data.augmentation.base import Augmentation, CMNASAugmentation
 from vireid.data.datasets.evaluations import first_trials
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
-from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.modules.division import Parts, SearchSplit, Validation, divide, ids_digest
 from vireid.data.modules.loading import BatchDataModule
-from vireid.data.modules.parts import Parts, SearchSplit, Validation, divide, ids_digest
-from vireid.data.search_sampler import SearchSampler
+from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.samplers.search_sampler import SearchSampler
+from vireid.data.samplers.without_replacement import SAMPLERS, Sampling
 from vireid.data.split import split_ids
-from vireid.data.transforms import Augmentation, CMNASAugmentation
-from vireid.data.without_replacement import SAMPLERS, Sampling
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Record
 

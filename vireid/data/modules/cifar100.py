@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vireid.data.cutout import CutoutAugmentation
+from vireid.data.augmentation.base import Augmentation
+from vireid.data.augmentation.cutout import CutoutAugmentation
 from vireid.data.datasets.cifar import CIFAR100Source
 from vireid.data.modules.classification import ClassificationDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation
+from vireid.data.modules.division import SearchSplit, Validation
 
 
 class CIFAR100DataModule(ClassificationDataModule):

@@ -8,15 +8,15 @@ from typing import Any, NoReturn
 
 from torch.utils.data import DataLoader
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.class_images import ClassEvaluation, ClassImages, ImageSource
 from vireid.data.images import SearchImages
-from vireid.data.keyed_sampler import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.modules.division import SearchSplit, Validation
 from vireid.data.modules.loading import BatchDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.search_sampler import SearchSampler
+from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
+from vireid.data.samplers.search_sampler import SearchSampler
+from vireid.data.samplers.uniform_sampler import UniformSampler
 from vireid.data.split import split_ids
-from vireid.data.transforms import Augmentation
-from vireid.data.uniform_sampler import UniformSampler
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Modality, Record
 

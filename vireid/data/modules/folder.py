@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.evaluations import assemble, both_directions
 from vireid.data.datasets.folder import PairedFolder
 from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.structures import Evaluation, Record
 
 

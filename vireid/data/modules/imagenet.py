@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vireid.data.augmentation.base import Augmentation, FlipShiftAugmentation
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.data.modules.classification import ClassificationDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation, FlipShiftAugmentation
+from vireid.data.modules.division import SearchSplit, Validation
 from vireid.errors import SettingsError
 
 

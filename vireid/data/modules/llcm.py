@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.evaluations import assemble, both_directions
 from vireid.data.datasets.llcm import LLCM, MAX_TRIALS
-from vireid.data.datasets.published import warn_of_differences
+from vireid.data.datasets.releases import warn_of_differences
 from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
 

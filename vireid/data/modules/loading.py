@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.images import as_is
-from vireid.data.keyed_sampler import KeyedSampler
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.search_sampler import SearchSampler
-from vireid.data.transforms import Augmentation
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.base import KeyedSampler
+from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.settings import Recorded
 from vireid.structures import Batch, SearchBatch
 

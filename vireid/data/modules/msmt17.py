@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.msmt17 import MSMT17, TrainOn
 from vireid.data.images import OnBadImage
-from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.modules.division import SearchSplit, Validation
 from vireid.data.modules.single import EVERYTHING, SingleModalityDataModule, known_part
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.structures import Record
 
 

@@ -6,14 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.evaluations import assemble, both_directions
 from vireid.data.datasets.official import looks_complete, regdb_counts, regdb_differences
 from vireid.data.datasets.regdb import RegDB
 from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.structures import Evaluation, Record
 
 log = logging.getLogger(__name__)

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.evaluations import assemble
-from vireid.data.datasets.published import warn_of_differences
+from vireid.data.datasets.releases import warn_of_differences
 from vireid.data.images import OnBadImage
-from vireid.data.keyed_sampler import KeyedSampler
 from vireid.data.modules.base import ReIDDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
-from vireid.data.transforms import Augmentation
-from vireid.data.uniform_sampler import UniformSampler
-from vireid.data.without_replacement import Sampling
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.base import KeyedSampler
+from vireid.data.samplers.uniform_sampler import UniformSampler
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.errors import SettingsError
 from vireid.structures import Evaluation, Record
 

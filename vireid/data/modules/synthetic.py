@@ -11,13 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.images import OnBadImage
-from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.modules.division import SearchSplit, Validation
 from vireid.data.modules.sysu import SYSUDataModule
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.data.split import heldout_count
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation
 

@@ -7,15 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from vireid.data.augmentation.base import Augmentation
 from vireid.data.datasets.evaluations import assemble, by_modality
 from vireid.data.datasets.official import looks_complete, sysu_counts, sysu_differences
 from vireid.data.datasets.sysu import MAX_TRIALS, SYSU, Gallery
 from vireid.data.images import OnBadImage
 from vireid.data.modules.base import ReIDDataModule
-from vireid.data.modules.parts import SearchSplit, Validation
+from vireid.data.modules.division import SearchSplit, Validation
+from vireid.data.samplers.without_replacement import Sampling
 from vireid.data.split import split_ids
-from vireid.data.transforms import Augmentation
-from vireid.data.without_replacement import Sampling
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Record
 

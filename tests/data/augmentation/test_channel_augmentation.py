@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from vireid.data import ChannelAugmentation, CMNASAugmentation, sample_rectangle
-from vireid.data.channel_augmentation import CIFAR_MEAN, GREY, UNCHANGED, draw_adaptive, draw_exchange, mix_channels
+from vireid.data.augmentation.channel_augmentation import CIFAR_MEAN, GREY, UNCHANGED, draw_adaptive, draw_exchange, mix_channels
 from vireid.errors import SettingsError
 from vireid.settings import instantiate, settings_of
 from vireid.structures import Batch
 
-GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "caj_augment.npz")
+GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "caj_augment.npz")
 KEY = (3, 0, 5, 2, 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch.utils.data import Sampler
 
-from vireid.data.keyed_sampler import BatchRows, KeyedSampler
+from vireid.data.samplers.base import BatchRows, KeyedSampler
 from vireid.errors import SettingsError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.data.keyed_sampler import TRAIN, BatchRows, KeyedSampler
+from vireid.data.samplers.base import TRAIN, BatchRows, KeyedSampler
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Modality, Record, stack_keys
 

@@ -15,7 +15,7 @@ from vireid.data import ARCHITECTURE, BatchRows, CrossModalitySampler, SearchSam
 from vireid.data.images import as_is
 from vireid.structures import Modality, Record
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def people(visible: list[int], infrared: list[int]) -> list[Record]:

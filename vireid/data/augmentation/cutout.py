@@ -6,8 +6,8 @@ import random
 
 from torch import Tensor
 
-from vireid.data.geometry import Rectangle, erase
-from vireid.data.transforms import FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import FlipShiftAugmentation, Triple
+from vireid.data.augmentation.geometry import Rectangle, erase
 from vireid.errors import SettingsError
 
 CIFAR100_MEAN = (129.3 / 255, 124.1 / 255, 112.4 / 255)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.golden.cgrnet import golden
 from vireid import RegDBDataModule
 from vireid.data import CrossModalitySampler, Market1501DataModule
-from vireid.data.keyed_sampler import ARCHITECTURE, BatchRows
-from vireid.data.without_replacement import WithoutReplacementSampler, identities_of_steps, most_batches
+from vireid.data.samplers.base import ARCHITECTURE, BatchRows
+from vireid.data.samplers.without_replacement import WithoutReplacementSampler, identities_of_steps, most_batches
 from vireid.errors import SettingsError
 from vireid.structures import Modality, Record
 

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vireid.data.geometry import erase
-from vireid.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Augmentation, CMNASAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, Augmentation, CMNASAugmentation, Triple
+from vireid.data.augmentation.geometry import erase
 from vireid.errors import SettingsError
 from vireid.structures import Batch
 

@@ -15,7 +15,7 @@ from vireid.data import LLCM
 from vireid.errors import DatasetError, DatasetNotFoundError
 from vireid.structures import Evaluation, Modality, Record, Setting
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 GOLDEN_IDS = range(1, 71, 3)
 V2I, I2V, SWAPPED = "llcm/visible-to-infrared", "llcm/infrared-to-visible", "llcm/visible-to-infrared/swapped"
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.data.keyed_sampler import TRAIN, BatchRows, KeyedSampler
+from vireid.data.samplers.base import TRAIN, BatchRows, KeyedSampler
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Modality, Record, stack_keys
 
@@ -23,7 +23,7 @@ class UniformSampler(KeyedSampler):
     Args:
         records: visible images, which the rows refer to.
         images_per_batch: B, per rank.
-        seed, purpose, rank, world_size: see :class:`~vireid.data.keyed_sampler.KeyedSampler`.
+        seed, purpose, rank, world_size: see :class:`~vireid.data.samplers.base.KeyedSampler`.
 
     Raises:
         SettingsError: B below 1, or fewer than B x world_size images.

@@ -21,7 +21,7 @@ from vireid.data.datasets.sysu import OFFICIAL_VAL_IDS
 from vireid.errors import DatasetError, DatasetNotFoundError
 from vireid.structures import Evaluation, Modality, Record, Setting
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 CAMERAS = {"all": (1, 2, 4, 5), "indoor": (1, 2)}
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from vireid.data.keyed_sampler import TRAIN, BatchRows
-from vireid.data.sampler import CrossModalitySampler, Rows
+from vireid.data.samplers.base import TRAIN, BatchRows
+from vireid.data.samplers.cross_modality import CrossModalitySampler, Rows
 from vireid.structures import Record, stack_keys
 
 Sampling = Literal["with_replacement", "without_replacement"]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vireid.commands.words import configures, named_classes, option, with_ckpt_path
+from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path
 
 
 def test_a_checkpoint_by_its_short_name() -> None:

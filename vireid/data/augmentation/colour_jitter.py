@@ -7,7 +7,7 @@ import random
 import torch
 from torch import Tensor
 
-from vireid.data.transforms import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
 from vireid.errors import SettingsError
 
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R 601

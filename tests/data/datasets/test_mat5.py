@@ -11,7 +11,7 @@ import scipy.io
 from vireid.data import read_mat
 from vireid.errors import DatasetError, DatasetNotFoundError
 
-OFFICIAL = Path(__file__).parent.parent / "golden" / "sysu-protocol" / "rand_perm_cam.mat"
+OFFICIAL = Path(__file__).parents[2] / "golden" / "sysu-protocol" / "rand_perm_cam.mat"
 
 
 def test_the_official_file_reads_as_scipy_reads_it() -> None:

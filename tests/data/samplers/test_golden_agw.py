@@ -10,7 +10,7 @@ import pytest
 from vireid.data import CrossModalitySampler, draw_batch
 from vireid.structures import Modality, Record
 
-GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "agw_sampler.npz")
+GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "agw_sampler.npz")
 P, K = int(GOLDEN["ids_per_batch"]), int(GOLDEN["num_pos"])
 
 

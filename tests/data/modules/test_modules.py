@@ -28,9 +28,9 @@ from vireid.data import (
     SyntheticDataModule,
     SYSUDataModule,
 )
-from vireid.data.datasets.published import RELEASES
+from vireid.data.datasets.releases import RELEASES
 from vireid.data.modules import synthetic
-from vireid.data.modules.parts import ids_digest
+from vireid.data.modules.division import ids_digest
 from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
 from vireid.settings import instantiate, settings_of
 from vireid.structures import Batch, Modality, SearchBatch
@@ -399,7 +399,7 @@ class TestLLCM(Contract):
         with caplog.at_level(logging.WARNING):
             make().setup("fit")
             assert not caplog.records
-            monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+            monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
             data = make()
             data.setup("fit")
             data.setup("test")
@@ -428,7 +428,7 @@ class SingleModality(Contract):
         with caplog.at_level(logging.WARNING):
             make().setup("fit")
             assert not caplog.records
-            monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+            monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
             data = make()
             data.setup("fit")
             data.setup("test")
@@ -474,7 +474,7 @@ class TestMSMT17(SingleModality):
     def test_the_training_total_is_compared_with_both_lists_only(
         self, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+        monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
         with caplog.at_level(logging.WARNING):
             make().setup("fit")
             assert "train has" not in caplog.text
@@ -488,7 +488,7 @@ def test_a_copy_of_llcm_is_compared_with_the_release(
     with caplog.at_level(logging.WARNING):
         LLCMDataModule(llcm_root).setup("fit")
         assert not caplog.records
-        monkeypatch.setattr("vireid.data.datasets.published.COMPLETE", 0)
+        monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
         data = LLCMDataModule(llcm_root)
         data.setup("fit")
         data.setup("test")

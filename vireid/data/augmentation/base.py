@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vireid.data.geometry import Rectangle, crop_and_flip, erase, sample_rectangle
+from vireid.data.augmentation.geometry import Rectangle, crop_and_flip, erase, sample_rectangle
 from vireid.errors import SettingsError
 from vireid.settings import Recorded
 from vireid.structures import Batch

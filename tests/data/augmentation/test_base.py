@@ -13,7 +13,7 @@ from torch import Tensor
 from vireid.data import Augmentation, CMNASAugmentation, FlipShiftAugmentation, Normalise, erase, sample_rectangle
 from vireid.settings import instantiate, settings_of
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "cmnas_random_erasing.npz"
+GOLDEN = Path(__file__).parents[2] / "golden" / "cmnas_random_erasing.npz"
 KEY = (3, 0, 5, 2, 0)
 
 

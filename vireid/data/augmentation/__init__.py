@@ -1,0 +1,1 @@
+"""Augmentation of a batch on its device: the published recipes and their parts."""
