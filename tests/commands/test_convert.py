@@ -14,12 +14,12 @@ from torch import Tensor
 from vireid import RetrainModule
 from vireid.cli import main
 from vireid.commands.convert import _default_config, _parser, build
-from vireid.commands.published_systems import SYSTEMS
 from vireid.data.synthetic import write_dataset
 from vireid.models import FullyConnectedHead, to_cmnas_state
-from vireid.models.agw_state import reference_names as agw_names
-from vireid.models.cgrnet_state import cgrnet_name
-from vireid.models.iv_reid_state import iv_reid_name
+from vireid.models.published.agw import reference_names as agw_names
+from vireid.models.published.cgrnet import cgrnet_name
+from vireid.models.published.iv_reid import iv_reid_name
+from vireid.models.published.systems import SYSTEMS
 from vireid.search import BNSeparation, OSNetAIN
 
 SPACE = BNSeparation("resnet10", width=8)

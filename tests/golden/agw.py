@@ -12,7 +12,7 @@ from tests.golden.cmnas import golden
 from tests.golden.formula import fill_entry, images
 from vireid import RetrainModule
 from vireid.models import ReIDNetwork, load_agw_state
-from vireid.models.agw_state import reference_names
+from vireid.models.published.agw import reference_names
 from vireid.settings import instantiate
 
 METHODS = {"base": "agw_base", "agw": "agw", "caj": "caj"}

@@ -12,7 +12,7 @@ from tests.golden.cgrnet import entry, image_batch
 from vireid.commands.configs import packaged_configs
 from vireid.losses import LossSum
 from vireid.models import Backbone, Head, load_cgrnet_state, with_parts
-from vireid.models.cgrnet_state import cgrnet_name
+from vireid.models.published.cgrnet import cgrnet_name
 from vireid.settings import instantiate
 from vireid.structures import Batch
 from vireid.tasks.base import ReIDModule

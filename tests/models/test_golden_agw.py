@@ -10,7 +10,7 @@ from tests.golden.agw import batch, build, fill, filled
 from tests.golden.cmnas import close, golden
 from tests.golden.formula import rowstats
 from vireid.models import ReIDNetwork, load_agw_state
-from vireid.models.agw_state import reference_names
+from vireid.models.published.agw import reference_names
 
 
 @pytest.fixture(scope="module", params=["base", "agw"])

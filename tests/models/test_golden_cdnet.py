@@ -14,7 +14,7 @@ from vireid.errors import CheckpointError, SettingsError
 from vireid.models import Backbone, CDNetTrunk, load_cdnet_state, to_cdnet_state
 from vireid.models.branches import BranchedOutput, BranchNeck, BranchNetwork
 from vireid.models.cdnet import places, scaled_planes
-from vireid.models.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
+from vireid.models.heads.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.network import NetworkOutput
 
 MAPS, NECKS, SIZES = golden("backbone"), golden("necks"), golden("complexity")

@@ -9,8 +9,8 @@ from torch.nn.functional import normalize
 
 from tests.golden.cgrnet import close, entry, golden, uniform
 from vireid.models import Backbone, BNNeckHead, ChannelGraphs, GlobalLocalGraphs, ReIDNetwork, TwoStreams, build_resnet, load_cgrnet_state
-from vireid.models.cgrnet_state import cgrnet_name
-from vireid.models.trunk_parts import TrunkPart, with_parts
+from vireid.models.parts.base import TrunkPart, with_parts
+from vireid.models.published.cgrnet import cgrnet_name
 
 DATA = golden("cgrnet_resnet50")
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from tests.golden.cgrnet import checksums, close, entry, golden, image_batch, uniform
 from tests.golden.cgrnet_tiny import recipe
 from vireid.models import Backbone
-from vireid.models.iv_reid_state import iv_reid_name
-from vireid.models.mutual_head import MutualLearningNetwork
-from vireid.models.trunk_parts import with_parts
+from vireid.models.heads.mutual_head import MutualLearningNetwork
+from vireid.models.parts.base import with_parts
+from vireid.models.published.iv_reid import iv_reid_name
 from vireid.nn.modality_heads import ModalityHeads
 from vireid.search import BNSeparation
 from vireid.settings import instantiate

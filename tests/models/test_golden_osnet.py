@@ -15,7 +15,7 @@ from tests.golden.osnet import entry
 from tests.golden.osnet_checks import Stages, close, conv_bias, golden, network_input
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
 from vireid.models import OSNETS, Backbone, OSNetTrunk, ReIDNetwork, build_osnet, build_resnet_ibn, count, load_osnet_state
-from vireid.models.osnet_state import current_name
+from vireid.models.published.osnet import current_name
 from vireid.nn import FullyConnectedNeck
 
 DATA = golden("osnet_nets")

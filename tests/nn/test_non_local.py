@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.golden.cmnas import close, golden
 from tests.golden.formula import fill_entry
 from vireid.errors import SettingsError
-from vireid.models.agw_state import NON_LOCAL
+from vireid.models.published.agw import NON_LOCAL
 from vireid.nn import NonLocal
 
 X = torch.randn(4, 6, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

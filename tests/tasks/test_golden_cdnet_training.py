@@ -15,7 +15,7 @@ from tests.golden.cdnet import entry, error, golden, tensor
 from vireid.errors import SettingsError
 from vireid.losses import BatchHardTriplet, CrossEntropy
 from vireid.models import BalanceHead, BranchNetwork, FineGrainedHead, ReIDNetwork, StandardHead
-from vireid.models.cdnet_state import cdnet_name
+from vireid.models.published.cdnet import cdnet_name
 from vireid.search import BNSeparation, CombinedDepth, RandomOneHot, Softmax, TopK
 from vireid.structures import Batch
 from vireid.tasks import SGD, RetrainModule, SearchModule, WarmupMultiStep

@@ -17,8 +17,8 @@ from tests.golden.cgrnet_tiny import recipe
 from tests.models.test_golden_iv_reid import tiny
 from vireid.losses import LossInputs, LossSum
 from vireid.models import load_iv_reid_state
-from vireid.models.iv_reid_state import iv_reid_name
 from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.models.published.iv_reid import iv_reid_name
 from vireid.search import BNSeparation
 from vireid.settings import instantiate, settings_of
 from vireid.structures import Batch

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from tests.golden.formula import checksum, fill_state, images, parse_shapes
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, SimilarityPreserving
 from vireid.models import load_cmnas_state
-from vireid.models.cmnas_state import reference_name
+from vireid.models.published.cm_nas import reference_name
 from vireid.search import BNSeparation
 from vireid.structures import Batch
 from vireid.structures.resnet_sites import cmnas_order

@@ -15,7 +15,7 @@ from tests.golden.formula import checksum, images
 from vireid.losses import InfraredDistillation, LossSum
 from vireid.losses.functional import weighted_distances
 from vireid.models import NetworkOutput
-from vireid.models.agw_state import reference_names
+from vireid.models.published.agw import reference_names
 from vireid.settings import instantiate
 from vireid.structures import Batch
 from vireid.tasks import RetrainModule

@@ -14,10 +14,10 @@ from rich.table import Table
 from torch import Tensor
 
 from vireid.commands.configs import packaged_configs, resolve_configs
-from vireid.commands.published_systems import SYSTEMS, PublishedSystem
 from vireid.errors import CheckpointError, OutputError, SettingsError
 from vireid.models import StateReport
-from vireid.models.published_state import read_state, shown
+from vireid.models.published.loading import read_state, shown
+from vireid.models.published.systems import SYSTEMS, PublishedSystem
 from vireid.settings import instantiate
 from vireid.tasks import ReIDModule, SafeCheckpointIO
 

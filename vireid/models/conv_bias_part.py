@@ -7,7 +7,7 @@ import math
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.trunk_parts import TrunkPart
+from vireid.models.parts.base import TrunkPart
 
 
 class ConvolutionBias(TrunkPart):

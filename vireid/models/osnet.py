@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models.osnet_state import load_reported
+from vireid.models.published.osnet import load_reported
 from vireid.nn.osnet_blocks import OSBLOCKS
 from vireid.nn.osnet_layers import ConvLayer
 from vireid.structures.osnet_sites import OSNET_SITES

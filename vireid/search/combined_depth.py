@@ -12,7 +12,7 @@ from torch import Tensor
 from vireid.errors import SettingsError
 from vireid.models import Backbone, CDNetTrunk
 from vireid.models.cdnet import PLANES, STAGES, Layer, combined_block, places, scaled_planes
-from vireid.models.cdnet_state import load_reported
+from vireid.models.published.cdnet import load_reported
 from vireid.nn.block_choice import Checkpointing, check_checkpointing
 from vireid.nn.cdnet import SQUEEZE
 from vireid.nn.kernel_choice import KernelChoice

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
-from vireid.models.cdnet_necks import FC_DIMS, BalanceNeck, FineGrainedNeck, StandardNeck
+from vireid.models.heads.cdnet_necks import FC_DIMS, BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.network import ReIDNetwork
 from vireid.nn import Pooling
 from vireid.settings import Recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.trunk_parts import TrunkPart, channels_after, insert_after
+from vireid.models.parts.base import TrunkPart, channels_after, insert_after
 from vireid.nn import ChannelGraph, GlobalLocalReasoning, MixtureOfSoftmaxAttention, PositionGraph, Reporting
 from vireid.nn.position_graph import Residual
 

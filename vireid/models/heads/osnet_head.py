@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vireid.models.backbone import Backbone
-from vireid.models.heads import Head
+from vireid.models.heads.heads import Head
 from vireid.models.network import ReIDNetwork
-from vireid.models.osnet_state import load_reported
+from vireid.models.published.osnet import load_reported
 from vireid.nn import FullyConnectedNeck
 
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.models import Backbone
 from vireid.models.conv_bias_part import ConvolutionBias
-from vireid.models.iv_reid_state import iv_reid_name, load_iv_reid_state
-from vireid.models.mutual_head import MutualLearningHead, MutualLearningNetwork
-from vireid.models.stem_part import LinearStem
-from vireid.models.trunk_parts import TwoStreams, with_parts
+from vireid.models.heads.mutual_head import MutualLearningHead, MutualLearningNetwork
+from vireid.models.parts.base import TwoStreams, with_parts
+from vireid.models.parts.iv_reid import LinearStem
+from vireid.models.published.iv_reid import iv_reid_name, load_iv_reid_state
 from vireid.nn import GlobalAveragePooling
 from vireid.search import BNSeparation, OSNetAIN
 from vireid.settings import instantiate, settings_of

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models.published_state import StateReport, read_state, shown
+from vireid.models.published.loading import StateReport, read_state, shown
 
 _STREAM = re.compile(r"(?P<block>conv\d\.\d)\.conv2(?P<stream>[a-d])\.(?P<rest>.+)")
 _INDEXED = re.compile(r"(?P<layer>\d)\.(?P<entry>.+)")

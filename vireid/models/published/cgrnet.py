@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from vireid.models.published_state import StateReport
+from vireid.models.published.loading import StateReport
 
 _STREAM = {"visible": "visible", "infrared": "thermal"}
 _CAM = {"visible": "cam1", "infrared": "cam2"}

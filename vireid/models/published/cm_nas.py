@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from vireid.models.published_state import StateReport
+from vireid.models.published.loading import StateReport
 
 REFERENCE_BNS = ("thermal_bn", "visible_bn", "sharable_bn")
 _OURS = {

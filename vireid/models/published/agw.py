@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from vireid.models.published_state import StateReport
+from vireid.models.published.loading import StateReport
 
 NON_LOCAL = {"theta": "theta", "phi": "phi", "g": "g.0", "out": "W.0", "norm": "W.1"}
 _STEM = re.compile(r"backbone\.trunk\.(?P<layer>conv1|bn1)\.(?P<stream>visible|infrared)\.(?P<rest>.+)")

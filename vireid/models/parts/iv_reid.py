@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.trunk_parts import TrunkPart
+from vireid.models.parts.base import TrunkPart
 
 
 class LinearStem(TrunkPart):

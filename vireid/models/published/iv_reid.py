@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vireid.models.network import ReIDNetwork
-from vireid.models.published_state import StateReport
+from vireid.models.published.loading import StateReport
 
 _HEADS = {"visible": "rgb", "infrared": "ir"}
 _LAYERS = {"norm": "bn", "fc1": "fc1", "fc2": "fc2"}

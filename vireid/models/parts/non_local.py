@@ -8,7 +8,7 @@ from typing import Literal
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.trunk_parts import TrunkPart, channels_after, insert_after
+from vireid.models.parts.base import TrunkPart, channels_after, insert_after
 from vireid.nn.non_local import NonLocal
 
 LAST_BLOCKS = {"layer2": 2, "layer3": 3}  # AGW's in a ResNet-50

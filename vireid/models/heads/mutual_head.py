@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
-from vireid.models.heads import Head
+from vireid.models.heads.heads import Head
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.nn import ModalityHeads, NormNeck, Pooling
 from vireid.nn.modality_heads import HeadStatistics

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from vireid.errors import CheckpointError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
-from vireid.models.cdnet_necks import BalanceNeck
-from vireid.models.published_state import StateReport, read_state
+from vireid.models.heads.cdnet_necks import BalanceNeck
+from vireid.models.published.loading import StateReport, read_state
 
 
 def cdnet_name(name: str, global_only: bool = False) -> str:
@@ -71,7 +71,7 @@ def load_reported(backbone: Backbone, path: str | os.PathLike[str]) -> StateRepo
     """:func:`load_cdnet_state` of a file into a backbone, with a log of what did not fit.
 
     Raises:
-        MissingFileError, CheckpointError: see :func:`~vireid.models.published_state.read_state` and :func:`load_cdnet_state`.
+        MissingFileError, CheckpointError: see :func:`~vireid.models.published.loading.read_state` and :func:`load_cdnet_state`.
     """
     report = load_cdnet_state(backbone, read_state(path))
     report.log(path)

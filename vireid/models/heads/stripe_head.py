@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNeck, BranchNetwork
-from vireid.models.heads import Head
+from vireid.models.heads.heads import Head
 from vireid.models.network import NetworkOutput
 from vireid.nn import GeMPooling, OneVersusRest
 from vireid.nn.one_versus_rest import each, projection

@@ -1,0 +1,1 @@
+"""Heads: what follows a trunk, from pooling to logits."""

@@ -1,0 +1,1 @@
+"""Trunk parts: changes to a trunk after its weights are loaded."""

@@ -1,0 +1,1 @@
+"""Maps of published state dicts to ours."""
