@@ -15,7 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from tests.nn.reference import naive_mixture
+from tests.nn.norm.reference import naive_mixture
 from vireid.losses import LossInputs, LossSum
 from vireid.models import ReIDNetwork
 from vireid.nn import CANDIDATES, NormChoice, SeparateBatchNorm2d

@@ -14,7 +14,7 @@ from vireid.models import Backbone
 from vireid.models.heads.mutual_head import MutualLearningNetwork
 from vireid.models.parts.base import with_parts
 from vireid.models.published.iv_reid import iv_reid_name
-from vireid.nn.modality_heads import ModalityHeads
+from vireid.nn.necks.modality_heads import ModalityHeads
 from vireid.search import BNSeparation
 from vireid.settings import instantiate
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.nn.reference import naive_mixture, naive_separate, perturb
+from tests.nn.norm.reference import naive_mixture, naive_separate, perturb
 from vireid.nn import NormChoice, SeparateBatchNorm2d
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -10,7 +10,7 @@ from tests.tasks.planted import CONTROL, TASKS, Run, differences, planted_sites,
 from tests.tasks.planted_alterations import Affine, ImageAffine, InfraredAffine, plant
 from tests.tasks.planted_people import PEOPLE, TRAINED, K, P, Pairs, mean_average_precision
 from vireid.models import ReIDNetwork
-from vireid.nn.norm_candidates import norm_candidate
+from vireid.nn.norm.norm_candidates import norm_candidate
 from vireid.structures import Batch, SearchBatch
 
 ROWS, VISIBLE, CHANNELS = 6, 2, 5

@@ -10,7 +10,7 @@ from torchvision.models.resnet import Bottleneck
 
 from vireid.errors import SettingsError
 from vireid.models.resnet import ResNetTrunk, build_resnet
-from vireid.nn.instance_batch_norm import InstanceBatchNorm2d, instance_norm_from
+from vireid.nn.norm.instance_batch_norm import InstanceBatchNorm2d, instance_norm_from
 from vireid.structures.resnet_sites import RESNETS
 
 IBN_A_STAGES = ("layer1", "layer2", "layer3")

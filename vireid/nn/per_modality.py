@@ -7,8 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from vireid.nn.batch_norm import check_rows
-from vireid.nn.separate_bn import SeparateBatchNorm2d
+from vireid.nn.norm.batch_norm import check_rows
+from vireid.nn.norm.separate_bn import SeparateBatchNorm2d
 
 
 class PerModality(nn.Module):

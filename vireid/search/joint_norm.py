@@ -9,7 +9,7 @@ import torch
 
 from vireid.models import Backbone
 from vireid.nn import CANDIDATES
-from vireid.nn.norm_candidates import norm_candidate
+from vireid.nn.norm.norm_candidates import norm_candidate
 from vireid.search.norm_baselines import norm_baselines
 from vireid.search.norm_cost import TrunkFacts, cost_table, total_cost, trunk_facts
 from vireid.search.norm_plan import NormPlan

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vireid.nn import SeparateBatchNorm2d
-from vireid.nn.norm_candidates import norm_candidate
+from vireid.nn.norm.norm_candidates import norm_candidate
 from vireid.search.norm_plans import norm_plan
 from vireid.search.sites import Site
 from vireid.search.space import CostKind

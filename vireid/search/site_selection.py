@@ -10,7 +10,7 @@ from typing import Literal
 
 from vireid.errors import SettingsError
 from vireid.nn import CANDIDATES
-from vireid.nn.norm_candidates import norm_candidate
+from vireid.nn.norm.norm_candidates import norm_candidate
 from vireid.search.sites import Site, groups
 
 Tie = Literal["none", "block", "stage", "role"]

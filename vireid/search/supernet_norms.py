@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from vireid.nn import NormChoice
-from vireid.nn.norm_choice import Affine
+from vireid.nn.norm.norm_choice import Affine
 from vireid.settings import Recorded
 
 

@@ -12,8 +12,8 @@ from vireid.models.backbone import Backbone
 from vireid.models.heads.heads import Head
 from vireid.models.network import NetworkOutput, ReIDNetwork
 from vireid.nn import ModalityHeads, NormNeck, Pooling
-from vireid.nn.modality_heads import HeadStatistics
-from vireid.nn.norm_neck import NeckNorm
+from vireid.nn.necks.modality_heads import HeadStatistics
+from vireid.nn.necks.norm_neck import NeckNorm
 
 HeadsOn = Literal["neck", "pool"]
 

@@ -13,7 +13,7 @@ from vireid.models.branches import BranchNeck, BranchNetwork
 from vireid.models.heads.heads import Head
 from vireid.models.network import NetworkOutput
 from vireid.nn import GeMPooling, OneVersusRest
-from vireid.nn.one_versus_rest import each, projection
+from vireid.nn.attention.one_versus_rest import each, projection
 
 
 class StripeNeck(BranchNeck):

@@ -7,7 +7,7 @@ from torch import nn
 from vireid.errors import SettingsError
 from vireid.models.parts.base import TrunkPart, channels_after, insert_after
 from vireid.nn import ChannelGraph, GlobalLocalReasoning, MixtureOfSoftmaxAttention, PositionGraph, Reporting
-from vireid.nn.position_graph import Residual
+from vireid.nn.attention.position_graph import Residual
 
 
 class ChannelGraphs(TrunkPart):

@@ -9,7 +9,7 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.models.parts.base import TrunkPart, channels_after, insert_after
-from vireid.nn.non_local import NonLocal
+from vireid.nn.attention.non_local import NonLocal
 
 LAST_BLOCKS = {"layer2": 2, "layer3": 3}  # AGW's in a ResNet-50
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.modality_heads import HeadStatistics, ModalityHeads
-from vireid.nn.norm_neck import NormNeck
+from vireid.nn.necks.modality_heads import HeadStatistics, ModalityHeads
+from vireid.nn.necks.norm_neck import NormNeck
 
 
 def heads(head_bn: HeadStatistics = "mixed") -> ModalityHeads:

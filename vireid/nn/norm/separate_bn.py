@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vireid.nn.batch_norm import check_count, check_rows, count_batch, updates_statistics, uses_batch_statistics
-from vireid.nn.moments import layout, wide
+from vireid.nn.norm.batch_norm import check_count, check_rows, count_batch, updates_statistics, uses_batch_statistics
+from vireid.nn.norm.moments import layout, wide
 
 _forward = torch.ops.aten.native_batch_norm.out
 _backward = torch.ops.aten.native_batch_norm_backward.default

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from vireid.nn.separate_bn import SeparateBatchNorm2d
+from vireid.nn.norm.separate_bn import SeparateBatchNorm2d
 
 
 class InstanceBatchNorm2d(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.nn.reference import batch, check, simplex, site
+from tests.nn.norm.reference import batch, check, simplex, site
 from vireid.nn import constants
 
 
@@ -23,7 +23,7 @@ def test_constants_are_made_once_even_where_they_are_first_needed_in_inference(m
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("another copy to the device")
 
-    monkeypatch.setattr("vireid.nn.constants.torch.tensor", refuse)
+    monkeypatch.setattr("vireid.nn.norm.constants.torch.tensor", refuse)
     check(second.train(), x, weights)
     check(second.eval(), x, weights)
     second.n_visible = 0

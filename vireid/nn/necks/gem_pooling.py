@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.pooling import Pooling
+from vireid.nn.necks.pooling import Pooling
 
 
 class GeMPooling(Pooling):

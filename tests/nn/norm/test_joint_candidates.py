@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch import multiprocessing as mp
 from torch.utils.checkpoint import checkpoint
 
-from tests.nn.reference import B, C, batch, check, naive_mixture, random_bn, simplex, site
+from tests.nn.norm.reference import B, C, batch, check, naive_mixture, random_bn, simplex, site
 from vireid.errors import SettingsError
 from vireid.nn import CANDIDATES, InstanceBatchNorm2d, NormChoice, SeparateBatchNorm2d, frozen_statistics
-from vireid.nn.norm_candidates import norm_parts
+from vireid.nn.norm.norm_candidates import norm_parts
 
 SUBSETS = [subset for size in range(1, 6) for subset in itertools.combinations(CANDIDATES, size)]
 
@@ -230,7 +230,7 @@ def test_evaluation_exchanges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise AssertionError("an exchange between processes")
 
-    monkeypatch.setattr("vireid.nn.norm_choice.across_processes", refuse)
+    monkeypatch.setattr("vireid.nn.norm.norm_choice.across_processes", refuse)
     ours, x = site(synchronise=True), batch().detach()
     for weights in (torch.eye(5, dtype=torch.float64)[CANDIDATES.index("in")], simplex(5, grad=False)):
         ours.set_mixture(weights)

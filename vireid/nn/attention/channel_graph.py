@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vireid.nn.report import Reporting
+from vireid.nn.reporting import Reporting
 
 
 class ChannelGraph(Reporting):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.batch_norm import uses_batch_statistics
-from vireid.nn.instance_batch_norm import InstanceBatchNorm2d, instance_norm_from
-from vireid.nn.separate_bn import SeparateBatchNorm2d
+from vireid.nn.norm.batch_norm import uses_batch_statistics
+from vireid.nn.norm.instance_batch_norm import InstanceBatchNorm2d, instance_norm_from
+from vireid.nn.norm.separate_bn import SeparateBatchNorm2d
 from vireid.structures import Modality
 
 NORM_CANDIDATES: dict[str, Callable[[nn.BatchNorm2d], nn.Module]] = {

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.nn.batch_norm import check_count, check_rows, update_running
 from vireid.nn.choice import Choice
-from vireid.nn.mixing import mix
-from vireid.nn.mixture import Mixed, norm_mixture
-from vireid.nn.moments import Moments, wide
-from vireid.nn.norm_candidates import CANDIDATES, Part, Source, norm_candidate, norm_parts
-from vireid.nn.synchronised import across_processes
+from vireid.nn.norm.batch_norm import check_count, check_rows, update_running
+from vireid.nn.norm.mixing import mix
+from vireid.nn.norm.mixture import Mixed, norm_mixture
+from vireid.nn.norm.moments import Moments, wide
+from vireid.nn.norm.norm_candidates import CANDIDATES, Part, Source, norm_candidate, norm_parts
+from vireid.nn.norm.synchronised import across_processes
 from vireid.structures import Modality
 
 Affine = Literal["per_candidate", "common", "none"]
@@ -26,7 +26,7 @@ Affine = Literal["per_candidate", "common", "none"]
 class NormChoice(Choice):
     """Weighted mixture of normalisations that replaces a ``BatchNorm2d``.
 
-    The mixture is computed in collapsed form (:mod:`vireid.nn.mixture`): whatever the candidates, one pass for statistics and
+    The mixture is computed in collapsed form (:mod:`vireid.nn.norm.mixture`): whatever the candidates, one pass for statistics and
     one that scales and shifts. With all five at every site, a training step of ResNet-50 takes about a tenth longer than a plain
     one. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is skipped when the
     weights need no gradient, and does not update its running statistics.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.nn.reference import B, C, H, W, batch, check, naive_mixture, random_bn, site
+from tests.nn.norm.reference import B, C, H, W, batch, check, naive_mixture, random_bn, site
 from vireid.errors import SettingsError
 from vireid.nn import NormChoice, SeparateBatchNorm2d, frozen_statistics
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vireid.nn.batch_norm import update_running
+from vireid.nn.norm.batch_norm import update_running
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from tests.nn.reference import B, C, H, W, batch, compare, naive_separate, perturb, random_bn
+from tests.nn.norm.reference import B, C, H, W, batch, compare, naive_separate, perturb, random_bn
 from vireid.errors import SettingsError
 from vireid.nn import SeparateBatchNorm2d, frozen_statistics
 

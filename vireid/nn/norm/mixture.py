@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vireid.nn.constants import constant
-from vireid.nn.moments import (
+from vireid.nn.norm.constants import constant
+from vireid.nn.norm.moments import (
     Moments,
     affine_into,
     affine_sums,

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from vireid.nn.mixture import Synchronised
-from vireid.nn.moments import Moments
+from vireid.nn.norm.mixture import Synchronised
+from vireid.nn.norm.moments import Moments
 
 
 def across_processes() -> Synchronised | None:

@@ -1,4 +1,4 @@
-"""From the parameters of several normalisations and their weights to one :class:`~vireid.nn.mixture.Mixed`."""
+"""From the parameters of several normalisations and their weights to one :class:`~vireid.nn.norm.mixture.Mixed`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from vireid.nn.constants import constant
-from vireid.nn.mixture import Mixed
-from vireid.nn.norm_candidates import Part, Source, parts_of_modality
+from vireid.nn.norm.constants import constant
+from vireid.nn.norm.mixture import Mixed
+from vireid.nn.norm.norm_candidates import Part, Source, parts_of_modality
 from vireid.structures import Modality
 
 
@@ -24,7 +24,7 @@ def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], we
         channels: C.
 
     Example:
-        >>> from vireid.nn.norm_candidates import norm_parts
+        >>> from vireid.nn.norm.norm_candidates import norm_parts
         >>> bn = torch.nn.BatchNorm2d(3)
         >>> mixed = mix([norm_parts(bn)], [Modality.VISIBLE], torch.tensor([0.5]), channels=3)
         >>> mixed.pooled.tolist(), mixed.row

@@ -1,0 +1,1 @@
+"""Pooling, necks and classifiers behind a trunk."""

@@ -1,0 +1,1 @@
+"""Normalisation that knows rows of two modalities, and the mixture of its candidates."""
