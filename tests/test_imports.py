@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "vireid"
 BOTTOM = {"structures", "settings", "files", "errors", "lazy"}
 ALLOWED = {
     "lazy": set(),
-    "files": set(),
+    "files": {"errors"},
     "settings": {"errors"},
     "structures": {"settings", "files", "errors"},
     "errors": set(),

@@ -13,9 +13,9 @@ from tests.golden.cdnet import entry, error, fill, golden, tensor
 from vireid.errors import CheckpointError, SettingsError
 from vireid.models import Backbone, CDNetTrunk, load_cdnet_state, to_cdnet_state
 from vireid.models.branches import BranchedOutput, BranchNeck, BranchNetwork
-from vireid.models.cdnet import places, scaled_planes
 from vireid.models.heads.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
 from vireid.models.network import NetworkOutput
+from vireid.models.trunks.cdnet import places, scaled_planes
 
 MAPS, NECKS, SIZES = golden("backbone"), golden("necks"), golden("complexity")
 NAMES_OF_GLOBAL = {"fcs": "global_fcs", "classifier": "global_classifier"}

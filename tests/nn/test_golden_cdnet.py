@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.golden.cdnet import error, fill, golden, tensor, uniform
 from vireid.errors import SettingsError
-from vireid.nn.cdnet import (
+from vireid.models.trunks.cdnet_blocks import (
     AdaptiveFuse,
     CombinedBlock,
     CombinedDepthBlock,

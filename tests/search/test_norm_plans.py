@@ -9,10 +9,10 @@ from torch import nn
 from tests.search.contract import SpaceContract, perturb, seeded
 from vireid.errors import GenotypeError, MissingFileError, SettingsError
 from vireid.models import Backbone, build_osnet
-from vireid.models.osnet import OSNETS
+from vireid.models.trunks.osnet import OSNETS
 from vireid.search import BNSeparation, INPlacement, JointNorm, OSNetAIN
-from vireid.search.norm_cost import trunk_facts
 from vireid.search.norm_plans import PLANS, norm_plan
+from vireid.search.spaces.norm_cost import trunk_facts
 
 IMAGES = torch.rand(4, 3, 64, 32, generator=seeded(3), dtype=torch.float64)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.golden.osnet_checks import close
-from tests.search.test_golden_osnet_supernet import DATA, LABELS, filled_network, images, loss_of
+from tests.search.spaces.test_golden_osnet_supernet import DATA, LABELS, filled_network, images, loss_of
 from vireid import SearchModule
 from vireid.losses import Loss, LossInputs
 from vireid.models import FullyConnectedHead
@@ -43,7 +43,7 @@ class Courses(pl.Callback):
 
 def test_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = iter(torch.from_numpy(DATA["traj_u"]))
-    monkeypatch.setattr("vireid.search.rectified_gumbel.uniform_noise", lambda like, generator: next(rows))
+    monkeypatch.setattr("vireid.search.relaxations.rectified_gumbel.uniform_noise", lambda like, generator: next(rows))
     monkeypatch.setattr(SearchModule, "temperature", property(lambda self: float(DATA["traj_lmda"][min(self.current_epoch, STEPS - 1)])))
     sgd = SGD(0.1, 0.9, False, 5e-4)
     module = SearchModule(

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from vireid.commands.certainty import certainty_table, least_certain, probabilities_of
-from vireid.commands.genotype_formats import read_genotype, target_format
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
 from vireid.search import space_of
-from vireid.search.sites import groups
+from vireid.search.genotype_files.formats import read_genotype, target_format
 from vireid.structures import Genotype
+from vireid.structures.sites import groups
 
 
 def main(words: list[str]) -> int:

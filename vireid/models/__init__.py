@@ -2,7 +2,6 @@
 
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchedOutput, BranchNetwork
-from vireid.models.cdnet import CDNetTrunk
 from vireid.models.conv_bias_part import ConvolutionBias
 from vireid.models.counting import Counts, count
 from vireid.models.heads.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
@@ -11,7 +10,6 @@ from vireid.models.heads.mutual_head import MutualLearningHead, MutualLearningNe
 from vireid.models.heads.osnet_head import FullyConnectedHead
 from vireid.models.heads.stripe_head import StripeHead, StripeNeck
 from vireid.models.network import NetworkOutput, ReIDNetwork
-from vireid.models.osnet import OSNETS, OSNetTrunk, build_osnet
 from vireid.models.parts.base import TrunkPart, TwoStreams, channels_after, insert_after, with_parts
 from vireid.models.parts.graphs import ChannelGraphs, GlobalLocalGraphs, MixtureAttention, PositionGraphs
 from vireid.models.parts.iv_reid import LinearStem
@@ -23,8 +21,10 @@ from vireid.models.published.cm_nas import load_cmnas_state, to_cmnas_state
 from vireid.models.published.iv_reid import load_iv_reid_state
 from vireid.models.published.loading import StateReport
 from vireid.models.published.osnet import load_osnet_state
-from vireid.models.resnet import ResNetTrunk, build_resnet
-from vireid.models.resnet_ibn import build_resnet_ibn
+from vireid.models.trunks.cdnet import CDNetTrunk
+from vireid.models.trunks.osnet import OSNETS, OSNetTrunk, build_osnet
+from vireid.models.trunks.resnet import ResNetTrunk, build_resnet
+from vireid.models.trunks.resnet_ibn import build_resnet_ibn
 
 __all__ = [
     "OSNETS",

@@ -18,7 +18,6 @@ from vireid.nn.norm.norm_candidates import CANDIDATES, NORM_CANDIDATES
 from vireid.nn.norm.norm_choice import NormChoice
 from vireid.nn.norm.separate_bn import SeparateBatchNorm2d
 from vireid.nn.norm.statistics import frozen_statistics
-from vireid.nn.osnet_choice import SharedBlockChoice
 from vireid.nn.per_modality import PerModality
 from vireid.nn.reporting import Reporting
 
@@ -45,6 +44,5 @@ __all__ = [
     "PositionGraph",
     "Reporting",
     "SeparateBatchNorm2d",
-    "SharedBlockChoice",
     "frozen_statistics",
 ]

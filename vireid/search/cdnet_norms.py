@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.search.combined_depth import PUBLISHED, CombinedDepth, Operations
 from vireid.search.norm_plan import NormPlan, refuse_resnet_settings
-from vireid.search.sites import Site
+from vireid.search.spaces.combined_depth import PUBLISHED, CombinedDepth, Operations
+from vireid.structures.sites import Site
 
 WIDTHS = {"x1_0": 1.0, "x0_75": 0.75, "x0_5": 0.5, "x0_25": 0.25}
 CDNETS: dict[str, tuple[Operations, float]] = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from vireid.errors import SettingsError
-from vireid.models.resnet import FULL_WIDTH
-from vireid.search.sites import Site
+from vireid.models.trunks.resnet import FULL_WIDTH
+from vireid.structures.sites import Site
 
 Placement = Callable[[Site], str]
 """Candidate of every normalisation of a hand-made network."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vireid.errors import SettingsError
-from vireid.models.osnet import OSNETS
-from vireid.models.resnet import FULL_WIDTH
+from vireid.models.trunks.osnet import OSNETS
+from vireid.models.trunks.resnet import FULL_WIDTH
 from vireid.search.cdnet_norms import CDNETS, cdnet_plan
 from vireid.search.norm_plan import NormPlan
 from vireid.search.osnet_norms import osnet_plan

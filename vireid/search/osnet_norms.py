@@ -7,15 +7,15 @@ from functools import partial
 from itertools import pairwise
 
 from vireid.errors import SettingsError
-from vireid.models.osnet import AIN, NONE, OSNETS, Channels, build_trunk
-from vireid.nn.osnet_blocks import EXPANSION, OSBLOCKS, STREAMS
+from vireid.models.trunks.osnet import AIN, NONE, OSNETS, Channels, build_trunk
+from vireid.models.trunks.osnet_blocks import EXPANSION, OSBLOCKS, STREAMS
 from vireid.search.norm_plan import NormPlan, refuse_resnet_settings
-from vireid.search.sites import Site
 from vireid.structures.osnet_sites import OSNET_SITES
+from vireid.structures.sites import Site
 
 
 def osnet_plan(backbone: str, last_stride: int, width: int) -> NormPlan:
-    """Plan of a key of :data:`~vireid.models.osnet.OSNETS`, or of that network with other placements behind a colon.
+    """Plan of a key of :data:`~vireid.models.trunks.osnet.OSNETS`, or of that network with other placements behind a colon.
 
     ``osnet_ain_x1_0`` is ``osnet_ain_x1_0:in,in,none,in,in,none``: the placements of the six blocks in order. Plain ``osnet_...`` have
     OSNet-AIN as a hand-made point: IN at the stem, and in the blocks whose last batch normalisation it replaces.

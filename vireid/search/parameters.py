@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.search.relaxation import Relaxation, Softmax
-from vireid.search.sites import Site
+from vireid.search.relaxations.base import Relaxation, Softmax
+from vireid.structures.sites import Site
 
 By = Literal["site", "group"]
 Row = TypeVar("Row")

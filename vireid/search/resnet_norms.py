@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from vireid.models.resnet import FULL_WIDTH, build_resnet, check_resnet
+from vireid.models.trunks.resnet import FULL_WIDTH, build_resnet, check_resnet
 from vireid.search.norm_plan import NormPlan, Placement
-from vireid.search.sites import Site
 from vireid.structures.resnet_sites import RESNETS
+from vireid.structures.sites import Site
 
 
 def resnet_plan(backbone: str, last_stride: int, width: int) -> NormPlan:
     """Plan of a key of :data:`~vireid.structures.resnet_sites.RESNETS`, with IBN-Net's networks.
 
     Raises:
-        SettingsError: see :func:`~vireid.models.resnet.check_resnet`.
+        SettingsError: see :func:`~vireid.models.trunks.resnet.check_resnet`.
     """
     check_resnet(backbone, last_stride, width)
     build = partial(build_resnet, backbone, last_stride=last_stride, width=width)

@@ -12,12 +12,12 @@ import torch
 
 from vireid.errors import CheckpointError, GenotypeError
 from vireid.models import Backbone
-from vireid.search.problems import choice_problems, space_problem
-from vireid.search.sites import Site, groups
+from vireid.search.choices import choice_problems, space_problem
+from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
-from vireid.search.supernet_norms import SupernetNorms
 from vireid.settings import Recorded, instantiate
 from vireid.structures import Genotype
+from vireid.structures.sites import Site, groups
 
 __all__ = ["CostKind", "SearchSpace", "Site", "space_of"]
 

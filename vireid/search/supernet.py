@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from vireid.errors import GenotypeError
 from vireid.models import Backbone
 from vireid.nn import Choice
-from vireid.search.problems import choice_problems
-from vireid.search.sites import Site
+from vireid.search.choices import choice_problems
 from vireid.structures import Genotype
+from vireid.structures.sites import Site
 
 
 class Supernet(Backbone):

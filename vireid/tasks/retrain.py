@@ -14,7 +14,7 @@ from vireid.errors import GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import Head, ReIDNetwork, TrunkPart, with_parts
 from vireid.search import BNSeparation, SearchSpace, load_cdnet_genotype, space_of
-from vireid.search.cdnet_genotype import cdnet_space, is_cdnet_file
+from vireid.search.genotype_files.cdnet import cdnet_space, is_cdnet_file
 from vireid.settings import plain
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded

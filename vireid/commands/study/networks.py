@@ -11,10 +11,10 @@ import torch
 from vireid.commands.study.settings import StudySettings
 from vireid.errors import GenotypeError, SettingsError
 from vireid.search import SearchSpace
-from vireid.search.problems import choice_problems
-from vireid.search.sites import groups
+from vireid.search.choices import choice_problems
 from vireid.settings import instantiate
 from vireid.structures import Genotype, generator_for
+from vireid.structures.sites import groups
 
 RANDOM, STRATIFIED = "random", "stratified"
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.models.branches import BranchedOutput, BranchNeck
 from vireid.models.network import NetworkOutput
+from vireid.models.trunks.cdnet_blocks import ConvNorm, initialise
 from vireid.nn import GlobalAveragePooling
-from vireid.nn.cdnet import ConvNorm, initialise
 
 FC_DIMS = (512,)
 LOCAL_CHANNELS = 128

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, require_at_least
 from vireid.search.derivation.scored import History
-from vireid.search.sites import Site, groups
 from vireid.search.space import SearchSpace
+from vireid.structures.sites import Site, groups
 
 
 class MainEffects(Derivation):

@@ -16,9 +16,9 @@ from vireid.search.derivation.base import (
     require_at_least,
 )
 from vireid.search.derivation.scored import History
-from vireid.search.sites import Site, groups
 from vireid.search.space import SearchSpace
 from vireid.structures import Genotype
+from vireid.structures.sites import Site, groups
 
 
 class Argmax(Derivation):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
-from vireid.search.sites import Site, groups
 from vireid.search.space import SearchSpace
 from vireid.settings import Recorded
 from vireid.structures import Genotype
+from vireid.structures.sites import Site, groups
 
 Probabilities = Mapping[str, Sequence[float]]
 """Site name to one number per candidate of the site, as :meth:`vireid.search.ArchitectureParameters.table` gives them."""

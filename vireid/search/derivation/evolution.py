@@ -10,8 +10,8 @@ import torch
 from vireid.errors import SettingsError
 from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, Scored, require_at_least
 from vireid.search.derivation.scored import History
-from vireid.search.sites import Site
 from vireid.search.space import SearchSpace
+from vireid.structures.sites import Site
 
 
 class RandomSearch(Derivation):

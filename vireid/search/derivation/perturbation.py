@@ -16,8 +16,8 @@ from vireid.search.derivation.base import (
     largest,
     mixture_weights,
 )
-from vireid.search.sites import Site, groups
 from vireid.search.space import SearchSpace
+from vireid.structures.sites import Site, groups
 
 Rows = dict[str, list[float]]
 

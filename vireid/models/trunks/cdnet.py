@@ -1,0 +1,150 @@
+"""CNet and CDNet trunks: a stem, then stages of combined blocks with a halving of the map between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from vireid.errors import SettingsError
+from vireid.models.trunks.cdnet_blocks import CombinedBlock, CombinedDepthBlock, ConvStem, DownSample, initialise
+
+PLANES = (64, 256, 384, 512)
+STAGES = (2, 2, 2)
+Layer = tuple[int, ...]
+"""``(k1, k2)`` of a CNet block or ``(k1, k2, repeats)`` of a CDNet block."""
+
+
+class Place(NamedTuple):
+    """Where a searched layer sits.
+
+    Attributes:
+        name: of the module in the trunk, such as ``cells.3``.
+        stage: 1 for the first.
+        in_channels, out_channels: of the block.
+    """
+
+    name: str
+    stage: int
+    in_channels: int
+    out_channels: int
+
+
+def scaled_planes(planes: Sequence[int] = PLANES, width: float = 1.0) -> tuple[int, ...]:
+    """Channels times ``width``, rounded down to a multiple of 4.
+
+    Example:
+        >>> scaled_planes(width=0.75)
+        (48, 192, 288, 384)
+    """
+    return tuple(4 * int(channels * width / 4) for channels in planes)
+
+
+def places(planes: Sequence[int], stages: Sequence[int]) -> list[Place]:
+    """Every block in order; each stage but the last is followed by a cell that halves the map.
+
+    Raises:
+        SettingsError: not one number of channels for the stem and each stage, or a stage without blocks.
+
+    Example:
+        >>> [(place.name, place.stage, place.in_channels) for place in places(PLANES, STAGES)][1:3]
+        [('cells.1', 1, 256), ('cells.3', 2, 256)]
+    """
+    if len(planes) != len(stages) + 1 or min(stages, default=0) < 1:
+        raise SettingsError(
+            f"`planes` must hold the channels of the stem and of each of the {len(stages)} `stages`, and a stage at least one block; "
+            f"got planes {list(planes)} and stages {list(stages)}."
+        )
+    found = []
+    for stage, (depth, start) in enumerate(zip(stages, accumulate(stages, initial=0), strict=False), start=1):
+        for block in range(depth):
+            inside = planes[stage] if block else planes[stage - 1]
+            found.append(Place(f"cells.{start + stage - 1 + block}", stage, inside, planes[stage]))
+    return found
+
+
+def combined_block(in_channels: int, out_channels: int, layer: Layer, fuse: bool = True) -> nn.Module:
+    """The block that a genotype's entry describes, with initial weights.
+
+    Raises:
+        SettingsError: see :class:`~vireid.models.trunks.cdnet_blocks.CombinedBlock`.
+    """
+    block: nn.Module
+    if len(layer) == 3:
+        block = CombinedDepthBlock(in_channels, out_channels, layer[:2], layer[2], fuse)
+    else:
+        block = CombinedBlock(in_channels, out_channels, layer, fuse)
+    initialise(block)
+    return block
+
+
+class CDNetTrunk(nn.Module):
+    """Convolutional part of a CNet or CDNet: ``(B, 3, H, W)`` to ``(B, planes[-1], H / 16, W / 16)``.
+
+    Module names are those of the published checkpoints behind ``base.``. The genotype is cut by the running sum of ``stages``; the
+    published code takes layers 2i and 2i + 1, which is the same for its two blocks per stage.
+
+    Args:
+        layers: one entry for each block.
+        planes: channels of the stem and of each stage.
+        stages: blocks of each stage.
+        small: stem for images of 32 x 32, see :class:`~vireid.models.trunks.cdnet_blocks.ConvStem`. The published CNet has none, ours does.
+        fuse: whether branches pass the gate.
+
+    Raises:
+        SettingsError: another number of layers, or arguments that do not fit.
+
+    Example:
+        >>> import torch
+        >>> trunk = CDNetTrunk([(3, 5)] * 6, planes=(8, 16, 16, 16))
+        >>> [tuple(level.shape) for level in trunk.maps(torch.zeros(2, 3, 64, 32))]
+        [(2, 16, 8, 4), (2, 16, 4, 2), (2, 16, 4, 2)]
+
+    Reference:
+        Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        planes: Sequence[int] = PLANES,
+        stages: Sequence[int] = STAGES,
+        small: bool = False,
+        fuse: bool = True,
+    ) -> None:
+        super().__init__()
+        plan = places(planes, stages)
+        if len(layers) != len(plan):
+            raise SettingsError(f"`layers` must hold one entry for each of the {len(plan)} blocks, got {len(layers)}.")
+        self.stem = ConvStem(planes[0], small)
+        initialise(self.stem)
+        cells: list[nn.Module] = []
+        for place, layer in zip(plan, layers, strict=True):
+            if len(cells) < int(place.name.rpartition(".")[2]):
+                cells.append(_downsample(place.in_channels))
+            cells.append(combined_block(place.in_channels, place.out_channels, tuple(layer), fuse))
+        self.cells = nn.Sequential(*cells)
+        self.channels, self.out_channels = tuple(planes[1:]), planes[-1]
+        self._ends = {total + stage for stage, total in enumerate(accumulate(stages))} - {sum(stages) + len(stages) - 1}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The last feature map."""
+        return self.cells(self.stem(images))  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The maps at the end of every stage, those before the last after their halving."""
+        x, found, number = self.stem(images), {}, 0
+        for name, cell in self.cells.named_children():
+            x, head = cell(x), name.partition("_")[0]
+            number = int(head) if head.isdigit() else number  # a layer inserted after a cell belongs to it
+            if number in self._ends:
+                found[number] = x
+        return (*found.values(), x)
+
+
+def _downsample(channels: int) -> nn.Module:
+    cell = DownSample(channels)
+    initialise(cell)
+    return cell

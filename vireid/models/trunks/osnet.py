@@ -1,0 +1,124 @@
+"""OSNet trunks: plain, with hand-made instance normalisation (IBN), and searched (AIN)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from vireid.errors import SettingsError
+from vireid.models.published.osnet import load_reported
+from vireid.models.trunks.osnet_blocks import OSBLOCKS
+from vireid.models.trunks.osnet_layers import ConvLayer
+from vireid.structures.osnet_sites import OSNET_SITES
+
+Channels = tuple[int, int, int, int]
+
+OSNET_CHANNELS: dict[str, Channels] = {
+    "x1_0": (64, 256, 384, 512),
+    "x0_75": (48, 192, 288, 384),
+    "x0_5": (32, 128, 192, 256),
+    "x0_25": (16, 64, 96, 128),
+}
+"""Channels of the stem and of stages 2, 3 and 4, by width."""
+
+NONE = ("none",) * 6
+IBN = ("out", "out", "none", "none", "none", "none")
+AIN = ("in", "in", "none", "in", "in", "none")
+
+OSNETS: dict[str, tuple[Channels, str, tuple[str, ...]]] = {
+    **{f"osnet_{width}": (channels, "bn", NONE) for width, channels in OSNET_CHANNELS.items()},
+    "osnet_ibn_x1_0": (OSNET_CHANNELS["x1_0"], "in", IBN),
+    **{f"osnet_ain_{width}": (channels, "in", AIN) for width, channels in OSNET_CHANNELS.items()},
+}
+"""Published networks: channels, normalisation of the stem, and the placement of every block."""
+
+STEM_NORMS: dict[str, type[nn.BatchNorm2d | nn.InstanceNorm2d]] = {"bn": nn.BatchNorm2d, "in": nn.InstanceNorm2d}
+
+
+class OSNetTrunk(nn.Module):
+    """Convolutional part of OSNet: ``(B, 3, H, W)`` to ``(B, out_channels, H / 16, W / 16)``.
+
+    Modules have the names of published OSNet-AIN checkpoints. Pooling, the fully connected embedding layer
+    (:class:`~vireid.nn.FullyConnectedNeck`) and the classifier belong to :class:`~vireid.models.ReIDNetwork`.
+
+    Args:
+        channels: of the stem and of stages 2, 3 and 4.
+        placements: a key of :data:`~vireid.models.trunks.osnet_blocks.OSBLOCKS` for each of the six blocks, in order.
+        stem: normalisation of the stem, ``bn`` or ``in``.
+        affine: whether normalisations have weights and biases.
+
+    Raises:
+        SettingsError: unknown placements or stem, or another number of placements.
+
+    Reference:
+        Zhou, Yang, Cavallaro, Xiang: Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019; Learning Generalisable
+        Omni-Scale Representations for Person Re-Identification, TPAMI 2021.
+    """
+
+    def __init__(self, channels: Channels, placements: Sequence[str] = NONE, stem: str = "bn", affine: bool = True) -> None:
+        super().__init__()
+        _check(placements, stem)
+        blocks = [OSBLOCKS[placement] for placement in placements]
+        self.conv1 = ConvLayer(3, channels[0], 7, lambda count: STEM_NORMS[stem](count, affine=affine), stride=2, padding=3)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv2 = nn.Sequential(blocks[0](channels[0], channels[1], affine), blocks[1](channels[1], channels[1], affine))
+        self.pool2 = nn.Sequential(_conv1x1(channels[1], affine), nn.AvgPool2d(2, stride=2))
+        self.conv3 = nn.Sequential(blocks[2](channels[1], channels[2], affine), blocks[3](channels[2], channels[2], affine))
+        self.pool3 = nn.Sequential(_conv1x1(channels[2], affine), nn.AvgPool2d(2, stride=2))
+        self.conv4 = nn.Sequential(blocks[4](channels[2], channels[3], affine), blocks[5](channels[3], channels[3], affine))
+        self.conv5 = _conv1x1(channels[3], affine)
+        self.out_channels = channels[3]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature map of a batch of images."""
+        x = self.pool2(self.conv2(self.maxpool(self.conv1(x))))
+        return self.conv5(self.conv4(self.pool3(self.conv3(x))))  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+
+
+def build_osnet(backbone: str, weights: str | Path | None = None) -> OSNetTrunk:
+    """A published OSNet trunk.
+
+    Args:
+        backbone: a key of :data:`OSNETS`, such as ``osnet_x1_0``, ``osnet_ibn_x1_0`` or ``osnet_ain_x0_5``.
+        weights: file of a published checkpoint, of either naming; what does not match, of both sides, is logged. ``None`` for random
+            weights: convolutions Kaiming-normal by fan-out, normalisations 1 and 0.
+
+    Raises:
+        SettingsError: unknown backbone, or a file without a single entry that fits.
+        MissingFileError, CheckpointError: no such file, or one that holds more than tensors.
+    """
+    if backbone not in OSNETS:
+        raise SettingsError(f"`backbone` must be one of {', '.join(OSNETS)}, got {backbone!r}.")
+    channels, stem, placements = OSNETS[backbone]
+    return build_trunk(channels, placements, stem, weights)
+
+
+def build_trunk(channels: Channels, placements: Sequence[str], stem: str, weights: str | Path | None = None) -> OSNetTrunk:
+    """Any OSNet trunk with published initial weights, or with those of a file; see :class:`OSNetTrunk` and :func:`build_osnet`."""
+    trunk = OSNetTrunk(channels, placements, stem)
+    initialise(trunk)
+    if weights is not None:
+        load_reported(trunk, weights)
+    return trunk
+
+
+def initialise(trunk: nn.Module) -> None:
+    """Published initial weights of children: convolutions Kaiming-normal by fan-out, their biases 0; normalisations are left alone."""
+    for module in trunk.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _conv1x1(channels: int, affine: bool) -> ConvLayer:
+    return ConvLayer(channels, channels, 1, lambda count: nn.BatchNorm2d(count, affine=affine))
+
+
+def _check(placements: Sequence[str], stem: str) -> None:
+    if len(placements) != len(OSNET_SITES) or not set(placements) <= set(OSBLOCKS):
+        raise SettingsError(f"`placements` must name one of {', '.join(OSBLOCKS)} for each of 6 blocks, got {tuple(placements)}.")
+    if stem not in STEM_NORMS:
+        raise SettingsError(f"`stem` must be one of {', '.join(STEM_NORMS)}, got {stem!r}.")

@@ -1,0 +1,88 @@
+"""ResNet trunks: torchvision's own classes, without pooling and classifier, and with the stride of the last stage to choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+from vireid.errors import SettingsError
+from vireid.models.trunks.pretrained import pretrained_state
+from vireid.structures.resnet_sites import RESNETS
+
+BLOCKS: dict[str, type[nn.Module]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+FULL_WIDTH = 64
+
+
+class ResNetTrunk(ResNet):  # type: ignore[misc]  # torchvision has no types
+    """Convolutional part of a torchvision ResNet: ``(B, 3, H, W)`` to ``(B, out_channels, H', W')``.
+
+    Module names, and at width 64 the initialisation, are torchvision's.
+
+    Args:
+        kind: ``basic`` or ``bottleneck``.
+        depths: blocks per stage.
+        last_stride: stride of stage 4; it sits where torchvision puts it (conv1 of a basic block, conv2 of a bottleneck).
+        width: channels of the stem; stages have 1, 2, 4 and 8 times as many (times 4 for bottlenecks).
+    """
+
+    def __init__(self, kind: str, depths: tuple[int, int, int, int], last_stride: int = 1, width: int = FULL_WIDTH) -> None:
+        self._last_stride, self._width = last_stride, width
+        super().__init__(BLOCKS[kind], list(depths))
+        if width != FULL_WIDTH:
+            self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.out_channels = int(self.inplanes)
+        del self.fc, self.avgpool
+
+    def _make_layer(self, block: Any, planes: int, blocks: int, stride: int = 1, dilate: bool = False) -> nn.Sequential:
+        stage = {64: 1, 128: 2, 256: 3, 512: 4}[planes]
+        if stage == 1:
+            self.inplanes = self._width
+        stride = self._last_stride if stage == 4 else stride
+        layers: nn.Sequential = super()._make_layer(block, self._width * 2 ** (stage - 1), blocks, stride, dilate)
+        return layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature map of a batch of images."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))  # type: ignore[no-any-return]  # torchvision has no types
+
+
+def build_resnet(backbone: str, weights: str | None = None, last_stride: int = 1, width: int = FULL_WIDTH) -> ResNetTrunk:
+    """A ResNet trunk, with torchvision's initialisation or torchvision's ImageNet weights.
+
+    Args:
+        backbone: ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101``, ``resnet152``, or ``resnet10`` (one basic block per stage).
+        weights: name of torchvision's weights for that backbone, such as ``IMAGENET1K_V1``; ``None`` for random weights.
+        last_stride: 1 (usual in re-identification) or 2 (torchvision's).
+        width: channels of the stem; other values than 64 only for basic blocks and without ``weights``.
+
+    Raises:
+        SettingsError: unknown backbone or weights, arguments that do not fit together, or weights that cannot be fetched.
+    """
+    check_resnet(backbone, last_stride, width)
+    if weights is not None and width != FULL_WIDTH:
+        raise SettingsError(f"Pretrained weights exist only for width 64, got width={width}. Set `weights: null`.")
+    state = None if weights is None else pretrained_state(backbone, weights)
+    kind, depths = RESNETS[backbone]
+    trunk = ResNetTrunk(kind, depths, last_stride, width)
+    if state is not None:
+        trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+    return trunk
+
+
+def check_resnet(backbone: str, last_stride: int, width: int) -> None:
+    """Refuse arguments that no trunk fits.
+
+    Raises:
+        SettingsError: naming the argument.
+    """
+    if backbone not in RESNETS:
+        raise SettingsError(f"`backbone` must be one of {', '.join(RESNETS)}, got {backbone!r}.")
+    if last_stride not in (1, 2):
+        raise SettingsError(f"`last_stride` must be 1 or 2, got {last_stride!r}.")
+    if width < 1 or (width != FULL_WIDTH and RESNETS[backbone][0] != "basic"):
+        raise SettingsError(f"`width` must be 64 for {backbone}; only basic blocks take other (positive) values, got {width!r}.")

@@ -1,0 +1,1 @@
+"""Genotypes in published file formats."""

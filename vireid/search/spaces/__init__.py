@@ -1,0 +1,1 @@
+"""Search spaces: which layers become choices, with which candidates."""
