@@ -25,6 +25,7 @@ NAMES = {
         "TwoStreams"
     ),
     "vireid.nn": ("GeMPooling GlobalAveragePooling Pooling"),
+    "vireid.results": ("Reranking"),
     "vireid.search": (
         "Argmax BNSeparation CombinedDepth Derivation DirichletSample Evolution GumbelHard GumbelSoft INPlacement "
         "JointNorm MainEffects OSNetAIN Perturbation RandomOneHot RandomSearch RectifiedGumbel Relaxation SampledTop "
@@ -32,7 +33,7 @@ NAMES = {
     ),
     "vireid.tasks": (
         "Adam AdamW Constant EMA Exponential FrozenBase LinearWarmup OptimizerSettings ReIDModule Recalibration "
-        "Reranking SGD Schedule SupernetScore WarmupCosine WarmupMultiStep"
+        "SGD Schedule SupernetScore WarmupCosine WarmupMultiStep"
     ),
 }
 PATHS = [f"{room}.{name}" for room, names in NAMES.items() for name in names.split()]
@@ -46,3 +47,7 @@ def test_a_file_of_before_names_a_class_that_is_still_there(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_class_is_written_by_its_shortest_public_path(path: str) -> None:
     assert class_path(import_class(path)) == path
+
+
+def test_the_old_path_of_reranking_is_read() -> None:
+    assert import_class("vireid.tasks.Reranking") is import_class("vireid.results.Reranking")

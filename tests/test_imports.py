@@ -8,22 +8,24 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "settings", "files", "errors", "lazy"}
+BOTTOM = {"structures", "settings", "files", "errors", "lazy", "version"}
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
     "settings": {"errors"},
     "structures": {"settings", "files", "errors"},
     "errors": set(),
+    "version": set(),
     "nn": BOTTOM,
     "data": BOTTOM,
     "losses": BOTTOM,
     "metrics": BOTTOM,
     "models": BOTTOM | {"nn"},
     "search": BOTTOM | {"nn", "models"},
-    "tasks": BOTTOM | {"nn", "models", "search", "losses", "metrics"},
-    "commands": BOTTOM | {"nn", "models", "search", "losses", "metrics", "data", "tasks"},
-    "cli": {"errors"},
+    "results": BOTTOM | {"metrics"},
+    "tasks": BOTTOM | {"nn", "models", "search", "losses", "metrics", "results"},
+    "commands": BOTTOM | {"nn", "models", "search", "losses", "metrics", "data", "results", "tasks"},
+    "cli": {"errors", "version"},
 }
 
 

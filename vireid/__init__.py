@@ -5,43 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vireid.lazy import lazy
+from vireid.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vireid.data import (
-        CIFAR100DataModule,
-        DukeMTMCDataModule,
-        ImageNetDataModule,
-        LLCMDataModule,
-        Market1501DataModule,
-        MSMT17DataModule,
-        PairedFolderDataModule,
-        RegDBDataModule,
-        SyntheticDataModule,
-        SYSUDataModule,
+        CIFAR100DataModule as CIFAR100DataModule,
+        DukeMTMCDataModule as DukeMTMCDataModule,
+        ImageNetDataModule as ImageNetDataModule,
+        LLCMDataModule as LLCMDataModule,
+        Market1501DataModule as Market1501DataModule,
+        MSMT17DataModule as MSMT17DataModule,
+        PairedFolderDataModule as PairedFolderDataModule,
+        RegDBDataModule as RegDBDataModule,
+        SyntheticDataModule as SyntheticDataModule,
+        SYSUDataModule as SYSUDataModule,
     )
-    from vireid.structures import Genotype
-    from vireid.tasks import ClassificationModule, RetrainModule, SearchModule
+    from vireid.structures import Genotype as Genotype
+    from vireid.tasks import ClassificationModule as ClassificationModule, RetrainModule as RetrainModule, SearchModule as SearchModule
 
-__version__ = "0.1.0"
-
-__all__ = [
-    "CIFAR100DataModule",
-    "ClassificationModule",
-    "DukeMTMCDataModule",
-    "Genotype",
-    "ImageNetDataModule",
-    "LLCMDataModule",
-    "MSMT17DataModule",
-    "Market1501DataModule",
-    "PairedFolderDataModule",
-    "RegDBDataModule",
-    "RetrainModule",
-    "SYSUDataModule",
-    "SearchModule",
-    "SyntheticDataModule",
-]
-
-__getattr__, __dir__ = lazy(
+__getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "vireid.data": [

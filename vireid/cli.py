@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from vireid import __version__
+from vireid.version import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("vireid.commands.lightning", "search an architecture or train a network, as the configuration says"),

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
-def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package whose names live in modules that are heavy to import.
+def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package: importing it imports nothing else.
 
     Args:
         package: its ``__name__``.
         homes: per module, absolute or relative to the package (with a leading dot), the names that it defines.
 
     Example:
-        >>> __getattr__, __dir__ = lazy("collections", {".abc": ["Mapping"]})
-        >>> __dir__(), __getattr__("Mapping").__name__
+        >>> __getattr__, __dir__, __all__ = lazy("collections", {".abc": ["Mapping"]})
+        >>> __all__, __getattr__("Mapping").__name__
         (['Mapping'], 'Mapping')
     """
     home = {name: module for module, names in homes.items() for name in names}
@@ -29,4 +29,4 @@ def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[st
     def __dir__() -> list[str]:
         return sorted(home)
 
-    return __getattr__, __dir__
+    return __getattr__, __dir__, sorted(home)

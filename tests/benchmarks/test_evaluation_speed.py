@@ -20,8 +20,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.metrics.naive import naive_evaluate
 from tests.metrics.sysu_protocol import gallery, query
 from vireid.metrics import evaluate, evaluate_embeddings
+from vireid.results import score
 from vireid.structures import Evaluation, Modality, Record, Setting, Trial
-from vireid.tasks import score
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import pytest
 
 from tests.commands.runs import run
 from tests.tasks.written import PIDS, SYSU, average_precisions, result, write
-from vireid.commands.comparisons import compare_runs
 from vireid.metrics import paired_test
-from vireid.tasks import Result, read_results
+from vireid.results import Result, read_results
+from vireid.results.comparison import compare_runs
 
 Capsys = pytest.CaptureFixture[str]
 Make = Callable[..., Path]

@@ -53,7 +53,7 @@ def test_options_win_over_the_checkpoint_and_plain_rows_stay(fitted: Path, tmp_p
 
 def test_a_saved_reranking_is_used_and_can_be_switched_off(fitted: Path, tmp_path: Path) -> None:
     content = torch.load(fitted, weights_only=True)
-    settings = {"class_path": "vireid.tasks.Reranking", "init_args": {"k1": 4, "k2": 2}}
+    settings = {"class_path": "vireid.results.Reranking", "init_args": {"k1": 4, "k2": 2}}
     content["vireid"]["model"]["init_args"].update(flip_test=False, reranking=settings)
     torch.save(content, tmp_path / "saved.ckpt")
     assert {variant for _, variant in evaluate(tmp_path / "saved.ckpt", tmp_path / "on")} == {"", RERANKED}

@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.metrics.naive import naive_evaluate
 from vireid.metrics import cosine_distances, evaluate, evaluate_embeddings
-from vireid.metrics.functional import distances as distances_module
-from vireid.metrics.functional import evaluation, scoring
+from vireid.metrics.functional import distances as distances_module, evaluation, scoring
 
 RULES = ("sysu", "regdb", "llcm", "market")
 

@@ -12,8 +12,8 @@ import torch
 from tests.tasks.distributed_run import SPACES, search_module
 from vireid.nn import frozen_statistics
 from vireid.structures import Batch, Genotype, generator_for
-from vireid.tasks.schedules import geometric
-from vireid.tasks.search_steps import ARCHITECTURE_STEP, WEIGHT_STEP
+from vireid.tasks.optimisation.schedules import geometric
+from vireid.tasks.search.strategies import ARCHITECTURE_STEP, WEIGHT_STEP
 
 RANKS = 2
 Run = list[dict[str, Any]]

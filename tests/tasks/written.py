@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.tasks import Result, write_metrics
-from vireid.tasks.results import METRICS
+from vireid.results import Result, write_metrics
+from vireid.results.result import METRICS
 
 SYSU = "sysu/all/single-shot/seeded"
 PIDS = np.repeat(np.arange(100, 120), 5)

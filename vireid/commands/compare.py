@@ -10,11 +10,11 @@ from jsonargparse import auto_cli
 from rich.markup import escape
 from rich.table import Table
 
-from vireid.commands.comparisons import Comparison, compare_runs, compare_series
-from vireid.commands.summary_rows import check_distinct
 from vireid.errors import ResultsError, SettingsError
-from vireid.tasks import RunResults, read_results
-from vireid.tasks.report import table_console
+from vireid.results import RunResults, read_results
+from vireid.results.comparison import Comparison, compare_runs, compare_series
+from vireid.results.summary import check_distinct
+from vireid.results.table import table_console
 
 ALPHA = 0.05
 COVERS = {

@@ -12,27 +12,17 @@ from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 from rich.table import Table
 
+from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.commands.run_directory import fresh_directory
-from vireid.commands.template import template_results
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving
+from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation
 from vireid.structures import Genotype
-from vireid.tasks import (
-    SGD,
-    Adam,
-    LastCheckpoint,
-    ReIDModule,
-    Result,
-    RetrainModule,
-    SafeCheckpointIO,
-    SearchModule,
-    WarmupCosine,
-    write_metrics,
-)
+from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, WarmupCosine
 
 SHOWN = "sysu/all/single-shot"
 BASELINES = ("all_shared", "all_separate", "stem_separate")

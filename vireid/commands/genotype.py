@@ -10,7 +10,7 @@ from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
-from vireid.commands.certainty import certainty_table, least_certain, probabilities_of
+from vireid.commands.genotype_certainty import certainty_table, least_certain, probabilities_of
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
 from vireid.search import space_of

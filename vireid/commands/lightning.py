@@ -14,7 +14,6 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
-import vireid
 from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path
 from vireid.commands.configs import resolve_configs
 from vireid.commands.lightning_warnings import quiet_lightning
@@ -24,9 +23,10 @@ from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
+from vireid.version import __version__
 
 RUNS = Path("runs")
-HEADER = f"vireid=={vireid.__version__}"
+HEADER = f"vireid=={__version__}"
 
 
 def main(words: list[str]) -> int:

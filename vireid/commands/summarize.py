@@ -7,12 +7,12 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser
 
-from vireid.commands.summary_formats import FORMATS, terminal_table
-from vireid.commands.summary_rows import SummaryRow, over_seeds_rows, over_trials_rows, single_rows
 from vireid.errors import OutputError, SettingsError
 from vireid.files import write_text_atomically
-from vireid.tasks import read_results
-from vireid.tasks.report import table_console
+from vireid.results import read_results
+from vireid.results.formats import FORMATS, terminal_table
+from vireid.results.summary import SummaryRow, over_seeds_rows, over_trials_rows, single_rows
+from vireid.results.table import table_console
 
 Format = Literal["terminal", "markdown", "latex", "csv"]
 

@@ -11,111 +11,74 @@ from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.data.augmentation.base import (
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        Augmentation,
-        CMNASAugmentation,
-        FlipShiftAugmentation,
-        Normalise,
+        IMAGENET_MEAN as IMAGENET_MEAN,
+        IMAGENET_STD as IMAGENET_STD,
+        Augmentation as Augmentation,
+        CMNASAugmentation as CMNASAugmentation,
+        FlipShiftAugmentation as FlipShiftAugmentation,
+        Normalise as Normalise,
     )
-    from vireid.data.augmentation.channel_augmentation import ChannelAugmentation
-    from vireid.data.augmentation.colour_jitter import FlipJitterAugmentation
-    from vireid.data.augmentation.cutout import CutoutAugmentation
-    from vireid.data.augmentation.geometry import crop_and_flip, erase, sample_rectangle
-    from vireid.data.check import CheckReport, check_dataset
-    from vireid.data.class_images import ClassImages, ImageSource
-    from vireid.data.datasets import LLCM, MSMT17, SYSU, DukeMTMC, Market1501, PairedFolder, RegDB, read_mat
-    from vireid.data.images import EvaluationBatches, ImageBatches, SearchImages, read_image
+    from vireid.data.augmentation.channel_augmentation import ChannelAugmentation as ChannelAugmentation
+    from vireid.data.augmentation.colour_jitter import FlipJitterAugmentation as FlipJitterAugmentation
+    from vireid.data.augmentation.cutout import CutoutAugmentation as CutoutAugmentation
+    from vireid.data.augmentation.geometry import crop_and_flip as crop_and_flip, erase as erase, sample_rectangle as sample_rectangle
+    from vireid.data.check import CheckReport as CheckReport, check_dataset as check_dataset
+    from vireid.data.class_images import ClassImages as ClassImages, ImageSource as ImageSource
+    from vireid.data.datasets import (
+        LLCM as LLCM,
+        MSMT17 as MSMT17,
+        SYSU as SYSU,
+        DukeMTMC as DukeMTMC,
+        Market1501 as Market1501,
+        PairedFolder as PairedFolder,
+        RegDB as RegDB,
+        read_mat as read_mat,
+    )
+    from vireid.data.images import (
+        EvaluationBatches as EvaluationBatches,
+        ImageBatches as ImageBatches,
+        SearchImages as SearchImages,
+        read_image as read_image,
+    )
     from vireid.data.modules import (
-        BatchDataModule,
-        CIFAR100DataModule,
-        ClassificationDataModule,
-        DukeMTMCDataModule,
-        ImageNetDataModule,
-        LLCMDataModule,
-        Market1501DataModule,
-        MSMT17DataModule,
-        PairedFolderDataModule,
-        RegDBDataModule,
-        ReIDDataModule,
-        SyntheticDataModule,
-        SYSUDataModule,
+        BatchDataModule as BatchDataModule,
+        CIFAR100DataModule as CIFAR100DataModule,
+        ClassificationDataModule as ClassificationDataModule,
+        DukeMTMCDataModule as DukeMTMCDataModule,
+        ImageNetDataModule as ImageNetDataModule,
+        LLCMDataModule as LLCMDataModule,
+        Market1501DataModule as Market1501DataModule,
+        MSMT17DataModule as MSMT17DataModule,
+        PairedFolderDataModule as PairedFolderDataModule,
+        RegDBDataModule as RegDBDataModule,
+        ReIDDataModule as ReIDDataModule,
+        SyntheticDataModule as SyntheticDataModule,
+        SYSUDataModule as SYSUDataModule,
     )
-    from vireid.data.samplers.base import ARCHITECTURE, TRAIN, BatchRows
-    from vireid.data.samplers.cross_modality import CrossModalitySampler, draw_batch
-    from vireid.data.samplers.search_sampler import SearchRows, SearchSampler
-    from vireid.data.samplers.uniform_sampler import UniformSampler
-    from vireid.data.samplers.without_replacement import WithoutReplacementSampler
-    from vireid.data.split import heldout_count, split_few, split_ids, split_images, split_leaking
+    from vireid.data.samplers.base import ARCHITECTURE as ARCHITECTURE, TRAIN as TRAIN, BatchRows as BatchRows
+    from vireid.data.samplers.cross_modality import CrossModalitySampler as CrossModalitySampler, draw_batch as draw_batch
+    from vireid.data.samplers.search_sampler import SearchRows as SearchRows, SearchSampler as SearchSampler
+    from vireid.data.samplers.uniform_sampler import UniformSampler as UniformSampler
+    from vireid.data.samplers.without_replacement import WithoutReplacementSampler as WithoutReplacementSampler
+    from vireid.data.split import (
+        heldout_count as heldout_count,
+        split_few as split_few,
+        split_ids as split_ids,
+        split_images as split_images,
+        split_leaking as split_leaking,
+    )
 
-__all__ = [
-    "ARCHITECTURE",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "LLCM",
-    "MSMT17",
-    "SYSU",
-    "TRAIN",
-    "Augmentation",
-    "BatchDataModule",
-    "BatchRows",
-    "CIFAR100DataModule",
-    "CMNASAugmentation",
-    "ChannelAugmentation",
-    "CheckReport",
-    "ClassImages",
-    "ClassificationDataModule",
-    "CrossModalitySampler",
-    "CutoutAugmentation",
-    "DukeMTMC",
-    "DukeMTMCDataModule",
-    "EvaluationBatches",
-    "FlipJitterAugmentation",
-    "FlipShiftAugmentation",
-    "ImageBatches",
-    "ImageNetDataModule",
-    "ImageSource",
-    "LLCMDataModule",
-    "MSMT17DataModule",
-    "Market1501",
-    "Market1501DataModule",
-    "Normalise",
-    "PairedFolder",
-    "PairedFolderDataModule",
-    "ReIDDataModule",
-    "RegDB",
-    "RegDBDataModule",
-    "SYSUDataModule",
-    "SearchImages",
-    "SearchRows",
-    "SearchSampler",
-    "SyntheticDataModule",
-    "UniformSampler",
-    "WithoutReplacementSampler",
-    "check_dataset",
-    "crop_and_flip",
-    "draw_batch",
-    "erase",
-    "heldout_count",
-    "read_image",
-    "read_mat",
-    "sample_rectangle",
-    "split_few",
-    "split_ids",
-    "split_images",
-    "split_leaking",
-]
-
-__getattr__, __dir__ = lazy(
+__getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        ".augmentation.base": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
         ".augmentation.channel_augmentation": ["ChannelAugmentation"],
-        ".check": ["CheckReport", "check_dataset"],
-        ".class_images": ["ClassImages", "ImageSource"],
         ".augmentation.colour_jitter": ["FlipJitterAugmentation"],
         ".augmentation.cutout": ["CutoutAugmentation"],
-        ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
         ".augmentation.geometry": ["crop_and_flip", "erase", "sample_rectangle"],
+        ".check": ["CheckReport", "check_dataset"],
+        ".class_images": ["ClassImages", "ImageSource"],
+        ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
         ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
         ".modules": [
             "BatchDataModule",
@@ -135,9 +98,8 @@ __getattr__, __dir__ = lazy(
         ".samplers.base": ["ARCHITECTURE", "BatchRows", "TRAIN"],
         ".samplers.cross_modality": ["CrossModalitySampler", "draw_batch"],
         ".samplers.search_sampler": ["SearchRows", "SearchSampler"],
-        ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
-        ".augmentation.base": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
         ".samplers.uniform_sampler": ["UniformSampler"],
         ".samplers.without_replacement": ["WithoutReplacementSampler"],
+        ".split": ["heldout_count", "split_few", "split_ids", "split_images", "split_leaking"],
     },
 )

@@ -4,38 +4,49 @@ They are our own because torchmetrics' retrieval AP takes every score of at most
 distances and for cosines, and knows neither cameras nor mINP.
 """
 
-from vireid.metrics.correlation import RankCorrelation, kendall_tau_b, rank_correlation, spearman_rho, tau_deviation, top_overlap
-from vireid.metrics.functional import (
-    RetrievalScores,
-    cosine_distances,
-    evaluate,
-    evaluate_embeddings,
-    k_reciprocal_rerank,
-    pairwise_distances,
-    rerank_embeddings,
-)
-from vireid.metrics.permutation import GroupTest, permutation_test
-from vireid.metrics.retrieval import CrossModalRetrieval
-from vireid.metrics.statistics import PairedTest, bootstrap_interval, paired_test
+from __future__ import annotations
 
-__all__ = [
-    "CrossModalRetrieval",
-    "GroupTest",
-    "PairedTest",
-    "RankCorrelation",
-    "RetrievalScores",
-    "bootstrap_interval",
-    "cosine_distances",
-    "evaluate",
-    "evaluate_embeddings",
-    "k_reciprocal_rerank",
-    "kendall_tau_b",
-    "paired_test",
-    "pairwise_distances",
-    "permutation_test",
-    "rank_correlation",
-    "rerank_embeddings",
-    "spearman_rho",
-    "tau_deviation",
-    "top_overlap",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.metrics.correlation import (
+        RankCorrelation as RankCorrelation,
+        kendall_tau_b as kendall_tau_b,
+        rank_correlation as rank_correlation,
+        spearman_rho as spearman_rho,
+        tau_deviation as tau_deviation,
+        top_overlap as top_overlap,
+    )
+    from vireid.metrics.functional import (
+        RetrievalScores as RetrievalScores,
+        cosine_distances as cosine_distances,
+        evaluate as evaluate,
+        evaluate_embeddings as evaluate_embeddings,
+        k_reciprocal_rerank as k_reciprocal_rerank,
+        pairwise_distances as pairwise_distances,
+        rerank_embeddings as rerank_embeddings,
+    )
+    from vireid.metrics.permutation import GroupTest as GroupTest, permutation_test as permutation_test
+    from vireid.metrics.retrieval import CrossModalRetrieval as CrossModalRetrieval
+    from vireid.metrics.statistics import PairedTest as PairedTest, bootstrap_interval as bootstrap_interval, paired_test as paired_test
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".correlation": ["RankCorrelation", "kendall_tau_b", "rank_correlation", "spearman_rho", "tau_deviation", "top_overlap"],
+        ".functional": [
+            "RetrievalScores",
+            "cosine_distances",
+            "evaluate",
+            "evaluate_embeddings",
+            "k_reciprocal_rerank",
+            "pairwise_distances",
+            "rerank_embeddings",
+        ],
+        ".permutation": ["GroupTest", "permutation_test"],
+        ".retrieval": ["CrossModalRetrieval"],
+        ".statistics": ["PairedTest", "bootstrap_interval", "paired_test"],
+    },
+)

@@ -1,78 +1,82 @@
 """Complete networks, without training code."""
 
-from vireid.models.backbone import Backbone
-from vireid.models.branches import BranchedOutput, BranchNetwork
-from vireid.models.conv_bias_part import ConvolutionBias
-from vireid.models.counting import Counts, count
-from vireid.models.heads.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
-from vireid.models.heads.heads import BalanceHead, BNNeckHead, FineGrainedHead, Head, StandardHead
-from vireid.models.heads.mutual_head import MutualLearningHead, MutualLearningNetwork
-from vireid.models.heads.osnet_head import FullyConnectedHead
-from vireid.models.heads.stripe_head import StripeHead, StripeNeck
-from vireid.models.network import NetworkOutput, ReIDNetwork
-from vireid.models.parts.base import TrunkPart, TwoStreams, channels_after, insert_after, with_parts
-from vireid.models.parts.graphs import ChannelGraphs, GlobalLocalGraphs, MixtureAttention, PositionGraphs
-from vireid.models.parts.iv_reid import LinearStem
-from vireid.models.parts.non_local import NonLocalBlocks
-from vireid.models.published.agw import load_agw_state
-from vireid.models.published.cdnet import load_cdnet_state, to_cdnet_state
-from vireid.models.published.cgrnet import load_cgrnet_state
-from vireid.models.published.cm_nas import load_cmnas_state, to_cmnas_state
-from vireid.models.published.iv_reid import load_iv_reid_state
-from vireid.models.published.loading import StateReport
-from vireid.models.published.osnet import load_osnet_state
-from vireid.models.trunks.cdnet import CDNetTrunk
-from vireid.models.trunks.osnet import OSNETS, OSNetTrunk, build_osnet
-from vireid.models.trunks.resnet import ResNetTrunk, build_resnet
-from vireid.models.trunks.resnet_ibn import build_resnet_ibn
+from __future__ import annotations
 
-__all__ = [
-    "OSNETS",
-    "BNNeckHead",
-    "Backbone",
-    "BalanceHead",
-    "BalanceNeck",
-    "BranchNetwork",
-    "BranchedOutput",
-    "CDNetTrunk",
-    "ChannelGraphs",
-    "ConvolutionBias",
-    "Counts",
-    "FineGrainedHead",
-    "FineGrainedNeck",
-    "FullyConnectedHead",
-    "GlobalLocalGraphs",
-    "Head",
-    "LinearStem",
-    "MixtureAttention",
-    "MutualLearningHead",
-    "MutualLearningNetwork",
-    "NetworkOutput",
-    "NonLocalBlocks",
-    "OSNetTrunk",
-    "PositionGraphs",
-    "ReIDNetwork",
-    "ResNetTrunk",
-    "StandardHead",
-    "StandardNeck",
-    "StateReport",
-    "StripeHead",
-    "StripeNeck",
-    "TrunkPart",
-    "TwoStreams",
-    "build_osnet",
-    "build_resnet",
-    "build_resnet_ibn",
-    "channels_after",
-    "count",
-    "insert_after",
-    "load_agw_state",
-    "load_cdnet_state",
-    "load_cgrnet_state",
-    "load_cmnas_state",
-    "load_iv_reid_state",
-    "load_osnet_state",
-    "to_cdnet_state",
-    "to_cmnas_state",
-    "with_parts",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.models.backbone import Backbone as Backbone
+    from vireid.models.branches import BranchedOutput as BranchedOutput, BranchNetwork as BranchNetwork
+    from vireid.models.conv_bias_part import ConvolutionBias as ConvolutionBias
+    from vireid.models.counting import Counts as Counts, count as count
+    from vireid.models.heads.cdnet_necks import BalanceNeck as BalanceNeck, FineGrainedNeck as FineGrainedNeck, StandardNeck as StandardNeck
+    from vireid.models.heads.heads import (
+        BalanceHead as BalanceHead,
+        BNNeckHead as BNNeckHead,
+        FineGrainedHead as FineGrainedHead,
+        Head as Head,
+        StandardHead as StandardHead,
+    )
+    from vireid.models.heads.mutual_head import MutualLearningHead as MutualLearningHead, MutualLearningNetwork as MutualLearningNetwork
+    from vireid.models.heads.osnet_head import FullyConnectedHead as FullyConnectedHead
+    from vireid.models.heads.stripe_head import StripeHead as StripeHead, StripeNeck as StripeNeck
+    from vireid.models.network import NetworkOutput as NetworkOutput, ReIDNetwork as ReIDNetwork
+    from vireid.models.parts.base import (
+        TrunkPart as TrunkPart,
+        TwoStreams as TwoStreams,
+        channels_after as channels_after,
+        insert_after as insert_after,
+        with_parts as with_parts,
+    )
+    from vireid.models.parts.graphs import (
+        ChannelGraphs as ChannelGraphs,
+        GlobalLocalGraphs as GlobalLocalGraphs,
+        MixtureAttention as MixtureAttention,
+        PositionGraphs as PositionGraphs,
+    )
+    from vireid.models.parts.iv_reid import LinearStem as LinearStem
+    from vireid.models.parts.non_local import NonLocalBlocks as NonLocalBlocks
+    from vireid.models.published.agw import load_agw_state as load_agw_state
+    from vireid.models.published.cdnet import load_cdnet_state as load_cdnet_state, to_cdnet_state as to_cdnet_state
+    from vireid.models.published.cgrnet import load_cgrnet_state as load_cgrnet_state
+    from vireid.models.published.cm_nas import load_cmnas_state as load_cmnas_state, to_cmnas_state as to_cmnas_state
+    from vireid.models.published.iv_reid import load_iv_reid_state as load_iv_reid_state
+    from vireid.models.published.loading import StateReport as StateReport
+    from vireid.models.published.osnet import load_osnet_state as load_osnet_state
+    from vireid.models.trunks.cdnet import CDNetTrunk as CDNetTrunk
+    from vireid.models.trunks.osnet import OSNETS as OSNETS, OSNetTrunk as OSNetTrunk, build_osnet as build_osnet
+    from vireid.models.trunks.resnet import ResNetTrunk as ResNetTrunk, build_resnet as build_resnet
+    from vireid.models.trunks.resnet_ibn import build_resnet_ibn as build_resnet_ibn
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".backbone": ["Backbone"],
+        ".branches": ["BranchNetwork", "BranchedOutput"],
+        ".conv_bias_part": ["ConvolutionBias"],
+        ".counting": ["Counts", "count"],
+        ".heads.cdnet_necks": ["BalanceNeck", "FineGrainedNeck", "StandardNeck"],
+        ".heads.heads": ["BNNeckHead", "BalanceHead", "FineGrainedHead", "Head", "StandardHead"],
+        ".heads.mutual_head": ["MutualLearningHead", "MutualLearningNetwork"],
+        ".heads.osnet_head": ["FullyConnectedHead"],
+        ".heads.stripe_head": ["StripeHead", "StripeNeck"],
+        ".network": ["NetworkOutput", "ReIDNetwork"],
+        ".parts.base": ["TrunkPart", "TwoStreams", "channels_after", "insert_after", "with_parts"],
+        ".parts.graphs": ["ChannelGraphs", "GlobalLocalGraphs", "MixtureAttention", "PositionGraphs"],
+        ".parts.iv_reid": ["LinearStem"],
+        ".parts.non_local": ["NonLocalBlocks"],
+        ".published.agw": ["load_agw_state"],
+        ".published.cdnet": ["load_cdnet_state", "to_cdnet_state"],
+        ".published.cgrnet": ["load_cgrnet_state"],
+        ".published.cm_nas": ["load_cmnas_state", "to_cmnas_state"],
+        ".published.iv_reid": ["load_iv_reid_state"],
+        ".published.loading": ["StateReport"],
+        ".published.osnet": ["load_osnet_state"],
+        ".trunks.cdnet": ["CDNetTrunk"],
+        ".trunks.osnet": ["OSNETS", "OSNetTrunk", "build_osnet"],
+        ".trunks.resnet": ["ResNetTrunk", "build_resnet"],
+        ".trunks.resnet_ibn": ["build_resnet_ibn"],
+    },
+)

@@ -1,55 +1,71 @@
 """Search spaces, supernets, relaxations and architecture parameters."""
 
-from vireid.search.derivation import Argmax, Derivation, DerivationResult, Evolution, MainEffects, Perturbation, RandomSearch, SampledTop
-from vireid.search.genotype_files.cdnet import load_cdnet_genotype, save_cdnet_genotype
-from vireid.search.parameters import ArchitectureParameters
-from vireid.search.relaxations.base import Relaxation, Softmax
-from vireid.search.relaxations.dirichlet import DirichletSample
-from vireid.search.relaxations.gumbel import GumbelHard, GumbelSoft
-from vireid.search.relaxations.random_one_hot import RandomOneHot
-from vireid.search.relaxations.rectified_gumbel import RectifiedGumbel
-from vireid.search.relaxations.sigmoid import Sigmoid
-from vireid.search.relaxations.top_k import TopK
-from vireid.search.space import SearchSpace, space_of
-from vireid.search.spaces.combined_depth import CombinedDepth
-from vireid.search.spaces.joint_norm import JointNorm
-from vireid.search.spaces.norm_restrictions import BNSeparation, INPlacement
-from vireid.search.spaces.osnet_ain import OSNetAIN
-from vireid.search.spaces.osnet_choice import SharedBlockChoice
-from vireid.search.spaces.supernet_norms import SupernetNorms
-from vireid.search.supernet import Supernet
-from vireid.structures.sites import Site
+from __future__ import annotations
 
-__all__ = [
-    "ArchitectureParameters",
-    "Argmax",
-    "BNSeparation",
-    "CombinedDepth",
-    "Derivation",
-    "DerivationResult",
-    "DirichletSample",
-    "Evolution",
-    "GumbelHard",
-    "GumbelSoft",
-    "INPlacement",
-    "JointNorm",
-    "MainEffects",
-    "OSNetAIN",
-    "Perturbation",
-    "RandomOneHot",
-    "RandomSearch",
-    "RectifiedGumbel",
-    "Relaxation",
-    "SampledTop",
-    "SearchSpace",
-    "SharedBlockChoice",
-    "Sigmoid",
-    "Site",
-    "Softmax",
-    "Supernet",
-    "SupernetNorms",
-    "TopK",
-    "load_cdnet_genotype",
-    "save_cdnet_genotype",
-    "space_of",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.search.derivation import (
+        Argmax as Argmax,
+        Derivation as Derivation,
+        DerivationResult as DerivationResult,
+        Evolution as Evolution,
+        MainEffects as MainEffects,
+        Perturbation as Perturbation,
+        RandomSearch as RandomSearch,
+        SampledTop as SampledTop,
+    )
+    from vireid.search.genotype_files.cdnet import load_cdnet_genotype as load_cdnet_genotype, save_cdnet_genotype as save_cdnet_genotype
+    from vireid.search.parameters import ArchitectureParameters as ArchitectureParameters
+    from vireid.search.relaxations.base import Relaxation as Relaxation, Softmax as Softmax
+    from vireid.search.relaxations.dirichlet import DirichletSample as DirichletSample
+    from vireid.search.relaxations.gumbel import GumbelHard as GumbelHard, GumbelSoft as GumbelSoft
+    from vireid.search.relaxations.random_one_hot import RandomOneHot as RandomOneHot
+    from vireid.search.relaxations.rectified_gumbel import RectifiedGumbel as RectifiedGumbel
+    from vireid.search.relaxations.sigmoid import Sigmoid as Sigmoid
+    from vireid.search.relaxations.top_k import TopK as TopK
+    from vireid.search.space import SearchSpace as SearchSpace, space_of as space_of
+    from vireid.search.spaces.combined_depth import CombinedDepth as CombinedDepth
+    from vireid.search.spaces.joint_norm import JointNorm as JointNorm
+    from vireid.search.spaces.norm_restrictions import BNSeparation as BNSeparation, INPlacement as INPlacement
+    from vireid.search.spaces.osnet_ain import OSNetAIN as OSNetAIN
+    from vireid.search.spaces.osnet_choice import SharedBlockChoice as SharedBlockChoice
+    from vireid.search.spaces.supernet_norms import SupernetNorms as SupernetNorms
+    from vireid.search.supernet import Supernet as Supernet
+    from vireid.structures.sites import Site as Site
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".derivation": [
+            "Argmax",
+            "Derivation",
+            "DerivationResult",
+            "Evolution",
+            "MainEffects",
+            "Perturbation",
+            "RandomSearch",
+            "SampledTop",
+        ],
+        ".genotype_files.cdnet": ["load_cdnet_genotype", "save_cdnet_genotype"],
+        ".parameters": ["ArchitectureParameters"],
+        ".relaxations.base": ["Relaxation", "Softmax"],
+        ".relaxations.dirichlet": ["DirichletSample"],
+        ".relaxations.gumbel": ["GumbelHard", "GumbelSoft"],
+        ".relaxations.random_one_hot": ["RandomOneHot"],
+        ".relaxations.rectified_gumbel": ["RectifiedGumbel"],
+        ".relaxations.sigmoid": ["Sigmoid"],
+        ".relaxations.top_k": ["TopK"],
+        ".space": ["SearchSpace", "space_of"],
+        ".spaces.combined_depth": ["CombinedDepth"],
+        ".spaces.joint_norm": ["JointNorm"],
+        ".spaces.norm_restrictions": ["BNSeparation", "INPlacement"],
+        ".spaces.osnet_ain": ["OSNetAIN"],
+        ".spaces.osnet_choice": ["SharedBlockChoice"],
+        ".spaces.supernet_norms": ["SupernetNorms"],
+        ".supernet": ["Supernet"],
+        "vireid.structures.sites": ["Site"],
+    },
+)

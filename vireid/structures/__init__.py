@@ -1,19 +1,28 @@
 """Value types that every layer shares."""
 
-from vireid.structures.batch import Batch, Modality, Record, SearchBatch, generator_for, stack_keys
-from vireid.structures.evaluation import Evaluation, Rule, Setting, Trial
-from vireid.structures.genotype import Genotype
+from __future__ import annotations
 
-__all__ = [
-    "Batch",
-    "Evaluation",
-    "Genotype",
-    "Modality",
-    "Record",
-    "Rule",
-    "SearchBatch",
-    "Setting",
-    "Trial",
-    "generator_for",
-    "stack_keys",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.structures.batch import (
+        Batch as Batch,
+        Modality as Modality,
+        Record as Record,
+        SearchBatch as SearchBatch,
+        generator_for as generator_for,
+        stack_keys as stack_keys,
+    )
+    from vireid.structures.evaluation import Evaluation as Evaluation, Rule as Rule, Setting as Setting, Trial as Trial
+    from vireid.structures.genotype import Genotype as Genotype
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".batch": ["Batch", "Modality", "Record", "SearchBatch", "generator_for", "stack_keys"],
+        ".evaluation": ["Evaluation", "Rule", "Setting", "Trial"],
+        ".genotype": ["Genotype"],
+    },
+)

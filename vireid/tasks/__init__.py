@@ -1,52 +1,52 @@
 """Lightning modules: optimisation, logging and evaluation of the networks."""
 
-from vireid.tasks.base import ReIDModule
-from vireid.tasks.checkpoints import LastCheckpoint, SafeCheckpointIO, read_checkpoint
-from vireid.tasks.classification import ClassificationModule
-from vireid.tasks.derivation import SupernetScore
-from vireid.tasks.ema import EMA
-from vireid.tasks.frozen_base import FrozenBase
-from vireid.tasks.optimisers import SGD, Adam, AdamW, OptimizerSettings
-from vireid.tasks.recalibration import Recalibration
-from vireid.tasks.report import print_results, results_table, write_metrics
-from vireid.tasks.reranking import Reranking
-from vireid.tasks.results import Result
-from vireid.tasks.results_files import RunResults, read_results
-from vireid.tasks.retrain import RetrainModule
-from vireid.tasks.running_statistics import recalibrate
-from vireid.tasks.schedules import Constant, Exponential, LinearWarmup, Schedule, WarmupCosine, WarmupMultiStep
-from vireid.tasks.scoring import score
-from vireid.tasks.search import SearchModule
+from __future__ import annotations
 
-__all__ = [
-    "EMA",
-    "SGD",
-    "Adam",
-    "AdamW",
-    "ClassificationModule",
-    "Constant",
-    "Exponential",
-    "FrozenBase",
-    "LastCheckpoint",
-    "LinearWarmup",
-    "OptimizerSettings",
-    "ReIDModule",
-    "Recalibration",
-    "Reranking",
-    "Result",
-    "RetrainModule",
-    "RunResults",
-    "SafeCheckpointIO",
-    "Schedule",
-    "SearchModule",
-    "SupernetScore",
-    "WarmupCosine",
-    "WarmupMultiStep",
-    "print_results",
-    "read_checkpoint",
-    "read_results",
-    "recalibrate",
-    "results_table",
-    "score",
-    "write_metrics",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.results.reranking import Reranking as Reranking
+    from vireid.tasks.base import ReIDModule as ReIDModule
+    from vireid.tasks.callbacks.frozen_base import FrozenBase as FrozenBase
+    from vireid.tasks.callbacks.recalibration import Recalibration as Recalibration
+    from vireid.tasks.callbacks.running_statistics import recalibrate as recalibrate
+    from vireid.tasks.checkpoints import (
+        LastCheckpoint as LastCheckpoint,
+        SafeCheckpointIO as SafeCheckpointIO,
+        read_checkpoint as read_checkpoint,
+    )
+    from vireid.tasks.classification import ClassificationModule as ClassificationModule
+    from vireid.tasks.optimisation.ema import EMA as EMA
+    from vireid.tasks.optimisation.optimisers import SGD as SGD, Adam as Adam, AdamW as AdamW, OptimizerSettings as OptimizerSettings
+    from vireid.tasks.optimisation.schedules import (
+        Constant as Constant,
+        Exponential as Exponential,
+        LinearWarmup as LinearWarmup,
+        Schedule as Schedule,
+        WarmupCosine as WarmupCosine,
+        WarmupMultiStep as WarmupMultiStep,
+    )
+    from vireid.tasks.retrain import RetrainModule as RetrainModule
+    from vireid.tasks.search.child_score import SupernetScore as SupernetScore
+    from vireid.tasks.search.module import SearchModule as SearchModule
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "vireid.results.reranking": ["Reranking"],
+        ".base": ["ReIDModule"],
+        ".callbacks.frozen_base": ["FrozenBase"],
+        ".callbacks.recalibration": ["Recalibration"],
+        ".callbacks.running_statistics": ["recalibrate"],
+        ".checkpoints": ["LastCheckpoint", "SafeCheckpointIO", "read_checkpoint"],
+        ".classification": ["ClassificationModule"],
+        ".optimisation.ema": ["EMA"],
+        ".optimisation.optimisers": ["Adam", "AdamW", "OptimizerSettings", "SGD"],
+        ".optimisation.schedules": ["Constant", "Exponential", "LinearWarmup", "Schedule", "WarmupCosine", "WarmupMultiStep"],
+        ".retrain": ["RetrainModule"],
+        ".search.child_score": ["SupernetScore"],
+        ".search.module": ["SearchModule"],
+    },
+)

@@ -13,19 +13,19 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-import vireid
 from vireid.errors import DivergedError, SettingsError
 from vireid.losses import LossInputs, LossSum
 from vireid.models import BranchedOutput, BranchNetwork, NetworkOutput, ReIDNetwork
+from vireid.results.reranking import Reranking
+from vireid.results.result import Result
+from vireid.results.scoring import score
+from vireid.results.table import print_results, write_metrics
 from vireid.settings import Recorded, class_path, instantiate, settings_of
 from vireid.structures import Batch, Evaluation
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable, flip_mean
-from vireid.tasks.optimisers import OptimizerSettings
-from vireid.tasks.report import print_results, write_metrics
-from vireid.tasks.reranking import Reranking
-from vireid.tasks.results import Result
-from vireid.tasks.scoring import score
+from vireid.tasks.optimisation.optimisers import OptimizerSettings
+from vireid.version import __version__
 
 EvaluatedFeature = Literal["embeddings", "features"]
 PLAIN, FLIP = "", "flip"  # variants of embeddings, as results name them
@@ -230,7 +230,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         path = self.results_folder() / "metrics.json"
         if not self.trainer.is_global_zero:
             return
-        about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
+        about = {"vireid": __version__, "phase": self.phase, "evaluated_on": images, "feature": self.evaluate_on}
         write_metrics(path, self.results, **about, checkpoint=checkpoint_name(self.trainer))
 
     def on_predict_epoch_end(self) -> None:
@@ -258,7 +258,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         """Store what rebuilds this module and its data, as plain values."""
         datamodule = getattr(self.trainer, "datamodule", None) if self._trainer is not None else None
         data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
-        checkpoint[SECTION] = {"version": VERSION, "vireid": vireid.__version__, "model": settings_of(self), "data": data}
+        checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, "model": settings_of(self), "data": data}
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # weights-only, and without Lightning's import of any class a file names

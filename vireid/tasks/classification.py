@@ -10,19 +10,19 @@ from rich.table import Table
 from torchmetrics import SumMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-import vireid
 from vireid.errors import SettingsError
 from vireid.files import write_text_atomically
 from vireid.losses import CrossEntropy, Loss
 from vireid.models import Head
+from vireid.results.table import table_console
 from vireid.search import SearchSpace
 from vireid.structures import Batch
 from vireid.tasks.base import checkpoint_name, is_trial_run
-from vireid.tasks.ema import EMA
-from vireid.tasks.optimisers import SGD, OptimizerSettings
-from vireid.tasks.report import table_console
+from vireid.tasks.optimisation.ema import EMA
+from vireid.tasks.optimisation.optimisers import SGD, OptimizerSettings
+from vireid.tasks.optimisation.schedules import Schedule, WarmupMultiStep
 from vireid.tasks.retrain import RetrainModule
-from vireid.tasks.schedules import Schedule, WarmupMultiStep
+from vireid.version import __version__
 
 FORMAT, VERSION = "vireid.classification", 1
 
@@ -143,7 +143,7 @@ class ClassificationModule(RetrainModule):
         path = self.results_folder() / "metrics.json"
         if not self.trainer.is_global_zero:
             return
-        about = {"vireid": vireid.__version__, "phase": self.phase, "evaluated_on": images, "checkpoint": checkpoint_name(self.trainer)}
+        about = {"vireid": __version__, "phase": self.phase, "evaluated_on": images, "checkpoint": checkpoint_name(self.trainer)}
         dataset = {"dataset": getattr(self.trainer, "datamodule").dataset_name, "images": self._images}  # noqa: B009 (untyped by Lightning)
         content = {"format": FORMAT, "version": VERSION, **about, **dataset, **self.accuracy}
         write_text_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -13,16 +13,16 @@ from torch import Tensor
 from vireid.errors import GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import Head, ReIDNetwork, TrunkPart, with_parts
+from vireid.results.reranking import Reranking
 from vireid.search import BNSeparation, SearchSpace, load_cdnet_genotype, space_of
 from vireid.search.genotype_files.cdnet import cdnet_space, is_cdnet_file
 from vireid.settings import plain
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
-from vireid.tasks.ema import EMA
-from vireid.tasks.optimisers import Adam, OptimizerSettings
+from vireid.tasks.optimisation.ema import EMA
+from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
+from vireid.tasks.optimisation.schedules import Schedule, WarmupMultiStep
 from vireid.tasks.recipes import cm_nas_losses
-from vireid.tasks.reranking import Reranking
-from vireid.tasks.schedules import Schedule, WarmupMultiStep
 
 
 class RetrainModule(ReIDModule):

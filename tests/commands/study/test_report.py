@@ -21,9 +21,9 @@ from vireid.commands.study.scores import read_scores, write_scores
 from vireid.commands.study.table import markdown
 from vireid.errors import ResultsError
 from vireid.metrics import paired_test, permutation_test, rank_correlation
+from vireid.results import Result
+from vireid.results.result import METRICS
 from vireid.search import BNSeparation
-from vireid.tasks import Result
-from vireid.tasks.results import METRICS
 
 SPACE = BNSeparation("resnet10", width=8)
 SHARED, SEPARATE = SPACE.baselines()["all_shared"], SPACE.baselines()["all_separate"]

@@ -17,7 +17,7 @@ from vireid import Genotype
 from vireid.cli import main
 from vireid.commands.configs import packaged_configs
 from vireid.commands.study import command
-from vireid.tasks import read_results
+from vireid.results import read_results
 
 SMOKE = packaged_configs() / "study" / "smoke.yaml"
 RANDOM = ("random-0", "random-1")

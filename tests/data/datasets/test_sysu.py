@@ -15,8 +15,7 @@ import pytest
 
 from tests.conftest import SYSU_IMAGES, SYSU_TEST, SYSU_TRAIN, SYSU_VAL, make_sysu
 from vireid.data import SYSU
-from vireid.data.datasets.official import SYSU_IMAGES as OFFICIAL_IMAGES
-from vireid.data.datasets.official import sysu_differences
+from vireid.data.datasets.official import SYSU_IMAGES as OFFICIAL_IMAGES, sysu_differences
 from vireid.data.datasets.sysu import OFFICIAL_VAL_IDS
 from vireid.errors import DatasetError, DatasetNotFoundError
 from vireid.structures import Evaluation, Modality, Record, Setting

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch.utils.data import DataLoader, Dataset
 
 from vireid.data import ARCHITECTURE, BatchRows, CrossModalitySampler, SearchSampler, draw_batch

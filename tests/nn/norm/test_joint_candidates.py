@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch import multiprocessing as mp
+from torch import Tensor, multiprocessing as mp, nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.nn.norm.reference import B, C, batch, check, naive_mixture, random_bn, simplex, site

@@ -19,10 +19,8 @@ from vireid.search import (
     Sigmoid,
     Softmax,
     TopK,
-    dirichlet,
-    gumbel,
-    rectified_gumbel,
 )
+from vireid.search.relaxations import dirichlet, gumbel, rectified_gumbel
 from vireid.settings import instantiate, settings_of
 from vireid.structures import generator_for
 

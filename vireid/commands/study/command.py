@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from vireid.commands.configs import resolve_configs
+from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.run_directory import writable
 from vireid.commands.study.jobs import prepare
@@ -23,11 +24,10 @@ from vireid.commands.study.report import TEMPLATE_FOLDER, study_report
 from vireid.commands.study.runner import Runner
 from vireid.commands.study.settings import StudySettings
 from vireid.commands.study.table import markdown
-from vireid.commands.template import template_results
 from vireid.errors import OutputError, SettingsError, VireidError
 from vireid.files import write_text_atomically
+from vireid.results import write_metrics
 from vireid.settings import instantiate
-from vireid.tasks import write_metrics
 
 SETTINGS_FILE = "plan.json"
 

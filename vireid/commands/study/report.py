@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-import vireid
 from vireid.commands.study.fidelity import fidelity_figures
 from vireid.commands.study.networks import RANDOM
 from vireid.commands.study.plan import Plan
 from vireid.commands.study.results import Run, chosen_row, finished_runs, missing, search_seconds
 from vireid.metrics import paired_test, permutation_test
+from vireid.results import read_results
 from vireid.search import space_of
 from vireid.structures import Genotype
-from vireid.tasks import read_results
+from vireid.version import __version__
 
 FORMAT, VERSION = "vireid.study", 1
 TEMPLATE = "grey template (untrained)"
@@ -38,7 +38,7 @@ def study_report(plan: Plan) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "vireid": vireid.__version__,
+        "vireid": __version__,
         "missing": missing(plan),
         "protocol": next((run.test.protocol for run in runs if run.test is not None), ""),
         "reference": plan.settings.reference,

@@ -11,8 +11,8 @@ from vireid.commands.study.networks import Network
 from vireid.commands.study.plan import Plan, retrain_name
 from vireid.commands.study.recipes import fixed_part, read_config
 from vireid.errors import ResultsError
+from vireid.results import Result, read_results
 from vireid.structures import Genotype
-from vireid.tasks import Result, read_results
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from vireid.settings import instantiate
 from vireid.structures import Genotype
 from vireid.tasks import SearchModule, read_checkpoint
 from vireid.tasks.checkpoints import SECTION
-from vireid.tasks.derivation import InheritedScore, SupernetScore
+from vireid.tasks.search.child_score import InheritedScore, SupernetScore
 
 FORMAT, VERSION = "vireid.study.scores", 1
 

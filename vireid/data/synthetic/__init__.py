@@ -1,6 +1,19 @@
 """People drawn by a program, written as visible-infrared data sets lie on disk: to try, teach and test without a licensed data set."""
 
-from vireid.data.synthetic.difficulty import Difficulty
-from vireid.data.synthetic.writer import GENERATOR_VERSION, write_dataset
+from __future__ import annotations
 
-__all__ = ["GENERATOR_VERSION", "Difficulty", "write_dataset"]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.data.synthetic.difficulty import Difficulty as Difficulty
+    from vireid.data.synthetic.writer import GENERATOR_VERSION as GENERATOR_VERSION, write_dataset as write_dataset
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".difficulty": ["Difficulty"],
+        ".writer": ["GENERATOR_VERSION", "write_dataset"],
+    },
+)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-from torch import distributed as dist
+from torch import Tensor, distributed as dist
 
 from vireid.nn.norm.mixture import Synchronised
 from vireid.nn.norm.moments import Moments

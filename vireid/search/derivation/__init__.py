@@ -1,22 +1,32 @@
 """From a trained supernet to one genotype."""
 
-from vireid.search.derivation.additive import MainEffects
-from vireid.search.derivation.argmax import Argmax, SampledTop
-from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, Scored, mixture_weights
-from vireid.search.derivation.evolution import Evolution, RandomSearch
-from vireid.search.derivation.perturbation import Perturbation
+from __future__ import annotations
 
-__all__ = [
-    "Argmax",
-    "Derivation",
-    "DerivationResult",
-    "Evolution",
-    "MainEffects",
-    "Perturbation",
-    "Probabilities",
-    "RandomSearch",
-    "SampledTop",
-    "Score",
-    "Scored",
-    "mixture_weights",
-]
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.search.derivation.additive import MainEffects as MainEffects
+    from vireid.search.derivation.argmax import Argmax as Argmax, SampledTop as SampledTop
+    from vireid.search.derivation.base import (
+        Derivation as Derivation,
+        DerivationResult as DerivationResult,
+        Probabilities as Probabilities,
+        Score as Score,
+        Scored as Scored,
+        mixture_weights as mixture_weights,
+    )
+    from vireid.search.derivation.evolution import Evolution as Evolution, RandomSearch as RandomSearch
+    from vireid.search.derivation.perturbation import Perturbation as Perturbation
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".additive": ["MainEffects"],
+        ".argmax": ["Argmax", "SampledTop"],
+        ".base": ["Derivation", "DerivationResult", "Probabilities", "Score", "Scored", "mixture_weights"],
+        ".evolution": ["Evolution", "RandomSearch"],
+        ".perturbation": ["Perturbation"],
+    },
+)

@@ -1,0 +1,177 @@
+"""Results on disk: what was written is read, what is not ours or not whole is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tasks.written import PIDS, SYSU, average_precisions, result, write
+from vireid.errors import MissingFileError, OutputError, ResultsError
+from vireid.results import read_results, score, write_metrics
+from vireid.results.result import METRICS
+from vireid.structures import Evaluation, Modality, Record, Setting, Trial
+
+
+def change(folder: Path, **changes: Any) -> None:
+    path = folder / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def change_row(folder: Path, **changes: Any) -> None:
+    (row,) = json.loads((folder / "metrics.json").read_text())["results"]
+    change(folder, results=[{**row, **changes}])
+
+
+def test_results_come_back_bit_for_bit(tmp_path: Path) -> None:
+    ap = average_precisions(3)
+    ap[1][4] = np.nan
+    rows = [
+        result(ap, remark="saw test people"),
+        result(ap, variant="flip", with_queries=False),
+        result(ap[:1], "regdb/v/trial-2", digest=""),
+    ]
+    found = read_results(write(tmp_path, *rows))
+    assert list(found.results) == rows
+    assert found.about == {"phase": "retrained"}
+    assert (found.path, found.name) == (tmp_path / "metrics.json", str(tmp_path))
+    for before, after in zip(rows, found.results, strict=True):
+        assert len(before.ap) == len(after.ap) == len(after.pids)
+        for trial in range(len(before.ap)):
+            np.testing.assert_array_equal(after.ap[trial], before.ap[trial])
+            np.testing.assert_array_equal(after.pids[trial], PIDS)
+
+
+def test_rows_without_queries_write_no_second_file(tmp_path: Path) -> None:
+    found = read_results(write(tmp_path, result(with_queries=False)))
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+    assert found.results[0].ap == ()
+
+
+def test_scoring_keeps_the_identity_of_every_query(tmp_path: Path) -> None:
+    records = tuple(Record(f"{side}/{pid}.jpg", pid, 1 + int(side), side) for side in Modality for pid in (4, 9, 6))
+    trials = (Trial(np.array([4, 3]), np.array([0, 1, 2])), Trial(np.array([5, 3, 4]), np.array([0, 1])))
+    evaluation = Evaluation(records, (Setting("own/x", "regdb", trials),))
+    write_metrics(tmp_path / "metrics.json", score(evaluation, torch.eye(6)[[0, 1, 2, 0, 1, 2]]))
+    (row,) = read_results(tmp_path).results
+    assert [pids.tolist() for pids in row.pids] == [[9, 4], [6, 4, 9]]
+    np.testing.assert_array_equal(row.ap[1], [np.nan, 1, 1])  # person 6 is not in that gallery
+
+
+def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "queries.npz").mkdir()
+    with pytest.raises(OutputError, match=r"queries\.npz.*what was there before is intact"):
+        write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["queries.npz"]
+
+
+def test_a_run_is_represented_by_its_newest_test(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for number, name in enumerate(["test-2", "test-10", "validate-1", "notes"]):
+        os.utime(write(run / name, result(average_precisions(number))) / "metrics.json", ns=(10 + number, 10 + number))
+    assert read_results(run).path.parent.name == "test-10"
+    os.utime(run / "test-2" / "metrics.json", ns=(50, 50))
+    assert read_results(run).path.parent.name == "test-2"
+    os.utime(run / "test-10" / "metrics.json", ns=(50, 50))  # copied: times say nothing
+    assert read_results(run).path.parent.name == "test-10"
+    assert read_results(run / "validate-1").path.parent.name == "validate-1"
+    assert read_results(run / "notes" / "metrics.json").path.parent.name == "notes"
+
+
+def test_held_out_people_only_where_there_is_no_test(tmp_path: Path) -> None:
+    write(tmp_path / "validate-1")
+    assert read_results(tmp_path).path.parent.name == "validate-1"
+
+
+def test_a_folder_with_one_evaluation_somewhere_is_enough_and_with_several_is_not(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "test-1")
+    assert read_results(tmp_path).name == str(tmp_path / "a" / "test-1")
+    for name in "bcdefg":
+        write(tmp_path / name / "test-1")
+    with pytest.raises(ResultsError, match=r"holds 7 evaluations; name one: .*a.test-1, .*, \.\.\.\."):
+        read_results(tmp_path)
+
+
+def test_absent_results(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"There is no .*nowhere"):
+        read_results(tmp_path / "nowhere")
+    with pytest.raises(MissingFileError, match=r"No metrics.json under .*: run `vireid test --ckpt`"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"format":', "is damaged or no metrics.json"),
+        ("\udcff", "is damaged or no metrics.json"),
+        ("[]", "was not written by vireid"),
+        ('{"format": "other"}', "was not written by vireid"),
+        ('{"format": "vireid.classification"}', "not results of retrieval"),
+        ('{"format": "vireid.metrics", "version": 2}', "has version 2, this vireid reads 1"),
+        ('{"format": "vireid.metrics", "version": 1}', "is damaged: KeyError 'results'"),
+        ('{"format": "vireid.metrics", "version": 1, "results": [3]}', "is damaged: TypeError"),
+        (
+            '{"format": "vireid.metrics", "version": 1, "results": [{"protocol": "x", "mean": {}}]}',
+            "of an older vireid, which kept no numbers",
+        ),
+    ],
+)
+def test_files_that_are_not_ours_or_damaged(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "metrics.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ResultsError, match=message):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mAP": [0.5, 0.5]}, "different numbers of trials, or none"),
+        ({name: [] for name in METRICS}, "different numbers of trials, or none"),
+        ({"mINP": [0.1, 0.2, float("nan")]}, "a metric is not a fraction"),
+        ({"rank1": [51.0, 52.0, 53.0]}, "a metric is not a fraction"),
+        ({"rank1": ["x", 0.1, 0.2]}, "is damaged: ValueError"),
+    ],
+)
+def test_numbers_that_cannot_be(tmp_path: Path, values: dict[str, list[float]], message: str) -> None:
+    write(tmp_path)
+    (row,) = json.loads((tmp_path / "metrics.json").read_text())["results"]
+    change_row(tmp_path, values={**row["values"], **values})
+    with pytest.raises(ResultsError, match=message):
+        read_results(tmp_path)
+
+
+def test_texts_must_be_texts(tmp_path: Path) -> None:
+    write(tmp_path)
+    change_row(tmp_path, remark=None)
+    with pytest.raises(ResultsError, match="a text is expected"):
+        read_results(tmp_path)
+
+
+def test_queries_must_be_those_of_the_results(tmp_path: Path) -> None:
+    write(tmp_path)
+    content = (tmp_path / "queries.npz").read_bytes()
+    (tmp_path / "queries.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ResultsError, match=r"queries\.npz' is damaged"):
+        read_results(tmp_path)
+    (tmp_path / "queries.npz").write_bytes(content)
+    change_row(tmp_path, variant="flip")
+    with pytest.raises(ResultsError, match="is of other results than the"):
+        read_results(tmp_path)
+    write(tmp_path / "other", result(average_precisions(2)))
+    write(tmp_path / "other2", replace(result(), queries=3))
+    (tmp_path / "other" / "queries.npz").replace(tmp_path / "other2" / "queries.npz")
+    with pytest.raises(ResultsError, match="does not give the mAP"):
+        read_results(tmp_path / "other2")
+
+
+def test_nothing_in_a_file_of_queries_is_executed(tmp_path: Path) -> None:
+    write(tmp_path)
+    np.savez(tmp_path / "queries.npz", names=np.array([SYSU, print], dtype=object))
+    with pytest.raises(ResultsError, match="Object arrays cannot be loaded"):
+        read_results(tmp_path)

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vireid.errors import SettingsError
+from vireid.tasks import Constant, WarmupCosine, WarmupMultiStep
+from vireid.tasks.optimisation.schedules import geometric, second_half_ramp, stepped
+
+GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "cmnas_lr.npz")
+OSNET = np.load(Path(__file__).parents[2] / "golden" / "osnet_nas_mixing.npz")
+BASES = np.array([0.001, 0.01, 0.01])  # trunk, neck, classifier: README of the golden files
+
+
+def rates(schedule: WarmupMultiStep, epochs: int) -> np.ndarray:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in BASES]
+    optimizer = torch.optim.SGD(groups)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: schedule(epoch))
+    table = []
+    for _ in range(epochs):
+        table.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return np.array(table)
+
+
+def test_constant() -> None:
+    assert [Constant()(epoch) for epoch in (0, 1, 99)] == [1.0, 1.0, 1.0]
+    assert (Constant().length, Constant().over(7).settings()["class_path"]) == (0, "vireid.tasks.Constant")
+
+
+def test_published_schedule_equals_the_golden_rates() -> None:
+    np.testing.assert_allclose(rates(WarmupMultiStep(), 120), GOLDEN["lr_default"], rtol=1e-12)
+
+
+def test_other_arguments_equal_the_golden_rates() -> None:
+    schedule = WarmupMultiStep(
+        tuple(int(m) for m in GOLDEN["alt_milestones"]),
+        float(GOLDEN["alt_gamma"]),
+        int(GOLDEN["alt_warmup_epochs"]),
+        float(GOLDEN["alt_warmup_factor"]),
+    )
+    np.testing.assert_allclose(rates(schedule, 12), GOLDEN["lr_alt"], rtol=1e-12)
+
+
+def test_descending_milestones_are_refused() -> None:
+    with pytest.raises(SettingsError, match="ascending order"):
+        WarmupMultiStep((70, 40))
+
+
+def test_cosine_ends_near_zero_and_refuses_a_warm_up_that_fills_the_run() -> None:
+    schedule = WarmupCosine(10, 2)
+    assert schedule(0) < schedule(1) < schedule(2) == 1.0
+    assert 0 < schedule(9) < 0.05
+    with pytest.raises(SettingsError, match=r"0\.\.3 for 4 epochs"):
+        WarmupCosine(4, 4)
+
+
+def test_temperature_runs_from_first_to_last_architecture_epoch() -> None:
+    values = [geometric(5.0, 0.5, step, 50) for step in range(-10, 50)]
+    assert values[:11] == [5.0] * 11
+    assert values[-1] == pytest.approx(0.5)
+    assert np.allclose(np.diff(np.log(values[10:])), np.log(0.1) / 49)
+
+
+@pytest.mark.parametrize("row", range(6))
+def test_stepped_temperature_equals_the_published_code(row: int) -> None:
+    start, floor, every, factor, fixed = OSNET["temp_cfg"][row].tolist()
+    if fixed or every == -1:  # the published code then leaves the floor alone
+        found = [geometric(start, start, epoch, 150) for epoch in range(150)]
+    else:
+        found = [stepped(start, floor, epoch, int(every), factor) for epoch in range(150)]
+    np.testing.assert_allclose(found, OSNET["temp_lmda"][row], rtol=1e-12)
+
+
+def test_lengths_say_how_long_a_run_must_be() -> None:
+    assert WarmupMultiStep((30, 45), warmup_epochs=5).length == 46
+    assert WarmupMultiStep((), warmup_epochs=5).length == 5
+    assert WarmupCosine(12, 1).length == 12
+    assert WarmupCosine(None, 3).length == 3
+
+
+def test_a_cosine_of_open_length_takes_that_of_the_run() -> None:
+    schedule = WarmupCosine(warmup_epochs=2)
+    assert [schedule.over(10)(epoch) for epoch in range(10)] == [WarmupCosine(10, 2)(epoch) for epoch in range(10)]
+    assert WarmupCosine(4).over(10)(4) == 0
+    with pytest.raises(SettingsError, match="needs the length of the run"):
+        schedule(5)
+    with pytest.raises(SettingsError, match=r"0\.\.1 for 2 epochs"):
+        schedule.over(2)
+    steps = WarmupMultiStep()
+    assert steps.over(10) is steps
+
+
+def test_entropy_ramp_is_zero_in_the_first_half_and_one_at_the_end() -> None:
+    values = [second_half_ramp(step, 50) for step in range(50)]
+    assert max(values[:25]) == 0
+    assert values[-1] == 1
+    assert values == sorted(values)

@@ -1,0 +1,159 @@
+"""``metrics.json`` and ``queries.npz`` on disk: found under a run, checked, read back as results."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vireid.errors import MissingFileError, ResultsError
+from vireid.files import atomic_file
+from vireid.results.result import METRICS, Result
+
+FORMAT, VERSION = "vireid.metrics", 1
+METRICS_FILE, QUERIES_FILE = "metrics.json", "queries.npz"
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What one evaluation wrote.
+
+    Attributes:
+        path: its ``metrics.json``.
+        results: its rows.
+        about: what else the file says: ``phase``, ``evaluated_on``, ``checkpoint`` and others.
+    """
+
+    path: Path
+    results: tuple[Result, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder, as it was named."""
+        return os.fspath(self.path.parent)
+
+
+def write_queries(path: Path, results: Sequence[Result]) -> None:
+    """``queries.npz``: of every row and trial the queries' average precisions and identities; nothing if the rows hold none.
+
+    Array ``names`` lists the rows; ``ap.<row>.<trial>`` and ``pids.<row>.<trial>`` are ``(Q,)``, counted from 0, with NaN for a query
+    that has no match that counts.
+
+    Raises:
+        OutputError: the file cannot be written; what was there is intact.
+    """
+    if not any(result.ap for result in results):
+        return
+    arrays = {"names": np.array([result.name for result in results])}
+    for row, result in enumerate(results):
+        for trial, (ap, pids) in enumerate(zip(result.ap, result.pids, strict=True)):
+            arrays[f"ap.{row}.{trial}"], arrays[f"pids.{row}.{trial}"] = ap, pids
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+
+
+def read_results(path: str | os.PathLike[str]) -> RunResults:
+    """Results of one evaluation.
+
+    Args:
+        path: a ``metrics.json``, the folder of a test, or the folder of a run, whose newest ``test-N`` is taken (``validate-N`` where
+            there is no test).
+
+    Raises:
+        MissingFileError: nothing there.
+        ResultsError: several evaluations, so that one must be named; not ours; damaged; of another version.
+    """
+    found = find_metrics(Path(path))
+    content = _content(found)
+    try:
+        results = tuple(_result(row) for row in content["results"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ResultsError(f"{os.fspath(found)!r} is damaged: {type(error).__name__} {error}. Run `vireid test` again.") from error
+    about = {key: value for key, value in content.items() if key not in ("format", "version", "results")}
+    return RunResults(found, _with_queries(found.with_name(QUERIES_FILE), results), about)
+
+
+def find_metrics(path: Path) -> Path:
+    """The ``metrics.json`` that :func:`read_results` reads."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise MissingFileError(f"There is no {os.fspath(path)!r}: name a run, the folder of a test, or its {METRICS_FILE}.")
+    if (path / METRICS_FILE).is_file():
+        return path / METRICS_FILE
+    for kind in ("test", "validate"):
+        numbered = [file for file in path.glob(f"{kind}-*/{METRICS_FILE}") if re.fullmatch(rf"{kind}-\d+", file.parent.name)]
+        if numbered:
+            return max(numbered, key=lambda file: (file.stat().st_mtime_ns, int(file.parent.name.partition("-")[2])))
+    others = sorted(path.rglob(METRICS_FILE))
+    if not others:
+        raise MissingFileError(f"No {METRICS_FILE} under {os.fspath(path)!r}: run `vireid test --ckpt` on its checkpoint first.")
+    if len(others) > 1:
+        names = ", ".join(os.fspath(file.parent) for file in others[:5]) + (", ..." if len(others) > 5 else "")
+        raise ResultsError(f"{os.fspath(path)!r} holds {len(others)} evaluations; name one: {names}.")
+    return others[0]
+
+
+def _content(path: Path) -> dict[str, Any]:
+    name = os.fspath(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{name!r} is damaged or no {METRICS_FILE}: {error}.") from error
+    if isinstance(content, dict) and str(content.get("format")).startswith("vireid."):
+        if content["format"] != FORMAT:
+            raise ResultsError(f"{name!r} holds {content['format']!r}, not results of retrieval ({FORMAT}), which alone are compared.")
+    else:
+        raise ResultsError(f"{name!r} was not written by vireid: it lacks `format: {FORMAT}`.")
+    if content.get("version") != VERSION:
+        raise ResultsError(f"{name!r} has version {content.get('version')!r}, this vireid reads {VERSION}: upgrade the older of the two.")
+    rows = content.get("results")
+    if isinstance(rows, list) and any(isinstance(row, dict) and "mean" in row and "values" not in row for row in rows):
+        raise ResultsError(f"{name!r} is of an older vireid, which kept no numbers of single trials: run `vireid test` again.")
+    return content
+
+
+def _result(row: dict[str, Any]) -> Result:
+    values = {name: tuple(float(value) for value in row["values"][name]) for name in METRICS}
+    if len({len(numbers) for numbers in values.values()}) != 1 or not values["mAP"]:
+        raise ValueError("the metrics hold different numbers of trials, or none")
+    if not all(0 <= value <= 1 for numbers in values.values() for value in numbers):
+        raise ValueError("a metric is not a fraction")
+    texts = {name: row[name] for name in ("protocol", "remark", "variant", "images_sha256")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a text is expected")
+    return Result(values=values, queries=int(row["queries"]), **texts)
+
+
+def _with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The results with what ``queries.npz`` holds, checked to belong to them; as they are without that file."""
+    if not path.is_file():
+        return results
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file.items())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Run `vireid test` again.") from error
+    names = arrays["names"].tolist() if "names" in arrays else None
+    if names != [result.name for result in results]:
+        raise ResultsError(f"{os.fspath(path)!r} is of other results than the {METRICS_FILE} beside it: run `vireid test` again.")
+    read = []
+    for row, result in enumerate(results):
+        keys = [f"{row}.{trial}" for trial in range(result.trials)] if f"ap.{row}.0" in arrays else []
+        ap, pids = (tuple(arrays.get(f"{name}.{key}", np.zeros(0)) for key in keys) for name in ("ap", "pids"))
+        if not all(_belongs(*columns) for columns in zip(ap, pids, result.values["mAP"], strict=False)):
+            raise ResultsError(f"{os.fspath(path)!r} does not give the mAP of the {METRICS_FILE} beside it: run `vireid test` again.")
+        read.append(replace(result, ap=ap, pids=pids))
+    return tuple(read)
+
+
+def _belongs(ap: Any, pids: Any, mean: float) -> bool:
+    return ap.ndim == 1 and ap.shape == pids.shape and bool(np.isfinite(ap).any()) and abs(float(np.nanmean(ap)) - mean) < 1e-6

@@ -1,0 +1,87 @@
+"""Scores of an evaluation: every setting, every trial, from embeddings that were computed once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vireid.metrics.functional import RetrievalScores, evaluate
+from vireid.metrics.functional.draws import evaluate_draws
+from vireid.results.reranking import Reranking
+from vireid.results.result import METRICS, TOPK, Result
+from vireid.structures import Evaluation, Record, Rule, Setting, Trial
+
+
+def score(
+    evaluation: Evaluation, embeddings: Tensor, remark: str = "", variant: str = "", reranking: Reranking | None = None
+) -> list[Result]:
+    """Results of every setting by cosine distance, or re-ranked.
+
+    Args:
+        evaluation: images and settings.
+        embeddings: ``(N, D)`` float embeddings of ``evaluation.records``.
+        remark: written with every row.
+        variant: how the embeddings were made, if not as the protocols say.
+        reranking: applied to each trial's query and gallery; it adds to the variant. ``None`` for cosine distances as they are.
+
+    Returns:
+        One result per setting.
+    """
+    name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
+    pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
+    scores = iter(_scores(evaluation, embeddings, pids, camids, reranking))
+    results = []
+    for setting in evaluation.settings:
+        results.append(_result(setting, [next(scores) for _ in setting.trials], evaluation.records, remark, name))
+    return results
+
+
+def _scores(evaluation: Evaluation, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking | None) -> list[RetrievalScores]:
+    """Scores of the trials of all settings, one after the other; those that search with the same queries are scored together."""
+    pairs = [(trial, setting.rule) for setting in evaluation.settings for trial in setting.trials]
+    if reranking:  # each trial by itself: neighbours are sought among its own images only
+        return [_reranked(trial, rule, embeddings, pids, camids, reranking) for trial, rule in pairs]
+    galleries: dict[tuple[bytes, Rule], list[NDArray[np.int64]]] = {}
+    for trial, rule in pairs:
+        galleries.setdefault((trial.query.tobytes(), rule), []).append(trial.gallery)
+    scores = {
+        (query, rule): iter(evaluate_draws(embeddings, pids, camids, np.frombuffer(query, np.int64).copy(), drawn, rule, TOPK))
+        for (query, rule), drawn in galleries.items()
+    }
+    return [next(scores[trial.query.tobytes(), rule]) for trial, rule in pairs]
+
+
+def _reranked(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking) -> RetrievalScores:
+    rows, columns = torch.from_numpy(trial.query), torch.from_numpy(trial.gallery)
+    labels = pids[rows], pids[columns], camids[rows], camids[columns]
+    return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
+
+
+def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequence[Record], remark: str, variant: str) -> Result:
+    table = [(*score["cmc"].tolist(), score["mAP"], score["mINP"]) for score in scores]
+    return Result(
+        setting.protocol,
+        dict(zip(METRICS, zip(*table, strict=True), strict=True)),
+        scores[0]["num_valid"],
+        remark,
+        variant,
+        images_sha256=_digest(setting, records),
+        ap=tuple(score["ap"] for score in scores),
+        pids=tuple(np.array([records[row].pid for row in trial.query]) for trial in setting.trials),
+    )
+
+
+def _digest(setting: Setting, records: Sequence[Record]) -> str:
+    """Which images were compared: identity, camera and file name of all queries and gallery entries, in order."""
+    names = [f"{record.modality.value}/{record.pid}/{record.camid}/{Path(record.path).name}" for record in records]
+    digest = hashlib.sha256()
+    for trial in setting.trials:
+        for side in (trial.query, trial.gallery):
+            digest.update("\n".join(names[row] for row in side).encode() + b"\0")
+    return digest.hexdigest()

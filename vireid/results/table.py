@@ -1,0 +1,58 @@
+"""Results as people and programs read them: a table in the terminal, ``metrics.json`` in the run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vireid.files import write_text_atomically
+from vireid.results.files import FORMAT, QUERIES_FILE, VERSION, write_queries
+from vireid.results.result import Result
+
+COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
+
+
+def results_table(results: Sequence[Result], title: str) -> Table:
+    """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, below it the deviation over trials where there are several."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("protocol", overflow="fold")  # gives way first in a narrow terminal: numbers are never cut
+    for column in COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in results:
+        label = f"{result.name}\n[italic]{result.remark}[/italic]" if result.remark else result.name
+        table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()))
+    return table
+
+
+def _cell(result: Result, key: str) -> str:
+    mean = f"{100 * result.mean[key]:.2f}"
+    return f"{mean}\n±{100 * result.std[key]:.2f}" if result.trials > 1 else mean
+
+
+def print_results(results: Sequence[Result], title: str) -> None:
+    """The table, on the terminal, or 120 columns wide into a pipe."""
+    table_console().print(results_table(results, title))
+
+
+def table_console() -> Console:
+    """The terminal, or 120 columns into a pipe, where rich would take 80."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
+    """``metrics.json``: every result with its protocol id, mean and deviation, and what ``about`` says of the run.
+
+    Beside it goes ``queries.npz`` with the average precision of every query (:func:`~vireid.results.files.write_queries`).
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_queries(path.with_name(QUERIES_FILE), results)  # first: where metrics.json is, the rest is complete
+    content = {"format": FORMAT, "version": VERSION, **about, "results": [result.to_dict() for result in results]}
+    write_text_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,129 @@
+"""Evaluation with running statistics of the network as it is evaluated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+
+import pytorch_lightning as pl
+
+from vireid.errors import SettingsError
+from vireid.settings import Recorded
+from vireid.structures import Batch, SearchBatch
+from vireid.tasks.base import ReIDModule
+from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
+
+logger = logging.getLogger(__name__)
+
+
+def training_batches(trainer: pl.Trainer, count: int) -> list[Batch | SearchBatch]:
+    """The first batches of the training order of epoch 0, as read from disk; the same ones at any time of a run.
+
+    Args:
+        trainer: with a vireid data module.
+        count: at most so many; fewer if the epoch is shorter.
+
+    Raises:
+        SettingsError: there is no data module.
+    """
+    datamodule = getattr(trainer, "datamodule", None)
+    if datamodule is None or not hasattr(datamodule, "train_dataloader"):
+        raise SettingsError("Statistics are re-estimated on training rows: pass a vireid `datamodule=` to the Trainer.")
+    loader = datamodule.train_dataloader()
+    loader.batch_sampler.set_epoch(0)
+    loader.batch_sampler.start_at(0)
+    return list(islice(loader, count))
+
+
+def weight_rows(trainer: pl.Trainer, batches: Iterable[Batch | SearchBatch]) -> Iterator[Batch]:
+    """Rows of the weight step, augmented as their keys say and normalised, on the device of the Trainer."""
+    for batch in batches:
+        yield trainer.strategy.batch_to_device(batch.weights if isinstance(batch, SearchBatch) else batch)
+
+
+def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
+    """Rows of ``count`` weight steps in the training order, from the first batch of epoch 0 on over as many epochs as that takes.
+
+    Args:
+        trainer: with a vireid data module; epochs are as long as its ``limit_train_batches`` says.
+        count: batches.
+    """
+    loader = getattr(trainer, "datamodule").train_dataloader()  # noqa: B009  # set by Lightning, which does not declare it
+    limit = trainer.limit_train_batches
+    length = limit if isinstance(limit, int) else max(1, int(len(loader) * limit))
+    left, epoch = count, 0
+    while left:
+        loader.batch_sampler.set_epoch(epoch)
+        loader.batch_sampler.start_at(0)
+        for batch in weight_rows(trainer, islice(loader, min(left, length))):
+            left -= 1
+            yield batch
+        epoch += 1
+
+
+class Recalibration(Recorded, pl.Callback):
+    """Evaluation with re-estimated statistics: before each validation, test or prediction, and put back after it.
+
+    The trained statistics stay in the network and in its checkpoints, so training is not changed. Worth trying for a child that
+    inherits the weights of a supernet, whose statistics are of a mixture, and for averaged weights (:class:`~vireid.tasks.EMA`).
+    The same batches every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
+
+    In a configuration, or by ``--trainer.callbacks+=vireid.tasks.Recalibration`` on the command line::
+
+        trainer:
+          callbacks:
+            - class_path: vireid.tasks.Recalibration
+              init_args: {batches: 20}
+
+    Args:
+        batches: training batches, at least 1; under several processes of each of them.
+
+    Raises:
+        SettingsError: fewer.
+    """
+
+    def __init__(self, batches: int = 20) -> None:
+        if batches < 1:
+            raise SettingsError(f"`batches` must be at least 1, got {batches}.")
+        self.batches = batches
+        self._kept = ExitStack()
+
+    def _start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin where the module has put its weights in place."""
+        if trainer.sanity_checking:
+            return
+        read = training_batches(trainer, self.batches)
+        self._kept.enter_context(kept_statistics(module))
+        with trainer.precision_plugin.forward_context():
+            recalibrate(module, weight_rows(trainer, read), module)
+        note = f"running statistics re-estimated on {len(read)} training batch{'es' if len(read) > 1 else ''}"
+        if isinstance(module, ReIDModule):
+            module.notes.append(note)
+            self._kept.callback(module.notes.remove, note)
+        logger.info("%s for this evaluation.", note.capitalize())
+
+    def _end(self) -> None:
+        self._kept.close()
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start(trainer, pl_module)
+
+    def on_test_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start(trainer, pl_module)
+
+    def on_predict_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start(trainer, pl_module)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002 (interface)
+        self._end()
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self._end()
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self._end()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        self._end()

@@ -1,0 +1,1 @@
+"""The search task: steps, schedules, derivation of the answer, course and outcome."""

@@ -1,0 +1,60 @@
+"""Short trainings of children inside a search: the score of a child by how it learns, not by what it inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from vireid.structures import generator_for
+from vireid.tasks.callbacks.recalibration import training_rows
+from vireid.tasks.optimisation.schedules import WarmupCosine
+
+if TYPE_CHECKING:
+    from vireid.tasks.search.module import SearchModule
+
+
+@contextmanager
+def kept_state(network: nn.Module) -> Iterator[None]:
+    """Afterwards, every parameter and buffer is as before, bit for bit, and no parameter has a gradient."""
+    before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    try:
+        yield
+    finally:
+        network.load_state_dict(before)
+        for parameter in network.parameters():
+            parameter.grad = None
+
+
+def train_child(module: SearchModule, steps: int) -> None:
+    """Weight steps, in place, on the child that the supernet runs now.
+
+    Losses, optimiser and gradient clipping are the search's, without accumulation; the rate rises over the first tenth of the steps and
+    falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is the dropout of a
+    head; the random state is as before afterwards. Under several processes gradients are averaged.
+    """
+    trainer, network = module.trainer, module.network
+    optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.lr_factors))
+    if module.gradient_clip_val is not None:
+        optimizer.register_step_pre_hook(module.clip_weights)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(steps, steps // 10))
+    network.train()
+    devices = [module.device] if module.device.type == "cuda" else []
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
+        for batch in training_rows(trainer, steps):
+            if module.head is not None:
+                torch.manual_seed(generator_for((module.seed, *batch.key)).initial_seed())
+            with trainer.precision_plugin.forward_context():
+                loss, _ = module.summed_loss(module.losses, module(batch), batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            for parameter in network.parameters():
+                if trainer.world_size > 1 and parameter.grad is not None:
+                    torch.distributed.all_reduce(parameter.grad)
+                    parameter.grad.div_(trainer.world_size)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            rate.step()
+    network.eval()
