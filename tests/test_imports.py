@@ -13,7 +13,7 @@ ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
     "settings": {"errors"},
-    "structures": {"settings", "files", "errors"},
+    "structures": {"settings", "files", "errors", "lazy"},
     "errors": set(),
     "version": set(),
     "nn": BOTTOM,
