@@ -9,8 +9,8 @@ from torch.nn.functional import normalize
 
 from tests.golden.cdnet import error, golden, tensor
 from vireid.losses import BatchHardTriplet, CrossEntropy, LossInputs
+from vireid.losses.distances import floored_distances
 from vireid.losses.functional import batch_hard_triplet
-from vireid.losses.functional.distances import floored_distances
 
 DATA = golden("losses")
 LABELS = tensor(DATA["labels"])

@@ -15,8 +15,8 @@ from vireid.losses.functional import (
     local_alignment,
     weighted_regularized_triplet,
 )
-from vireid.losses.functional.local_alignment import hardest_pairs
-from vireid.losses.functional.weighted_triplet import _weights
+from vireid.losses.local_alignment import hardest_pairs
+from vireid.losses.weighted_regularized_triplet import _weights
 
 CGRNET, HHRG = golden("cgrnet_losses"), golden("hhrg_losses")
 LABELS = torch.from_numpy(CGRNET["labels"])

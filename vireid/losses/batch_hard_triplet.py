@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, check_level
-from vireid.losses.functional.triplet import check_margin
+from vireid.losses.checks import check_labels, check_margin, check_rows
+from vireid.losses.distances import full_precision, no_autocast
+from vireid.losses.four_way_hard_triplet import hard_triplet
 from vireid.losses.inputs import Level, LossInputs
 from vireid.settings import Recorded
+
+
+def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, normalise: bool = False) -> Tensor:
+    """Hard triplet loss over the whole batch, both modalities together.
+
+    Args:
+        features: ``(B, d)`` features before the neck, any scale.
+        labels: ``(B,)`` integers.
+        margin: see :func:`hard_triplet`.
+        normalise: compare directions only (rows are divided by their L2 norm first).
+
+    Returns:
+        Scalar, at least 0.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> batch_hard_triplet(torch.tensor([[0.0], [2.0], [1.0]]), torch.tensor([0, 0, 1]), margin=0.5)
+        tensor(1.)
+
+    Reference:
+        Ye et al.: Deep Learning for Person Re-identification: A Survey and Outlook, TPAMI 2021 (the `base` method).
+    """
+    check_rows("features", features)
+    check_labels("labels", labels, features, "features")
+    with no_autocast(features):
+        rows = F.normalize(full_precision(features), eps=1e-12) if normalise else features
+        return hard_triplet(rows, rows, labels, labels, margin)
 
 
 class BatchHardTriplet(Recorded, Loss):
@@ -36,4 +68,4 @@ class BatchHardTriplet(Recorded, Loss):
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""
-        return functional.batch_hard_triplet(output.level(self.on), output.labels, self.margin, self.normalise)
+        return batch_hard_triplet(output.level(self.on), output.labels, self.margin, self.normalise)

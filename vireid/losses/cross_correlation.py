@@ -4,11 +4,60 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, check_level, check_modalities
-from vireid.losses.functional.cross_correlation import check_divisor
+from vireid.losses.checks import check_pair
+from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
 from vireid.settings import Recorded
+
+
+def cross_correlation(
+    visible: Tensor, infrared: Tensor, off_diagonal: float = 0.051, divisor: float = 2048.0, standardise: bool = False
+) -> Tensor:
+    """Distance of the correlation matrix between the features of paired images from the identity matrix.
+
+    ``(sum_i (c_ii - 1)^2 + off_diagonal * sum_{i != j} c_ij^2) / divisor`` with ``c = V^T T / (2 n)``. The matrix itself is never built:
+    the sum of its squares is that of the products of two ``(n, n)`` Gram matrices.
+
+    Args:
+        visible, infrared: ``(n, d)`` features; row i of both is the same identity.
+        off_diagonal: weight of the entries off the diagonal, at least 0.
+        divisor: above 0; published 2048 whatever d.
+        standardise: as Barlow Twins, every dimension of each modality to mean 0 and deviation 1 over its rows, and ``c = V^T T / n``;
+            then entries are correlations in [-1, 1]. The published code takes raw features and counts the rows of both modalities, so that
+            the loss also sets the scale of the features.
+
+    Returns:
+        Scalar, at least 0.
+
+    Raises:
+        ValueError: shapes that differ, or a ``divisor`` that is not above 0.
+
+    Example:
+        >>> import torch
+        >>> visible = 2 * torch.eye(2)
+        >>> cross_correlation(visible, visible, divisor=1.0), cross_correlation(visible, visible.flip(0), off_diagonal=0.5, divisor=1.0)
+        (tensor(0.), tensor(3.))
+
+    Reference:
+        Feng et al., arXiv 2109.08811 (public code); after Zbontar, Jing, Misra, LeCun, Deny: Barlow Twins, ICML 2021.
+    """
+    check_pair(visible, infrared)
+    check_divisor(off_diagonal, divisor)
+    with no_autocast(visible):
+        v, t = full_precision(visible), full_precision(infrared)
+        rows = 2 * v.shape[0]
+        if standardise:
+            v, t, rows = _standardised(v), _standardised(t), v.shape[0]
+        diagonal = (v * t).sum(0) / rows
+        squares = ((v @ v.mT) * (t @ t.mT)).sum() / rows**2
+        return ((diagonal - 1).square().sum() + off_diagonal * (squares - diagonal.square().sum())) / divisor
+
+
+def check_divisor(off_diagonal: float, divisor: float) -> None:
+    """Raise ``ValueError`` for weights out of range."""
+    if not (off_diagonal >= 0 and divisor > 0):
+        raise ValueError(f"`off_diagonal` must be at least 0 and `divisor` above 0, got {off_diagonal} and {divisor}.")
 
 
 class CrossCorrelation(Recorded, Loss):
@@ -46,4 +95,9 @@ class CrossCorrelation(Recorded, Loss):
         """
         check_modalities(self, output)
         rows, n = output.level(self.on), output.n_visible
-        return functional.cross_correlation(rows[:n], rows[n:], self.off_diagonal, self.divisor, self.standardise)
+        return cross_correlation(rows[:n], rows[n:], self.off_diagonal, self.divisor, self.standardise)
+
+
+def _standardised(rows: Tensor) -> Tensor:
+    centred = rows - rows.mean(0)
+    return centred / (centred.square().mean(0) + FLOOR).sqrt()

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vireid.losses.base import Loss, class_logits
-from vireid.losses.functional.distances import full_precision, no_autocast
+from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.settings import Recorded
 

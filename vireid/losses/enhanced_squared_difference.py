@@ -2,14 +2,73 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, check_level
-from vireid.losses.functional.enhanced_triplet import check_sharpness
-from vireid.losses.functional.weighted_triplet import Stabilise, check_stabilise
 from vireid.losses.inputs import Level, LossInputs
+from vireid.losses.weighted_regularized_triplet import Stabilise, check_stabilise, weighted_distances
 from vireid.settings import Recorded
+
+CEILING = 88.0  # exp(88) is the last that float32 holds
+
+
+def enhanced_squared_difference(
+    features: Tensor,
+    labels: Tensor,
+    alpha: float = 1.0,
+    gamma: float = 1.0,
+    square: bool = True,
+    stabilise: Stabilise = "faithful",
+) -> Tensor:
+    """Weighted regularised triplet loss of the squared gap: ``mean log(1 + exp(+-gamma (positive - negative) ** 2))``.
+
+    The sign is that of the gap: a violated triplet costs about its squared gap, a satisfied one nearly nothing.
+
+    Args:
+        features: ``(B, d)`` features before the neck, any scale.
+        labels: ``(B,)`` integers.
+        alpha: sharpness of the softmax weights of the distances, at least 0.
+        gamma: factor on the (squared) gap, above 0.
+        square: ``False`` takes the gap itself; with alpha = gamma = 1 that is
+            :func:`~vireid.losses.functional.weighted_regularized_triplet`.
+        stabilise: see there. ``"faithful"`` also cuts ``gamma * gap ** 2`` off at 88, as the authors' code does lest float32
+            overflow: anchors beyond have no gradient. ``"corrected"`` needs no such ceiling and has none.
+
+    Returns:
+        Scalar, above 0.
+
+    Raises:
+        ValueError: shapes that do not fit, or arguments out of range.
+
+    Example:
+        >>> features, labels = torch.tensor([[0.0], [4.0], [1.0], [5.0]]), torch.tensor([0, 0, 1, 1])
+        >>> enhanced_squared_difference(features, labels) > enhanced_squared_difference(features, labels, square=False)
+        tensor(True)
+
+    Reference:
+        Ye, Ruan, Du, Shou: Channel Augmented Joint Learning for Visible-Infrared Recognition, ICCV 2021 (public code).
+    """
+    check_sharpness(alpha, gamma)
+    positive, negative = weighted_distances(features, labels, stabilise, alpha)
+    gap = positive - negative
+    if not square:
+        return F.softplus(gamma * gap).mean()
+    squared = gamma * gap.square()
+    if stabilise == "faithful":
+        squared = squared.clamp(max=CEILING)
+    return F.softplus(torch.where(gap > 0, squared, -squared)).mean()
+
+
+def check_sharpness(alpha: float, gamma: float) -> None:
+    """Raise ``ValueError`` for factors out of range."""
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"`alpha` must be a finite number of at least 0, got {alpha}.")
+    if not (math.isfinite(gamma) and gamma > 0):
+        raise ValueError(f"`gamma` must be a finite number above 0, got {gamma}.")
 
 
 class EnhancedSquaredDifference(Recorded, Loss):
@@ -46,4 +105,4 @@ class EnhancedSquaredDifference(Recorded, Loss):
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""
         rows = output.level(self.on)
-        return functional.enhanced_squared_difference(rows, output.labels, self.alpha, self.gamma, self.square, self.stabilise)
+        return enhanced_squared_difference(rows, output.labels, self.alpha, self.gamma, self.square, self.stabilise)

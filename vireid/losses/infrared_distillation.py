@@ -4,11 +4,46 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, check_modalities, class_logits
-from vireid.losses.functional.modality_heads import check_temperature
+from vireid.losses.checks import check_agreement, check_temperature
+from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.settings import Recorded
+
+PROBABILITY_FLOOR = 1e-7
+
+
+def softened_kl(logits: Tensor, teacher: Tensor, temperature: float = 3.0) -> Tensor:
+    """``T^2 KL(softmax(teacher / T) || softmax(logits / T))``, mean over rows; the teacher has no gradient.
+
+    As in the authors' code 1e-7 is added to the teacher's probabilities, which then sum to a little more than 1.
+
+    Args:
+        logits: ``(n, C)``; row i of both must show the same identity.
+        teacher: ``(n, C)``.
+        temperature: T, above 0.
+
+    Returns:
+        Scalar, at least 0 but for what the addition brings.
+
+    Raises:
+        ValueError: shapes that differ, or a temperature out of range.
+
+    Example:
+        >>> import torch
+        >>> softened_kl(torch.zeros(1, 2), torch.tensor([[0.0, 3.0]]))
+        tensor(0.9985)
+
+    Reference:
+        Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015; Ye et al.: Channel Augmented Joint Learning for
+        Visible-Infrared Recognition, ICCV 2021 (public code, where its published weight is 0).
+    """
+    check_agreement(logits, teacher)
+    check_temperature(temperature)
+    with no_autocast(logits):
+        target = (full_precision(teacher).detach() / temperature).softmax(1) + PROBABILITY_FLOOR
+        predicted = (full_precision(logits) / temperature).log_softmax(1)
+        return temperature**2 * (target * (target.log() - predicted)).sum(1).mean()
 
 
 class InfraredDistillation(Recorded, Loss):
@@ -38,4 +73,4 @@ class InfraredDistillation(Recorded, Loss):
         """
         check_modalities(self, output)
         student, teacher = class_logits(self, output.view(0)), class_logits(self, output.infrared)
-        return functional.softened_kl(student, teacher, self.temperature)
+        return softened_kl(student, teacher, self.temperature)

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss
+from vireid.losses.checks import check_labels, check_modality_logits
+from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.settings import Recorded
 
 GIVER = "`model.init_args.head` to vireid.models.MutualLearningHead"
+
+
+def modality_cross_entropy(logits: Tensor, labels: Tensor, n_visible: int, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy of the visible classifier on visible rows plus that of the infrared one on infrared rows.
+
+    A modality without rows adds nothing.
+
+    Args:
+        logits: ``(B, 2, C)``, visible classifier first; only those of a row's own modality count.
+        labels: ``(B,)`` class indices.
+        n_visible: number of visible rows, which come first; 0..B.
+        label_smoothing: e in the target ``(1 - e) onehot + e / C``.
+
+    Returns:
+        Scalar, at least 0.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Example:
+        >>> logits = torch.tensor([[[0.0, 0.0], [9.0, 0.0]], [[9.0, 0.0], [0.0, 0.0]]])
+        >>> modality_cross_entropy(logits, torch.tensor([0, 1]), 1)
+        tensor(1.3863)
+    """
+    check_modality_logits(logits, n_visible)
+    check_labels("labels", labels, logits, "logits")
+    with no_autocast(logits):
+        own = [(side[:, modality], side_labels) for modality, side, side_labels in modality_rows(full_precision(logits), labels, n_visible)]
+        return torch.stack([F.cross_entropy(rows, targets, label_smoothing=label_smoothing) for rows, targets in own]).sum()
 
 
 class ModalityCrossEntropy(Recorded, Loss):
@@ -39,4 +71,10 @@ class ModalityCrossEntropy(Recorded, Loss):
             SettingsError: the network has no classifiers of modalities.
         """
         logits = output.extra("modality_logits", GIVER)
-        return functional.modality_cross_entropy(logits, output.labels, output.n_visible, self.label_smoothing)
+        return modality_cross_entropy(logits, output.labels, output.n_visible, self.label_smoothing)
+
+
+def modality_rows(logits: Tensor, others: Tensor, n_visible: int) -> list[tuple[int, Tensor, Tensor]]:
+    """Number of the modality, and its rows of both tensors, where there are any."""
+    parts = ((0, slice(None, n_visible)), (1, slice(n_visible, None)))
+    return [(modality, logits[rows], others[rows]) for modality, rows in parts if len(logits[rows])]

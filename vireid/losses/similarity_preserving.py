@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.checks import check_pair
+from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
 from vireid.settings import Recorded
+
+
+def similarity_preserving(visible: Tensor, infrared: Tensor) -> Tensor:
+    """Mean squared difference of the row-normalised similarity matrices of the two modalities.
+
+    Rows are matched by position: row i of both must be the same identity. Gradients flow to both sides.
+
+    Args:
+        visible: ``(n, d)`` embeddings, any scale.
+        infrared: ``(n, d)`` embeddings.
+
+    Returns:
+        Scalar, unweighted, 0 to 4/n.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    Example:
+        >>> import torch
+        >>> visible = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> similarity_preserving(visible, torch.tensor([[0.0, 2.0], [2.0, 0.0]]))  # same relations, another basis
+        tensor(0.)
+
+    Reference:
+        Fu et al.: CM-NAS, ICCV 2021 (correlation consistency); after Tung, Mori: Similarity-Preserving Knowledge Distillation, ICCV 2019.
+    """
+    check_pair(visible, infrared)
+    with no_autocast(visible):
+        v, t = full_precision(visible), full_precision(infrared)
+        difference = F.normalize(v @ v.mT, dim=1, eps=FLOOR) - F.normalize(t @ t.mT, dim=1, eps=FLOOR)
+        return difference.square().mean()
 
 
 class SimilarityPreserving(Recorded, Loss):
@@ -33,4 +66,4 @@ class SimilarityPreserving(Recorded, Loss):
             SettingsError: a batch of one modality.
         """
         check_modalities(self, output)
-        return functional.similarity_preserving(output.visible.level(self.on), output.infrared.level(self.on))
+        return similarity_preserving(output.visible.level(self.on), output.infrared.level(self.on))

@@ -4,10 +4,37 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vireid.losses import functional
 from vireid.losses.base import Loss, class_logits
+from vireid.losses.checks import check_agreement
+from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.settings import Recorded
+
+
+def prediction_consistency(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Cross-entropy of each row's prediction with the teacher's prediction as its target, mean over rows; no gradient to the teacher.
+
+    Args:
+        logits: ``(n, C)``; row i of both must show the same identity.
+        teacher: ``(n, C)``.
+
+    Returns:
+        Scalar, above 0: at least the entropy of the teacher's predictions.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    Example:
+        >>> import torch
+        >>> prediction_consistency(torch.zeros(1, 4), torch.tensor([[50.0, 0.0, 0.0, 0.0]]))
+        tensor(1.3863)
+
+    Reference:
+        The extension of Ye et al.: Channel Augmented Joint Learning for Visible-Infrared Recognition, in TPAMI 2023 (public code).
+    """
+    check_agreement(logits, teacher)
+    with no_autocast(logits):
+        return -(full_precision(teacher).detach().softmax(1) * full_precision(logits).log_softmax(1)).sum(1).mean()
 
 
 class ViewConsistency(Recorded, Loss):
@@ -34,4 +61,4 @@ class ViewConsistency(Recorded, Loss):
         Raises:
             SettingsError: a batch with one view of every image.
         """
-        return functional.prediction_consistency(class_logits(self, output.view(0)), class_logits(self, output.view(1)))
+        return prediction_consistency(class_logits(self, output.view(0)), class_logits(self, output.view(1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 
@@ -38,4 +40,34 @@ def check_columns(first_name: str, first: Tensor, second_name: str, second: Tens
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"`{first_name}` and `{second_name}` must have equally many dimensions, got {first.shape[1]} and {second.shape[1]}."
+        )
+
+
+def check_modality_logits(logits: Tensor, n_visible: int) -> None:
+    """Raise ``ValueError`` unless ``logits`` is ``(B, 2, C)`` of at least one row, and ``n_visible`` 0..B."""
+    if logits.ndim != 3 or logits.shape[1] != 2 or not len(logits):
+        raise ValueError(f"`logits` must have shape (rows, 2, classes) with at least one row, got {tuple(logits.shape)}.")
+    if not 0 <= n_visible <= len(logits):
+        raise ValueError(f"`n_visible` must be 0 to {len(logits)}, the number of rows, got {n_visible}.")
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise ``ValueError`` unless ``temperature`` is finite and above 0."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"`temperature` must be a finite number above 0, got {temperature}.")
+
+
+def check_margin(margin: float) -> None:
+    """Raise ``ValueError`` unless ``margin`` is a finite number."""
+    if not math.isfinite(margin):
+        raise ValueError(f"`margin` must be a finite number (negative: soft margin), got {margin}.")
+
+
+def check_agreement(logits: Tensor, teacher: Tensor) -> None:
+    """Raise ``ValueError`` unless both are ``(n, C)``."""
+    check_rows("logits", logits)
+    if logits.shape != teacher.shape:
+        raise ValueError(
+            f"`logits` and `teacher` must have the same shape, because row i of both must be the same identity; "
+            f"got {tuple(logits.shape)} and {tuple(teacher.shape)}."
         )
