@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import vireid
 from vireid.errors import SettingsError
 
 FLAGS = ("-c", "--config")
@@ -13,7 +12,7 @@ FLAGS = ("-c", "--config")
 
 def packaged_configs() -> Path:
     """Folder of the packaged configurations: inside an installed package, beside it in a source tree."""
-    package = Path(vireid.__file__).parent
+    package = Path(__file__).parent.parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 

@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-from vireid.errors import CheckpointError
-from vireid.settings import instantiate
-from vireid.structures import Genotype
 from vireid.structures.sites import Site, groups
 
-if TYPE_CHECKING:
-    from vireid.search.space import SearchSpace
-
 SHOWN = 8
-
-
-def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
-    """Difference between the space that a genotype names and ``space``; empty if there is none.
-
-    Settings that the genotype leaves out count as their defaults.
-    """
-    mine = space.identity()
-    if genotype.space.get("class_path") != mine["class_path"]:
-        return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
-    try:
-        theirs = instantiate(dict(genotype.space), allowed=("vireid.", mine["class_path"])).identity()
-    except (CheckpointError, ValueError) as error:
-        return [f"its space cannot be built ({str(error).rstrip('.')})"]
-    pairs = [(name, theirs["init_args"][name], value) for name, value in mine["init_args"].items()]
-    return [f"its `{name}` is {found!r}, not {wanted!r}" for name, found, wanted in pairs if found != wanted]
 
 
 def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[str]:

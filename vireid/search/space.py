@@ -12,7 +12,7 @@ import torch
 
 from vireid.errors import CheckpointError, GenotypeError
 from vireid.models import Backbone
-from vireid.search.choices import choice_problems, space_problem
+from vireid.search.choices import choice_problems
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
 from vireid.settings import Recorded, instantiate
@@ -169,6 +169,22 @@ class SearchSpace(Recorded, ABC):
 
     def _changed(self, genotype: Genotype, members: Sequence[Site], candidate: str) -> Genotype:
         return self.genotype({**genotype.choices, **{site.name: candidate for site in members}})
+
+
+def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
+    """Difference between the space that a genotype names and ``space``; empty if there is none.
+
+    Settings that the genotype leaves out count as their defaults.
+    """
+    mine = space.identity()
+    if genotype.space.get("class_path") != mine["class_path"]:
+        return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
+    try:
+        theirs = instantiate(dict(genotype.space), allowed=("vireid.", mine["class_path"])).identity()
+    except (CheckpointError, ValueError) as error:
+        return [f"its space cannot be built ({str(error).rstrip('.')})"]
+    pairs = [(name, theirs["init_args"][name], value) for name, value in mine["init_args"].items()]
+    return [f"its `{name}` is {found!r}, not {wanted!r}" for name, found, wanted in pairs if found != wanted]
 
 
 def space_of(genotype: Genotype) -> SearchSpace:
