@@ -12,7 +12,7 @@ BOTTOM = {"structures", "settings", "files", "errors", "lazy", "version"}
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
-    "settings": {"errors"},
+    "settings": {"errors", "lazy"},
     "structures": {"settings", "files", "errors", "lazy"},
     "errors": set(),
     "version": set(),

@@ -28,8 +28,6 @@ class Reranking(Recorded):
             raise SettingsError(f"`k1` and `k2` must be at least 1, got {k1} and {k2}.")
         if not 0 <= lambda_value <= 1:
             raise SettingsError(f"`lambda_value` must lie in [0, 1], got {lambda_value}.")
-        if neighbours not in ("faithful", "corrected"):
-            raise SettingsError(f"`neighbours` must be `faithful` or `corrected`, got {neighbours!r}.")
         self.k1, self.k2, self.lambda_value, self.neighbours = k1, k2, lambda_value, neighbours
 
     @property

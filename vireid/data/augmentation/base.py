@@ -139,8 +139,6 @@ class CMNASAugmentation(FlipShiftAugmentation):
         for name, (low, high) in (("erasing_area", erasing_area), ("erasing_aspect", erasing_aspect)):
             if not 0 < low <= high:
                 raise SettingsError(f"`{name}` must be a range of positive numbers, smaller one first, got {(low, high)}.")
-        if erase_fill not in ("quirk", "mean"):
-            raise SettingsError(f"`erase_fill` must be 'quirk' or 'mean', got {erase_fill!r}.")
         self.erasing_probability, self.erasing_area, self.erasing_aspect = erasing_probability, erasing_area, erasing_aspect
         self.erase_fill = erase_fill
 

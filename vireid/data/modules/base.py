@@ -82,8 +82,6 @@ class ReIDDataModule(BatchDataModule):
             raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
         if not 0 < heldout_fraction < 1:
             raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
-        if sampling not in SAMPLERS:
-            raise SettingsError(f"`sampling` must be {' or '.join(SAMPLERS)}, got {sampling!r}.")
         self.sampling: Sampling = sampling
         self.height, self.width = height, width
         self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity

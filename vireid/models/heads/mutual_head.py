@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor, nn
 
-from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.models.heads.heads import Head
 from vireid.models.network import NetworkOutput, ReIDNetwork
@@ -85,8 +84,6 @@ class MutualLearningHead(Head):
         classifier_bias: bool = False,
         pooling: Pooling | None = None,
     ) -> None:
-        if heads_on not in get_args(HeadsOn):
-            raise SettingsError(f'`heads_on` must be "neck" or "pool", got {heads_on!r}.')
         self.hidden, self.heads_on, self.head_bn = hidden, heads_on, head_bn
         self.neck_norm, self.neck_bias, self.classifier_bias = neck_norm, neck_bias, classifier_bias
         self.pooling = pooling

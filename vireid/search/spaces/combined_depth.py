@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from vireid.models import Backbone, CDNetTrunk
 from vireid.models.published.cdnet import load_reported
 from vireid.models.trunks.cdnet import PLANES, STAGES, Layer, combined_block, places, scaled_planes
 from vireid.models.trunks.cdnet_blocks import SQUEEZE
-from vireid.nn.block_choice import Checkpointing, check_checkpointing
+from vireid.nn.block_choice import Checkpointing
 from vireid.nn.kernel_choice import KernelChoice
 from vireid.search.space import CostKind, SearchSpace
 from vireid.search.spaces.combined_depth_cost import Price, block_price, frame_price, total
@@ -86,9 +86,6 @@ class CombinedDepth(SearchSpace):
         fuse: bool = True,
         checkpointing: Checkpointing = "none",
     ) -> None:
-        if operations not in OPERATIONS:
-            raise SettingsError(f"`operations` must be one of {', '.join(get_args(Operations))}, got {operations!r}.")
-        check_checkpointing(checkpointing)
         self.layers = {candidate_name(layer): layer for layer in OPERATIONS[operations]}
         self.operations: Operations = operations
         self.planes, self.stages = scaled_planes(planes, width), tuple(stages)

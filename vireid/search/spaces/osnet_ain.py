@@ -12,7 +12,7 @@ from vireid.errors import SettingsError
 from vireid.models import Backbone, count
 from vireid.models.trunks.osnet import AIN, IBN, OSNET_CHANNELS, OSNetTrunk, build_trunk
 from vireid.models.trunks.osnet_blocks import OSBLOCKS
-from vireid.nn.block_choice import BlockChoice, Checkpointing, check_checkpointing
+from vireid.nn.block_choice import BlockChoice, Checkpointing
 from vireid.nn.choice import Choice
 from vireid.search.space import CostKind, SearchSpace
 from vireid.search.spaces.osnet_choice import SharedBlockChoice
@@ -79,9 +79,6 @@ class OSNetAIN(SearchSpace):
     """
 
     def __init__(self, width: Width = "x1_0", shared_trunk: bool = False, checkpointing: Checkpointing = "none") -> None:
-        if width not in OSNET_CHANNELS:
-            raise SettingsError(f"`width` must be one of {', '.join(OSNET_CHANNELS)}, got {width!r}.")
-        check_checkpointing(checkpointing)
         if shared_trunk and checkpointing == "candidates":
             raise SettingsError("Candidates that share a trunk cannot be checkpointed one by one: set `checkpointing` to sites or none.")
         self.channels = OSNET_CHANNELS[width]

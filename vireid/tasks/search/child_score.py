@@ -61,8 +61,6 @@ class SupernetScore(Recorded):
         for name, value in (("recalibration_batches", recalibration_batches), ("loss_batches", loss_batches)):
             if value < 1:
                 raise SettingsError(f"`{name}` must be at least 1, got {value}.")
-        if criterion not in ("mAP", "loss"):
-            raise SettingsError(f"`criterion` must be mAP or loss, got {criterion!r}.")
         if training_steps < 0:
             raise SettingsError(f"`training_steps` must be 0 or more, got {training_steps}.")
         if from_start and not training_steps:

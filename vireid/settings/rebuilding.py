@@ -1,104 +1,15 @@
-"""Objects that remember how they were made, as plain ``class_path`` / ``init_args`` data.
-
-Checkpoints and genotypes carry this data instead of pickled objects: it can be read without running anything, and
-:func:`instantiate` imports only classes of this package.
-"""
+"""Objects from their settings, and what may not be rebuilt."""
 
 from __future__ import annotations
 
 import importlib
-import inspect
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, get_args, get_type_hints, runtime_checkable
+from typing import Any, get_args, get_type_hints
 
 from vireid.errors import CheckpointError
-
-CATCH_ALL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # what a class without a constructor seems to take
-
-
-@runtime_checkable
-class HasSettings(Protocol):
-    """Anything that can say how it was made."""
-
-    def settings(self) -> dict[str, Any]:
-        """``{"class_path": ..., "init_args": {...}}`` of plain values."""
-        ...
-
-
-class Recorded:
-    """Mixin that remembers constructor arguments.
-
-    List it first among the bases. ``settings()`` gives the class path and every argument, defaults included, as plain values
-    (numbers, strings, lists, dictionaries, nested settings); a subclass that resolves an argument (reads a file, say)
-    replaces it with ``self.record(name=value)``.
-
-    Example:
-        >>> class Scale(Recorded):
-        ...     def __init__(self, factor: float = 2.0) -> None:
-        ...         self.factor = factor
-        >>> Scale(3.0).settings()["init_args"]
-        {'factor': 3.0}
-    """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
-        object.__setattr__(self, "_given", (args, kwargs))
-        object.__setattr__(self, "_resolved", {})
-        return self
-
-    def record(self, **resolved: Any) -> None:
-        """Replace recorded arguments by what they turned out to mean."""
-        self._resolved.update(resolved)  # type: ignore[attr-defined]  # set in __new__, before any nn.Module machinery
-
-    def settings(self) -> dict[str, Any]:
-        """``{"class_path": ..., "init_args": {...}}`` of plain values."""
-        args, kwargs = self._given  # type: ignore[attr-defined]
-        bound = inspect.signature(type(self)).bind(*args, **kwargs)
-        named = {name for name, parameter in bound.signature.parameters.items() if parameter.kind not in CATCH_ALL}
-        bound.apply_defaults()
-        arguments = {**{k: v for k, v in bound.arguments.items() if k in named}, **self._resolved}  # type: ignore[attr-defined]
-        return {"class_path": class_path(type(self)), "init_args": {k: plain(v) for k, v in arguments.items()}}
-
-
-def class_path(cls: type) -> str:
-    """Shortest public import path of a class: ``vireid.X``, ``vireid.part.X``, else its module path."""
-    parts = cls.__module__.split(".")
-    for depth in range(1, len(parts)):
-        package = ".".join(parts[:depth])
-        try:
-            found = getattr(importlib.import_module(package), cls.__name__, None)
-        except ImportError:
-            continue
-        if found is cls:
-            return f"{package}.{cls.__name__}"
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def plain(value: Any) -> Any:
-    """``value`` in numbers, strings, lists and dictionaries.
-
-    Raises:
-        TypeError: for a value that has no plain form.
-    """
-    if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, HasSettings):
-        return value.settings()
-    raise TypeError(f"{type(value).__name__} has no plain form; derive the class from vireid.settings.Recorded.")
-
-
-def settings_of(value: HasSettings) -> dict[str, Any]:
-    """Settings of an object, see :class:`Recorded`."""
-    return value.settings()
+from vireid.settings.constructors import reachable
+from vireid.settings.recorded import Recorded
 
 
 def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra: Any) -> Any:
@@ -176,7 +87,9 @@ def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> Non
     for item in settings.values() if isinstance(settings, dict) else settings:
         check_objects(item, allowed)
     if isinstance(settings, dict) and "class_path" in settings:
-        hints = get_type_hints(import_class(settings["class_path"], allowed).__init__)  # type: ignore[misc]  # read, not called
+        hints: dict[str, Any] = {}
+        for constructor in reachable(import_class(settings["class_path"], allowed)):
+            hints = {**get_type_hints(constructor), **hints}
         for name, value in settings.get("init_args", {}).items():
             texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
             if texts and _wants_object(hints.get(name)):

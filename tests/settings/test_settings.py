@@ -152,7 +152,7 @@ def test_a_class_that_the_user_allows_is_built() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "vireid.settings.Path",
+        "vireid.settings.recorded.Arguments",
         "vireid.commands.demo.main",
         "vireid.settings.instantiate",
         "vireid.errors.VireidError",
