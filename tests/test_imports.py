@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "settings", "files", "errors", "lazy", "version"}
+BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "version"}
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
     "settings": {"errors", "lazy"},
     "structures": {"settings", "files", "errors", "lazy"},
     "errors": set(),
+    "importable": set(),
     "version": set(),
     "nn": BOTTOM,
     "data": BOTTOM,

@@ -21,6 +21,7 @@ from vireid.commands.logger import RunLogger
 from vireid.commands.run_directory import fresh_directory, next_free
 from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
+from vireid.importable import also_importable, importable
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 from vireid.version import __version__
@@ -32,7 +33,9 @@ HEADER = f"vireid=={__version__}"
 def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name."""
     quiet_lightning()
-    VireidCLI(resolve_configs(with_ckpt_path(words)))
+    words = resolve_configs(with_ckpt_path(words))
+    with also_importable(named_classes(words)):
+        VireidCLI(words)
     return 0
 
 
@@ -86,13 +89,13 @@ class VireidCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options beside Lightning's, and links; a test takes class count and seeds from the checkpoint instead."""
         parser.add_argument("--run_dir", type=str | None, default=None, help="folder for all results; default: a new folder in runs/")
+        parser.add_argument(
+            "--allow",
+            type=str | None,
+            default=None,
+            help="classes of your own that a checkpoint or genotype may import, with commas between: mylib.MyLoss,mylib.MyPart",
+        )
         if self._subcommand_being_built != "fit":
-            parser.add_argument(
-                "--allow",
-                type=str | None,
-                default=None,
-                help="classes of your own that the checkpoint may import, with commas between: mylib.MyLoss,mylib.MyPart",
-            )
             return
         parser.add_argument(
             "--checkpoint_every_n_batches",
@@ -108,13 +111,12 @@ class VireidCLI(LightningCLI):
         """Parse, with the settings of a checkpoint as defaults where one is evaluated."""
         assert isinstance(args, list)
         checkpoint = option(args, "--ckpt_path")
-        self._importable = ("vireid.", *named_classes(args))
         if args[0] == "fit" or checkpoint is None:
             if args[0] != "fit" and not configures(args):
                 raise SettingsError(f"`vireid {args[0]}` needs a checkpoint: add --ckpt PATH.")
             self.config = parser.parse_args(args)
             return
-        section = read_checkpoint(checkpoint, allowed=self._importable)[SECTION]
+        section = read_checkpoint(checkpoint, allowed=importable())[SECTION]
         defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.json"
@@ -187,7 +189,7 @@ class VireidCLI(LightningCLI):
         """A checkpoint to go on from must be whole and of this network."""
         checkpoint = self.config["fit"].get("ckpt_path")
         if checkpoint is not None:
-            check_fits(checkpoint, self.model, self._importable)
+            check_fits(checkpoint, self.model, importable())
 
     def before_validate(self) -> None:
         """Without held-out identities there is nothing to validate on."""

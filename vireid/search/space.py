@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from vireid.errors import CheckpointError, GenotypeError
+from vireid.importable import importable
 from vireid.models import Backbone
 from vireid.search.choices import choice_problems
 from vireid.search.spaces.supernet_norms import SupernetNorms
@@ -180,7 +181,7 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
     if genotype.space.get("class_path") != mine["class_path"]:
         return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
     try:
-        theirs = instantiate(dict(genotype.space), allowed=("vireid.", mine["class_path"])).identity()
+        theirs = instantiate(dict(genotype.space), allowed=(*importable(), mine["class_path"])).identity()
     except (CheckpointError, ValueError) as error:
         return [f"its space cannot be built ({str(error).rstrip('.')})"]
     pairs = [(name, theirs["init_args"][name], value) for name, value in mine["init_args"].items()]
@@ -188,13 +189,13 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
 
 
 def space_of(genotype: Genotype) -> SearchSpace:
-    """The search space that a genotype names; only classes of ``vireid`` are imported.
+    """The search space that a genotype names; only classes of ``vireid`` and those of ``--allow`` are imported.
 
     Raises:
         GenotypeError: the genotype names something else, or settings that do not fit.
     """
     try:
-        space = instantiate(dict(genotype.space))
+        space = instantiate(dict(genotype.space), importable())
     except (CheckpointError, ValueError) as error:
         raise GenotypeError(f"The genotype's space cannot be built: {error}") from error
     if not isinstance(space, SearchSpace):
