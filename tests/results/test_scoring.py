@@ -73,7 +73,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"k1": 0}, "`k1` and `k2` must be at least 1, got 0 and 6"),
     ({"k2": -1}, "`k1` and `k2` must be at least 1, got 20 and -1"),
     ({"lambda_value": 1.5}, r"`lambda_value` must lie in \[0, 1\], got 1.5"),
-    ({"neighbours": "best"}, "`neighbours` must be `faithful` or `corrected`, got 'best'"),
+    ({"neighbours": "best"}, "`neighbours` must be faithful or corrected, got 'best'"),
 ]
 
 

@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.losses.inputs import Level, LossInputs
+from vireid.losses.inputs import LossInputs
 
 
 class Loss(nn.Module):
@@ -42,13 +42,6 @@ class Loss(nn.Module):
     def extra_repr(self) -> str:
         """Shown by ``print(module)``."""
         return f"name={self.name!r}, weight={self.weight}"
-
-
-def check_level(on: Level) -> Level:
-    """``on``, or ``ValueError`` if there is no such level."""
-    if on not in ("features", "embeddings"):
-        raise ValueError(f'`on` must be "features" (before the neck) or "embeddings" (after it), got {on!r}.')
-    return on
 
 
 def check_modalities(loss: Loss, output: LossInputs) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss
 from vireid.losses.checks import check_labels, check_margin, check_rows
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.four_way_hard_triplet import hard_triplet
@@ -64,7 +64,7 @@ class BatchHardTriplet(Recorded, Loss):
         check_margin(margin)
         self.margin = float(margin)
         self.normalise = normalise
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""

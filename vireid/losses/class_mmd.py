@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -60,7 +60,7 @@ class ClassMMD(Recorded, Loss):
 
     def __init__(self, weight: float = 0.05, on: Level = "embeddings", name: str = "cmmd") -> None:
         super().__init__(weight, name)
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

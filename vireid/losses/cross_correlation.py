@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -85,7 +85,7 @@ class CrossCorrelation(Recorded, Loss):
         super().__init__(weight, name)
         check_divisor(off_diagonal, divisor)
         self.off_diagonal, self.divisor, self.standardise = float(off_diagonal), float(divisor), standardise
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.weighted_regularized_triplet import Stabilise, check_stabilise, weighted_distances
 from vireid.settings import Recorded
@@ -100,7 +100,7 @@ class EnhancedSquaredDifference(Recorded, Loss):
         check_stabilise(stabilise)
         self.alpha, self.gamma, self.square = float(alpha), float(gamma), square
         self.stabilise: Stabilise = stabilise
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""

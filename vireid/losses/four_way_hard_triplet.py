@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_columns, check_labels, check_margin, check_pair, check_rows
 from vireid.losses.distances import floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -128,7 +128,7 @@ class FourWayHardTriplet(Recorded, Loss):
         check_margin(margin)
         self.margin = float(margin)
         self.normalise = normalise
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

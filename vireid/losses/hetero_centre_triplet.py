@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.base import Loss, check_modalities
 from vireid.losses.batch_hard_triplet import batch_hard_triplet
 from vireid.losses.checks import check_labels, check_margin, check_pair
 from vireid.losses.distances import full_precision, no_autocast
@@ -79,7 +79,7 @@ class HeteroCentreTriplet(Recorded, Loss):
         check_margin(margin)
         if not (math.isfinite(part_weight) and part_weight >= 0):
             raise ValueError(f"`part_weight` must be a finite number of at least 0, got {part_weight}.")
-        self.margin, self.on, self.parts, self.part_weight = float(margin), check_level(on), parts, float(part_weight)
+        self.margin, self.on, self.parts, self.part_weight = float(margin), on, parts, float(part_weight)
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss
 from vireid.losses.checks import check_labels, check_margin, check_rows
 from vireid.losses.distances import FLOOR, floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -106,7 +106,7 @@ class LocalAlignment(Recorded, Loss):
     def __init__(self, weight: float = 1.0, margin: float = 0.3, on: Level = "features", name: str = "local_alignment") -> None:
         super().__init__(weight, name)
         check_margin(margin)
-        self.margin, self.on = float(margin), check_level(on)
+        self.margin, self.on = float(margin), on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

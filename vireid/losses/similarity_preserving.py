@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level, check_modalities
+from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -57,7 +57,7 @@ class SimilarityPreserving(Recorded, Loss):
 
     def __init__(self, weight: float = 5.0, on: Level = "embeddings", name: str = "sp") -> None:
         super().__init__(weight, name)
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vireid.losses.base import Loss, check_level
+from vireid.losses.base import Loss
 from vireid.losses.checks import check_labels, check_rows
 from vireid.losses.distances import floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
@@ -102,7 +102,7 @@ class WeightedRegularizedTriplet(Recorded, Loss):
         super().__init__(weight, name)
         check_stabilise(stabilise)
         self.stabilise: Stabilise = stabilise
-        self.on = check_level(on)
+        self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted."""

@@ -123,7 +123,7 @@ def test_errors() -> None:
         CMNASAugmentation(erasing_probability=-0.1)
     with pytest.raises(ValueError, match=r"`erasing_area` must be a range"):
         CMNASAugmentation(erasing_area=(0.4, 0.02))
-    with pytest.raises(ValueError, match=r"`erase_fill` must be 'quirk' or 'mean', got 'zero'"):
+    with pytest.raises(ValueError, match=r"`erase_fill` must be quirk or mean, got 'zero'"):
         CMNASAugmentation(erase_fill="zero")  # type: ignore[arg-type]
 
 

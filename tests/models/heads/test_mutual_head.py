@@ -92,7 +92,7 @@ def test_settings() -> None:
     net = again.build(backbone(), 5)
     assert net.modality_heads.head_bn == "per_modality"
     assert net.classifier.bias is not None
-    with pytest.raises(SettingsError, match='`heads_on` must be "neck" or "pool", got \'trunk\''):
+    with pytest.raises(SettingsError, match="`heads_on` must be neck or pool, got 'trunk'"):
         MutualLearningHead(heads_on="trunk")  # type: ignore[arg-type]
 
 

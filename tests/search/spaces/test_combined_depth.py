@@ -230,8 +230,8 @@ def test_weights_of_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"operations": "cdnet_6"}, "`operations` must be one of cdnet, cdnet_9, cnet, cnet_3, got 'cdnet_6'"),
-        ({"checkpointing": "all"}, "`checkpointing` must be one of none"),
+        ({"operations": "cdnet_6"}, "`operations` must be cdnet, cdnet_9, cnet or cnet_3, got 'cdnet_6'"),
+        ({"checkpointing": "all"}, "`checkpointing` must be none, candidates or sites, got 'all'"),
         ({"planes": (8, 16, 16)}, "`planes` must hold the channels of the stem and of each of the 3 `stages`"),
         ({"width": 0.05}, r"Blocks need at least 16 channels, got \[0, 12, 16, 24\]. Raise `width` or `planes`"),
     ],

@@ -163,7 +163,7 @@ def test_a_broken_tie_names_the_groups() -> None:
         ({"subsets": {"bn1": ["in"]}}, "`subsets` of 'bn1' must name at least two"),
         ({"subsets": {"bn1": ["in", "gn"]}}, "no normalisation candidate 'gn'"),
         ({"candidates": ["in", "ibn"], "subsets": {"bn1": ["in", "shared_bn"]}}, r"'bn1' must be among `candidates` \(in, ibn\)"),
-        ({"tie": "nothing"}, "`tie` must be one of none, block, stage, role, got 'nothing'"),
+        ({"tie": "nothing"}, "`tie` must be none, block, stage or role, got 'nothing'"),
         (
             {"tie": "stage", "subsets": {"layer1.0.bn2": ["in", "ibn"]}},
             r"The sites of layer1 are tied, .* layer1.0.bn1 has shared_bn, .* and layer1.0.bn2 has in, ibn. Change `subsets` or `tie`",

@@ -101,5 +101,5 @@ def test_one_process_is_in_step_with_itself(sysu_root: Path, tmp_path: Path) -> 
 
 
 def test_an_unknown_affine_is_refused() -> None:
-    with pytest.raises(SettingsError, match="`affine` must be one of per_candidate, common, none"):
+    with pytest.raises(SettingsError, match="`affine` must be per_candidate, common or none, got"):
         SPACE.supernet(norms=SupernetNorms("shared"))  # type: ignore[arg-type]
