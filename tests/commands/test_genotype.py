@@ -11,6 +11,7 @@ import pytest
 from tests.commands.runs import run
 from vireid import Genotype
 from vireid.search import BNSeparation, INPlacement
+from vireid.search.provenance import with_site_provenance
 
 SPACE = BNSeparation("resnet10", width=8)
 Capsys = pytest.CaptureFixture[str]
@@ -49,25 +50,69 @@ def test_show_draws_every_site_and_counts(capsys: Capsys, stem: Path, shared: Pa
     assert "data: {'dataset': 'sysu'}" in done.out  # without the list of identities
 
 
-def test_show_tells_the_cost(capsys: Capsys, stem: Path) -> None:
+def test_show_tells_the_cost_that_the_file_tells(capsys: Capsys, stem: Path) -> None:
     out = run(capsys, "genotype", "show", stem).out
-    for name, value in SPACE.cost(Genotype.load(stem)).items():
+    assert "The file tells no cost; --cost asks its search space." in out
+    told = with_site_provenance(SPACE, Genotype.load(stem))
+    told.save(stem)
+    out = run(capsys, "genotype", "show", stem).out
+    for name, value in SPACE.cost(told).items():
         row = next(line for line in out.splitlines() if f" {name.replace('_', ' ')} " in line)
         assert (f"{value:,}" if isinstance(value, int) else f"{value:.4f}") in row
     assert "free choices" not in out
 
 
+@pytest.mark.parametrize("flag", [["--cost"], ["--cost", "true"], ["--cost=true"]])
+def test_show_asks_the_space_for_the_cost(capsys: Capsys, stem: Path, flag: list[str]) -> None:
+    asked = run(capsys, "genotype", "show", stem, *flag).out
+    with_site_provenance(SPACE, Genotype.load(stem)).save(stem)
+    assert asked == run(capsys, "genotype", "show", stem).out
+    assert "runtime elements" in asked
+
+
 def test_show_tells_ties(capsys: Capsys, tmp_path: Path) -> None:
-    INPlacement("resnet10", width=8, tie="block").baselines()["all_in"].save(tmp_path / "tied.json")
-    out = run(capsys, "genotype", "show", tmp_path / "tied.json").out
-    assert "5 free choices; tied: layer1.0 (2), layer2.0 (3), layer3.0 (3), layer4.0 (3)" in out
+    space, path = INPlacement("resnet10", width=8, tie="block"), tmp_path / "tied.json"
+    space.baselines()["all_in"].save(path)
+    sentence = "5 free choices; tied: layer1.0 (2), layer2.0 (3), layer3.0 (3), layer4.0 (3)"
+    assert "tied" not in run(capsys, "genotype", "show", path).out.replace("tied.json", "")
+    assert sentence in run(capsys, "genotype", "show", path, "--cost").out
+    with_site_provenance(space, Genotype.load(path)).save(path)
+    assert sentence in run(capsys, "genotype", "show", path).out
 
 
 def test_show_draws_what_fits_no_space(capsys: Capsys, stem: Path) -> None:
-    done = run(capsys, "genotype", "show", changed(stem, bn1="ibn"))
+    done = run(capsys, "genotype", "show", changed(stem, bn1="ibn"), "--cost")
     assert done.code == 0
     assert "12 sites: 1 ibn, 11 shared_bn" in done.out
     assert "No cost: The genotype does not fit BNSeparation: bn1 cannot be 'ibn'" in done.out
+
+
+def test_show_draws_a_space_that_it_cannot_import(capsys: Capsys, stem: Path) -> None:
+    """Of a trunk given by its class, or of a class of the user's."""
+    content = json.loads(stem.read_text())
+    trunk = {"class_path": "mylib.MyTrunk", "init_args": {"depth": 3}}
+    content["space"] = {"class_path": "mylib.MySpace", "init_args": {"backbone": trunk}}
+    content["provenance"] = {"stages": dict.fromkeys(content["choices"], 1)}
+    stem.write_text(json.dumps(content))
+    done = run(capsys, "genotype", "show", stem)
+    assert done.code == 0
+    assert "12 sites: 1 separate_bn, 11 shared_bn" in done.out
+    assert "stem" not in done.out.replace("stem.json", "")
+    assert run(capsys, "genotype", "convert", stem, stem.with_name("again.json")).code == 0
+    assert Genotype.load(stem.with_name("again.json")).space == content["space"]
+
+
+@pytest.mark.parametrize(
+    "facts", [{"ties": 5, "cost": 5, "stages": 5}, {"ties": {"a": [["b"]]}, "cost": {"parameters": "many"}, "stages": {"bn1": "x"}}]
+)
+def test_show_passes_over_facts_of_another_form(capsys: Capsys, shared: Path, facts: dict[str, object]) -> None:
+    content = json.loads(shared.read_text())
+    content["provenance"] |= facts
+    shared.write_text(json.dumps(content))
+    done = run(capsys, "genotype", "show", shared)
+    assert done.code == 0
+    assert "tells no cost" in done.out
+    assert "stem" in done.out
 
 
 def test_show_tells_how_sure_the_search_was(capsys: Capsys, shared: Path) -> None:

@@ -37,3 +37,16 @@ def option(words: list[str], name: str) -> str | None:
         elif word.startswith(f"{name}="):
             value = word.split("=", 1)[1]
     return value
+
+
+def with_flag(words: list[str], name: str) -> list[str]:
+    """``words`` with the option ``name`` alone, without true or false behind it, as ``name=true``.
+
+    Example:
+        >>> with_flag(["--fast", "--seed", "3"], "--fast"), with_flag(["--fast", "false"], "--fast")
+        (['--fast=true', '--seed', '3'], ['--fast', 'false'])
+    """
+    following = [*words[1:], ""]
+    return [
+        f"{word}=true" if word == name and after not in ("true", "false") else word for word, after in zip(words, following, strict=True)
+    ]

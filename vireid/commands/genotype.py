@@ -10,34 +10,35 @@ from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
+from vireid.commands.command_line import with_flag
 from vireid.commands.genotype_certainty import certainty_table, least_certain, probabilities_of
+from vireid.commands.genotype_sites import cost_table, ties
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
-from vireid.search import space_of
 from vireid.search.genotype_files.formats import read_genotype, target_format
 from vireid.structures import Genotype
-from vireid.structures.sites import groups
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid genotype ...``; ``words[0]`` is ``genotype``."""
     commands: dict[str, Any] = {"show": show, "diff": diff, "validate": validate, "convert": convert}
-    return int(auto_cli(commands, args=words[1:], prog="vireid genotype"))
+    return int(auto_cli(commands, args=with_flag(words[1:], "--cost"), prog="vireid genotype"))
 
 
-def show(path: str, backbone: str | None = None) -> int:
-    """Draw a genotype: one glyph per site, by stage. Below it, what it costs and how sure the search was.
+def show(path: str, backbone: str | None = None, cost: bool = False) -> int:
+    """Draw a genotype: one glyph per site, by stage. Below it, which sites are tied, what it costs and how sure the search was, as far as
+    the file tells it.
 
     Args:
         path: a genotype file, ours or of a published system.
-        backbone: of a .cfg list; resnet50 by default.
+        backbone: of a .cfg or .txt list; resnet50 and osnet_ain_x1_0 by default.
+        cost: ask the search space for ties and cost, in place of what the file tells; takes a few seconds.
     """
-    genotype = read_genotype(path, backbone)
-    console = Console()
+    genotype, console = _read(path, backbone), Console()
     console.print(stage_table({Path(path).name: genotype}))
     counts = ", ".join(f"{count} {candidate}" for candidate, count in sorted(Counter(genotype.choices.values()).items()))
     _say(console, f"{len(genotype.choices)} sites: {counts}")
-    _show_space(console, genotype)
+    _show_sites(console, genotype, ask=cost)
     if probabilities_of(genotype):
         console.print(certainty_table(genotype))
         _say(console, f"Least certain: {least_certain(genotype)}")
@@ -48,21 +49,28 @@ def show(path: str, backbone: str | None = None) -> int:
     return 0
 
 
-def _show_space(console: Console, genotype: Genotype) -> None:
-    """Ties and cost, for which the genotype must be a point of its space; a picture does not need it."""
-    try:
-        space = space_of(genotype)
-        cost = space.cost(genotype)
-    except GenotypeError as error:
-        _say(console, f"No cost: {error}")
-        return
-    free = groups(space.sites())
-    if len(free) < len(genotype.choices):
-        _say(console, f"{len(free)} free choices; tied: {', '.join(f'{m[0].group} ({len(m)})' for m in free if len(m) > 1)}")
-    table = Table("cost", "", title_justify="left", show_header=False)
-    for name, value in cost.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
-    console.print(table)
+def _show_sites(console: Console, genotype: Genotype, ask: bool) -> None:
+    """Ties and cost, as the file tells them or as its space does, for which the genotype must be a point of it."""
+    if ask:
+        try:
+            genotype = _asked(genotype)
+        except GenotypeError as error:
+            _say(console, f"No cost: {error}")
+            return
+    if tied := ties(genotype):
+        free = len(genotype.choices) - sum(len(sites) - 1 for sites in tied.values())
+        _say(console, f"{free} free choices; tied: {', '.join(f'{group} ({len(sites)})' for group, sites in tied.items())}")
+    if (table := cost_table(genotype)) is not None:
+        console.print(table)
+    else:
+        _say(console, "The file tells no cost; --cost asks its search space.")
+
+
+def _asked(genotype: Genotype) -> Genotype:
+    from vireid.search.provenance import with_site_provenance
+    from vireid.search.space import space_of
+
+    return with_site_provenance(space_of(genotype), genotype)
 
 
 def diff(first: str, second: str, backbone: str | None = None) -> int:
@@ -73,7 +81,7 @@ def diff(first: str, second: str, backbone: str | None = None) -> int:
         second: another.
         backbone: of .cfg and .txt lists.
     """
-    differences = read_genotype(first, backbone).diff(read_genotype(second, backbone))
+    differences = _read(first, backbone).diff(_read(second, backbone))
     console = Console()
     if not differences:
         console.print("The genotypes are equal.")
@@ -92,7 +100,9 @@ def validate(path: str, backbone: str | None = None) -> int:
         path: a genotype file.
         backbone: of a .cfg or .txt list.
     """
-    genotype = read_genotype(path, backbone)
+    from vireid.search.space import space_of
+
+    genotype = _read(path, backbone)
     space_of(genotype).validate(genotype)
     _say(Console(), f"{path} is a valid genotype of {genotype.space['class_path']}.")
     return 0
@@ -108,12 +118,16 @@ def convert(source: str, target: str, to: str | None = None, backbone: str | Non
         to: format of the target where its ending leaves a choice: vireid (the default of .json) or cdnet, the JSON of CNet and CDNet.
         backbone: of a .cfg or .txt list.
     """
-    genotype, format_ = read_genotype(source, backbone), target_format(target, to)
+    genotype, kind = _read(source, backbone), target_format(target, to)
     if Path(target).exists():
         raise OutputError(f"{target!r} exists, and nothing is overwritten. Name another file.")
-    format_.write(genotype, target)
+    kind.write(genotype, target)
     _say(Console(), f"Wrote {target}")
     return 0
+
+
+def _read(path: str, backbone: str | None) -> Genotype:
+    return read_genotype(path, {} if backbone is None else {"backbone": backbone})
 
 
 def _say(console: Console, text: str) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
 from rich.table import Table
 from rich.text import Text
 
 from vireid.structures import Genotype
+from vireid.structures.stages import stages_of
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw, ImageFont
 
 GLYPHS = {  # every glyph has another shape, for eyes and terminals without colours; the colours are those of Okabe and Ito
     "shared_bn": ("·", "#9aa5b1"),
@@ -28,9 +32,9 @@ CELL, ROW, LABEL, HEAD, GAP, KEY = 14, 30, 190, 46, 18, 130
 def stages(genotype: Genotype) -> dict[str, list[tuple[str, str]]]:
     """``(site, candidate)`` by stage: ``stem``, ``layer1``, ... in the order of the genotype."""
     found: dict[str, list[tuple[str, str]]] = {}
+    names = stages_of(genotype)
     for site, candidate in genotype.choices.items():
-        stage = site.split(".")[0] if "." in site else "stem"
-        found.setdefault(stage, []).append((site, candidate))
+        found.setdefault(names[site], []).append((site, candidate))
     return found
 
 
@@ -83,6 +87,8 @@ def draw_genotypes(genotypes: Mapping[str, Genotype], path: Path, scores: Mappin
         path: file to write.
         scores: text to the right of a row, e.g. its mAP.
     """
+    from PIL import Image, ImageDraw, ImageFont
+
     widths = {stage: CELL * count + GAP for stage, count in columns_of(genotypes.values()).items()}
     known = looks(genotypes.values())
     width = max(LABEL + sum(widths.values()) + (110 if scores else 10), LABEL + KEY * len(known))

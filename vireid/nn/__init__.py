@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from vireid.nn.necks.norm_neck import NormNeck as NormNeck
     from vireid.nn.necks.pooling import GlobalAveragePooling as GlobalAveragePooling, Pooling as Pooling
     from vireid.nn.norm.instance_batch_norm import InstanceBatchNorm2d as InstanceBatchNorm2d
-    from vireid.nn.norm.norm_candidates import CANDIDATES as CANDIDATES, NORM_CANDIDATES as NORM_CANDIDATES
+    from vireid.nn.norm.norm_candidates import NORM_CANDIDATES as NORM_CANDIDATES
     from vireid.nn.norm.norm_choice import NormChoice as NormChoice
     from vireid.nn.norm.separate_bn import SeparateBatchNorm2d as SeparateBatchNorm2d
     from vireid.nn.norm.statistics import frozen_statistics as frozen_statistics
     from vireid.nn.per_modality import PerModality as PerModality
     from vireid.nn.reporting import Reporting as Reporting
+    from vireid.structures.norm_candidates import CANDIDATES as CANDIDATES
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -45,11 +46,12 @@ __getattr__, __dir__, __all__ = lazy(
         ".necks.norm_neck": ["NormNeck"],
         ".necks.pooling": ["GlobalAveragePooling", "Pooling"],
         ".norm.instance_batch_norm": ["InstanceBatchNorm2d"],
-        ".norm.norm_candidates": ["CANDIDATES", "NORM_CANDIDATES"],
+        ".norm.norm_candidates": ["NORM_CANDIDATES"],
         ".norm.norm_choice": ["NormChoice"],
         ".norm.separate_bn": ["SeparateBatchNorm2d"],
         ".norm.statistics": ["frozen_statistics"],
         ".per_modality": ["PerModality"],
         ".reporting": ["Reporting"],
+        "vireid.structures.norm_candidates": ["CANDIDATES"],
     },
 )

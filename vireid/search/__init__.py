@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         SampledTop as SampledTop,
     )
     from vireid.search.genotype_files.cdnet import load_cdnet_genotype as load_cdnet_genotype, save_cdnet_genotype as save_cdnet_genotype
+    from vireid.search.genotype_files.formats import read_genotype as read_genotype
+    from vireid.search.genotype_files.osnet_ain import load_osnet_list as load_osnet_list, save_osnet_list as save_osnet_list
+    from vireid.search.genotype_files.resolve import resolve_genotype as resolve_genotype
     from vireid.search.parameters import ArchitectureParameters as ArchitectureParameters
     from vireid.search.relaxations.base import Relaxation as Relaxation, Softmax as Softmax
     from vireid.search.relaxations.dirichlet import DirichletSample as DirichletSample
@@ -50,6 +53,9 @@ __getattr__, __dir__, __all__ = lazy(
             "SampledTop",
         ],
         ".genotype_files.cdnet": ["load_cdnet_genotype", "save_cdnet_genotype"],
+        ".genotype_files.formats": ["read_genotype"],
+        ".genotype_files.osnet_ain": ["load_osnet_list", "save_osnet_list"],
+        ".genotype_files.resolve": ["resolve_genotype"],
         ".parameters": ["ArchitectureParameters"],
         ".relaxations.base": ["Relaxation", "Softmax"],
         ".relaxations.dirichlet": ["DirichletSample"],

@@ -10,7 +10,8 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.search.norm_plan import NormPlan, refuse_resnet_settings
-from vireid.search.spaces.combined_depth import PUBLISHED, CombinedDepth, Operations
+from vireid.search.spaces.combined_depth import CombinedDepth
+from vireid.structures.cdnet_sites import PUBLISHED, Operations
 from vireid.structures.sites import Site
 
 WIDTHS = {"x1_0": 1.0, "x0_75": 0.75, "x0_5": 0.5, "x0_25": 0.25}

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import pairwise
 
 from vireid.errors import SettingsError
-from vireid.models.trunks.osnet import AIN, NONE, OSNETS, Channels, build_trunk
+from vireid.models.trunks.osnet import AIN, NONE, OSNETS, build_trunk
 from vireid.models.trunks.osnet_blocks import EXPANSION, OSBLOCKS, STREAMS
 from vireid.search.norm_plan import NormPlan, refuse_resnet_settings
-from vireid.structures.osnet_sites import OSNET_SITES
+from vireid.structures.osnet_sites import OSNET_SITES, Channels
 from vireid.structures.sites import Site
 
 

@@ -9,20 +9,20 @@ from vireid.lazy import lazy
 if TYPE_CHECKING:
     from vireid.structures.batch import (
         Batch as Batch,
-        Modality as Modality,
-        Record as Record,
         SearchBatch as SearchBatch,
         generator_for as generator_for,
         stack_keys as stack_keys,
     )
     from vireid.structures.evaluation import Evaluation as Evaluation, Rule as Rule, Setting as Setting, Trial as Trial
     from vireid.structures.genotype import Genotype as Genotype
+    from vireid.structures.records import Modality as Modality, Record as Record
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        ".batch": ["Batch", "Modality", "Record", "SearchBatch", "generator_for", "stack_keys"],
+        ".batch": ["Batch", "SearchBatch", "generator_for", "stack_keys"],
         ".evaluation": ["Evaluation", "Rule", "Setting", "Trial"],
         ".genotype": ["Genotype"],
+        ".records": ["Modality", "Record"],
     },
 )

@@ -1,37 +1,12 @@
-"""Images on disk and in a batch."""
+"""Images in a batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from enum import IntEnum
 from typing import Any
 
 import torch
 from torch import Tensor
-
-
-class Modality(IntEnum):
-    """Sensor that took an image; the value orders a batch (visible rows first)."""
-
-    VISIBLE = 0
-    INFRARED = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One image file of a person.
-
-    Attributes:
-        path: file, absolute.
-        pid: identity number as it stands on disk.
-        camid: camera number as it stands on disk, from 1.
-        modality: sensor.
-    """
-
-    path: str
-    pid: int
-    camid: int
-    modality: Modality
 
 
 @dataclass(eq=False)  # not frozen: Lightning casts the fields of a batch in place
@@ -66,7 +41,7 @@ class Batch(_Rows):
         labels: ``(B,)`` int64 contiguous class indices 0..C-1, or -1 for an identity without a class (evaluation).
         pids: ``(B,)`` int64 identity numbers as on disk.
         camids: ``(B,)`` int64 camera numbers as on disk.
-        modalities: ``(B,)`` int64, see :class:`Modality`.
+        modalities: ``(B,)`` int64, see :class:`~vireid.structures.records.Modality`.
         positions: ``(B,)`` int64 row numbers in the list of records that the batch was drawn from.
         n_visible: number of visible rows, 0..B; B and 0 are single-modality batches.
         key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.structures.batch import Record
+from vireid.structures.records import Record
 
 Rule = Literal["sysu", "regdb", "llcm", "market"]
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
 from vireid.files import write_text_atomically
-from vireid.structures.osnet_sites import OSNET_CLASSES, OSNET_SITES
-from vireid.structures.resnet_sites import cmnas_order
+from vireid.structures.resnet_sites import cmnas_order, resnet_name
 
 FORMAT = "vireid.genotype"
 VERSION = 1
@@ -81,11 +80,7 @@ class Genotype:
             MissingFileError: no such file.
             GenotypeError: not JSON, or see :meth:`from_dict`.
         """
-        try:
-            content = json.loads(_read(path))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise GenotypeError(f"{os.fspath(path)!r} is not a JSON file: {error}.") from error
-        return cls.from_dict(content, source=repr(os.fspath(path)))
+        return cls.from_dict(read_json(path), source=repr(os.fspath(path)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file atomically: a reader, or a full disk, never leaves half a file, and an old file stays until then.
@@ -108,7 +103,7 @@ class Genotype:
             SettingsError: unknown backbone.
         """
         sites = cmnas_order(backbone)
-        lines = _read(path).splitlines()
+        lines = read_text(path).splitlines()
         codes = lines[0].split() if lines else []
         wrong = sorted({code for code in codes if code not in CMNAS_CODES})
         if wrong:
@@ -125,45 +120,11 @@ class Genotype:
         Raises:
             GenotypeError: the space has another backbone than a ResNet, or a choice is neither separate nor shared.
         """
-        backbone = str(self.space.get("init_args", {}).get("backbone", ""))
         codes = {candidate: code for code, candidate in CMNAS_CODES.items()}
         try:
-            line = " ".join(codes[self.choices[site]] for site in cmnas_order(backbone))
+            line = " ".join(codes[self.choices[site]] for site in cmnas_order(resnet_name(self.space.get("init_args", {}))))
         except (KeyError, ValueError) as error:
             raise GenotypeError(f"A CM-NAS list holds only separate_bn and shared_bn for every site of a ResNet: {error}.") from error
-        write_text_atomically(Path(path), line + "\n")
-
-    @classmethod
-    def from_osnet_list(cls, path: str | os.PathLike[str], width: str = "x1_0") -> Genotype:
-        """Genotype of ``OSNetAIN`` from the six class names that the published search prints, such as ``OSBlockINv1``.
-
-        White space or commas separate them, in the order of execution. ``OSBlockINin``, as the published network calls
-        ``OSBlockINv1``, is understood too.
-
-        Raises:
-            MissingFileError: no such file.
-            GenotypeError: wrong count, or other names.
-        """
-        placements = {**{name: placement for placement, name in OSNET_CLASSES.items()}, "OSBlockINin": "in"}
-        names = _read(path).replace(",", " ").split()
-        if wrong := sorted({name for name in names if name not in placements}):
-            raise GenotypeError(f"{os.fspath(path)!r} may hold only {', '.join(placements)}; found {', '.join(wrong[:5])}.")
-        if len(names) != len(OSNET_SITES):
-            raise GenotypeError(f"{os.fspath(path)!r} holds {len(names)} names, but an OSNet has {len(OSNET_SITES)} blocks.")
-        choices = {site: placements[name] for site, name in zip(OSNET_SITES, names, strict=True)}
-        return cls({"class_path": "vireid.search.OSNetAIN", "init_args": {"width": width}}, choices, {"imported": "OSNet-AIN list"})
-
-    def to_osnet_list(self, path: str | os.PathLike[str]) -> None:
-        """Write the six class names on one line, atomically.
-
-        Raises:
-            GenotypeError: a block has no choice, or one that OSNet-AIN does not know.
-            OutputError: the file cannot be written.
-        """
-        try:
-            line = " ".join(OSNET_CLASSES[self.choices[site]] for site in OSNET_SITES)
-        except KeyError as error:
-            raise GenotypeError(f"An OSNet-AIN list needs a placement for each of {', '.join(OSNET_SITES)}: {error} is amiss.") from error
         write_text_atomically(Path(path), line + "\n")
 
     def diff(self, other: Genotype) -> dict[str, tuple[str | None, str | None]]:
@@ -173,13 +134,31 @@ class Genotype:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _read(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Content of a genotype file.
+
+    Raises:
+        MissingFileError: no such file.
+        GenotypeError: it cannot be read, or is no text.
+    """
     try:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise MissingFileError(f"There is no genotype file {os.fspath(path)!r}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise GenotypeError(f"The genotype file {os.fspath(path)!r} cannot be read: {error}.") from error
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Content of a genotype file in JSON.
+
+    Raises:
+        MissingFileError, GenotypeError: see :func:`read_text`, or no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise GenotypeError(f"{os.fspath(path)!r} is not a JSON file: {error}.") from error
 
 
 def _type_problems(content: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from vireid.errors import SettingsError
 
@@ -41,3 +42,22 @@ def cmnas_order(backbone: str) -> list[str]:
             names.append(f"layer{stage}.0.downsample.1")
         names.extend(f"layer{stage}.{block}.{norm}" for block in range(depth) for norm in norms)
     return names
+
+
+def resnet_name(arguments: Mapping[str, Any]) -> str:
+    """Name of the ResNet that a space's ``backbone`` says, as a name or as settings of a class; ``resnet50`` where it says none.
+
+    Raises:
+        SettingsError: the settings of another network.
+
+    Example:
+        >>> resnet_name({"backbone": "resnet18"}), resnet_name({})
+        ('resnet18', 'resnet50')
+    """
+    backbone = arguments.get("backbone", "resnet50")
+    if not isinstance(backbone, Mapping):
+        return str(backbone)
+    name = (backbone.get("init_args") or {}).get("name")
+    if name not in RESNETS:
+        raise SettingsError(f"A CM-NAS list is of a ResNet ({', '.join(RESNETS)}), not of {backbone.get('class_path')!r}.")
+    return str(name)

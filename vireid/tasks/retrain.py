@@ -10,14 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vireid.errors import GenotypeError, SettingsError
+from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import Head, ReIDNetwork, TrunkPart, with_parts
 from vireid.results.reranking import Reranking
-from vireid.search import BNSeparation, SearchSpace, load_cdnet_genotype, space_of
-from vireid.search.genotype_files.cdnet import cdnet_space, is_cdnet_file
-from vireid.settings import plain
-from vireid.structures import Batch, Genotype, generator_for
+from vireid.search import SearchSpace, resolve_genotype, space_of
+from vireid.structures import Batch, generator_for
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
@@ -33,9 +31,9 @@ class RetrainModule(ReIDModule):
 
     Args:
         num_classes: identities with a classifier row; linked from the data on the command line.
-        genotype: path of a ``genotype.json``, of a published CDNet JSON file or of a CM-NAS ``.cfg`` list, the content of a
-            ``genotype.json``, or the name of a baseline of the space (``all_shared``, ``all_separate``, ``stem_separate``, ..., or
-            ``random-SEED`` for a random point).
+        genotype: path of a ``genotype.json``, of a published CDNet JSON file, of a CM-NAS ``.cfg`` list or of the six names of an
+            OSNet-AIN in a ``.txt``; the content of a ``genotype.json``; or the name of a baseline of the space (``all_shared``,
+            ``all_separate``, ``stem_separate``, ..., or ``random-SEED`` for a random point).
         space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
             they must agree.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
@@ -168,33 +166,3 @@ class RetrainModule(ReIDModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.ema is not None and "ema" in checkpoint:
             self.ema.shadow = {name: value.clone() for name, value in checkpoint["ema"].items()}
-
-
-def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: SearchSpace | None) -> Genotype:
-    """The genotype that an argument means: an object, its content, a file, or the name of a baseline.
-
-    Raises:
-        GenotypeError: no such baseline, a damaged file, or one that does not fit ``space``.
-        FileNotFoundError: no such file.
-    """
-    if isinstance(genotype, Genotype):
-        found = genotype
-    elif isinstance(genotype, dict):
-        found = Genotype.from_dict(plain(genotype), source="`genotype`")  # a parser builds what has a class_path
-    elif str(genotype).endswith(".cfg"):
-        chosen = space or BNSeparation()
-        imported = Genotype.from_cmnas_cfg(genotype, str(chosen.settings()["init_args"].get("backbone")))
-        found = chosen.genotype(imported.choices, imported.provenance)
-    elif str(genotype).endswith(".json") or Path(genotype).is_file():
-        found = load_cdnet_genotype(genotype, cdnet_space(space)) if is_cdnet_file(genotype) else Genotype.load(genotype)
-    else:
-        try:
-            found = (space or BNSeparation()).baseline(str(genotype))
-        except GenotypeError as error:
-            message = (
-                f"`genotype` is neither a file nor a baseline: {str(genotype)!r}. Give the path of a .json or .cfg file, or a baseline."
-            )
-            raise GenotypeError(f"{message} {error}") from error
-    if space is not None:
-        space.validate(found)
-    return found

@@ -13,10 +13,14 @@ from torch.utils.checkpoint import checkpoint
 
 from tests.nn.norm.reference import B, C, batch, check, naive_mixture, random_bn, simplex, site
 from vireid.errors import SettingsError
-from vireid.nn import CANDIDATES, InstanceBatchNorm2d, NormChoice, SeparateBatchNorm2d, frozen_statistics
+from vireid.nn import CANDIDATES, NORM_CANDIDATES, InstanceBatchNorm2d, NormChoice, SeparateBatchNorm2d, frozen_statistics
 from vireid.nn.norm.norm_candidates import norm_parts
 
 SUBSETS = [subset for size in range(1, 6) for subset in itertools.combinations(CANDIDATES, size)]
+
+
+def test_every_candidate_can_be_built() -> None:
+    assert tuple(NORM_CANDIDATES) == CANDIDATES
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids="+".join)

@@ -10,8 +10,9 @@ import torch
 
 from vireid.commands.study.settings import StudySettings
 from vireid.errors import GenotypeError, SettingsError
-from vireid.search import SearchSpace
+from vireid.search import SearchSpace, space_of
 from vireid.search.choices import choice_problems
+from vireid.search.provenance import with_site_provenance
 from vireid.settings import instantiate
 from vireid.structures import Genotype, generator_for
 from vireid.structures.sites import groups
@@ -112,7 +113,7 @@ def write_genotypes(found: list[Network], folder: Path) -> None:
             continue
         path = folder / network.path
         if not path.exists():
-            network.genotype.save(path)
+            with_site_provenance(space_of(network.genotype), network.genotype).save(path)
         elif Genotype.load(path) != network.genotype:
             raise GenotypeError(f"{str(path)!r} is not {network.name} of this study any more: name another --folder, or restore the file.")
 

@@ -10,11 +10,9 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models.trunks.cdnet_blocks import CombinedBlock, CombinedDepthBlock, ConvStem, DownSample, initialise
+from vireid.structures.cdnet_sites import STAGES, Layer, block_stages
 
 PLANES = (64, 256, 384, 512)
-STAGES = (2, 2, 2)
-Layer = tuple[int, ...]
-"""``(k1, k2)`` of a CNet block or ``(k1, k2, repeats)`` of a CDNet block."""
 
 
 class Place(NamedTuple):
@@ -57,11 +55,10 @@ def places(planes: Sequence[int], stages: Sequence[int]) -> list[Place]:
             f"`planes` must hold the channels of the stem and of each of the {len(stages)} `stages`, and a stage at least one block; "
             f"got planes {list(planes)} and stages {list(stages)}."
         )
-    found = []
-    for stage, (depth, start) in enumerate(zip(stages, accumulate(stages, initial=0), strict=False), start=1):
-        for block in range(depth):
-            inside = planes[stage] if block else planes[stage - 1]
-            found.append(Place(f"cells.{start + stage - 1 + block}", stage, inside, planes[stage]))
+    found, before = [], planes[0]
+    for name, stage in block_stages(stages).items():
+        found.append(Place(name, stage, before, planes[stage]))
+        before = planes[stage]
     return found
 
 

@@ -11,17 +11,7 @@ from vireid.errors import SettingsError
 from vireid.models.published.osnet import load_reported
 from vireid.models.trunks.osnet_blocks import OSBLOCKS
 from vireid.models.trunks.osnet_layers import ConvLayer
-from vireid.structures.osnet_sites import OSNET_SITES
-
-Channels = tuple[int, int, int, int]
-
-OSNET_CHANNELS: dict[str, Channels] = {
-    "x1_0": (64, 256, 384, 512),
-    "x0_75": (48, 192, 288, 384),
-    "x0_5": (32, 128, 192, 256),
-    "x0_25": (16, 64, 96, 128),
-}
-"""Channels of the stem and of stages 2, 3 and 4, by width."""
+from vireid.structures.osnet_sites import OSNET_CHANNELS, OSNET_SITES, Channels
 
 NONE = ("none",) * 6
 IBN = ("out", "out", "none", "none", "none", "none")

@@ -22,10 +22,9 @@ NORM_CANDIDATES: dict[str, Callable[[nn.BatchNorm2d], nn.Module]] = {
     "ibn": InstanceBatchNorm2d.from_batch_norm,
     "separate_ibn": lambda bn: InstanceBatchNorm2d.from_batch_norm(bn, separate=True),
 }
-"""Candidate id to the function that makes its plain layer, starting from a pretrained one; ``shared_bn`` is that layer itself."""
+"""Candidate id to the function that makes its plain layer, starting from a pretrained one; ``shared_bn`` is that layer itself.
 
-CANDIDATES = tuple(NORM_CANDIDATES)
-"""Candidate ids in the order of architecture parameters; ties go to the first."""
+Their order is that of :data:`~vireid.structures.norm_candidates.CANDIDATES`."""
 
 
 class Source(Enum):

@@ -16,9 +16,10 @@ from vireid.nn.norm.batch_norm import check_count, check_rows, update_running
 from vireid.nn.norm.mixing import mix
 from vireid.nn.norm.mixture import Mixed, norm_mixture
 from vireid.nn.norm.moments import Moments, wide
-from vireid.nn.norm.norm_candidates import CANDIDATES, Part, Source, norm_candidate, norm_parts
+from vireid.nn.norm.norm_candidates import Part, Source, norm_candidate, norm_parts
 from vireid.nn.norm.synchronised import across_processes
 from vireid.structures import Modality
+from vireid.structures.norm_candidates import CANDIDATES
 
 Affine = Literal["per_candidate", "common", "none"]
 

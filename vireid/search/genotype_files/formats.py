@@ -1,70 +1,47 @@
-"""Files in which genotypes are kept: ours, and those of published systems."""
+"""The formats of genotype files, recognised by ending and content."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import os
+from collections.abc import Mapping
+from typing import Any
 
 from vireid.errors import SettingsError
-from vireid.models.trunks.osnet import OSNET_CHANNELS
-from vireid.search import load_cdnet_genotype, save_cdnet_genotype
-from vireid.search.genotype_files.cdnet import is_cdnet_file
+from vireid.search.genotype_files.base import Format
+from vireid.search.genotype_files.cdnet import CDNET
+from vireid.search.genotype_files.cm_nas import CM_NAS
+from vireid.search.genotype_files.osnet_ain import OSNET_AIN
+from vireid.search.genotype_files.ours import OURS
 from vireid.structures import Genotype
 
+READ = (CDNET, CM_NAS, OSNET_AIN, OURS)
+"""A file is of the first format that has its ending and fits; ours where none does."""
 
-class Format(NamedTuple):
-    """One kind of file.
-
-    Attributes:
-        ending: of its files' names.
-        fits: whether a file with this ending is one, by its content.
-        read: path and ``--backbone``, for files that do not say what they belong to; ``None`` for the default.
-        write: genotype and path.
-    """
-
-    ending: str
-    fits: Callable[[str], bool]
-    read: Callable[[str, str | None], Genotype]
-    write: Callable[[Genotype, str], None]
-
-
-def read_osnet_list(path: str, backbone: str | None = None) -> Genotype:
-    """Six class names, which fit every width of OSNet-AIN.
-
-    Args:
-        path: file to read.
-        backbone: ``osnet_ain_x1_0`` (``None``), ``osnet_ain_x0_75``, ``osnet_ain_x0_5`` or ``osnet_ain_x0_25``.
-
-    Raises:
-        SettingsError: another backbone.
-        MissingFileError, GenotypeError: see :meth:`~vireid.structures.Genotype.from_osnet_list`.
-    """
-    widths = {f"osnet_ain_{width}": width for width in OSNET_CHANNELS}
-    name = "osnet_ain_x1_0" if backbone is None else backbone
-    if name not in widths:
-        raise SettingsError(f"`backbone` of an OSNet-AIN list must be one of {', '.join(widths)}, got {name!r}.")
-    return Genotype.from_osnet_list(path, widths[name])
-
-
-FORMATS = {
-    "vireid": Format(".json", lambda path: not is_cdnet_file(path), lambda path, _: Genotype.load(path), Genotype.save),
-    "cdnet": Format(".json", is_cdnet_file, lambda path, _: load_cdnet_genotype(path), save_cdnet_genotype),
-    "cm_nas": Format(
-        ".cfg", lambda _: True, lambda path, backbone: Genotype.from_cmnas_cfg(path, backbone or "resnet50"), Genotype.to_cmnas_cfg
-    ),
-    "osnet_ain": Format(".txt", lambda _: True, read_osnet_list, Genotype.to_osnet_list),
-}
+WRITTEN = {found.name: found for found in (OURS, CDNET, CM_NAS, OSNET_AIN)}
 """By name; of several with one ending, the first is written unless another is asked for."""
 
+ENDINGS = tuple(dict.fromkeys(found.ending for found in WRITTEN.values()))
 
-def read_genotype(path: str, backbone: str | None = None) -> Genotype:
-    """Genotype of a file of any format, recognised by its ending and its content; ours where nothing fits.
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """The format of a file, by its ending and its content; ours where nothing fits."""
+    name = os.fspath(path)
+    return next((found for found in READ if name.endswith(found.ending) and found.fits(name)), OURS)
+
+
+def read_genotype(path: str | os.PathLike[str], arguments: Mapping[str, Any] | None = None) -> Genotype:
+    """Genotype of a file of any format. Imports no torch and builds no space.
+
+    Args:
+        path: ``genotype.json``, a CM-NAS ``.cfg`` list, the ``.txt`` names of OSNet-AIN, or the JSON file of CNet and CDNet.
+        arguments: of the space, where the file does not tell them: ``backbone`` of a CM-NAS or OSNet-AIN list, ``width`` of the latter,
+            ``operations`` and ``stages`` of a CDNet file. Default: those of the published system.
 
     Raises:
         MissingFileError, GenotypeError: no such file, or damaged.
+        SettingsError: an argument that no file of this format has.
     """
-    fitting = (found for found in FORMATS.values() if path.endswith(found.ending) and found.fits(path))
-    return next(fitting, FORMATS["vireid"]).read(path, backbone)
+    return format_of(path).read(os.fspath(path), arguments or {})
 
 
 def target_format(path: str, to: str | None = None) -> Format:
@@ -78,13 +55,14 @@ def target_format(path: str, to: str | None = None) -> Format:
         SettingsError: no such format, or no format has this ending.
 
     Example:
-        >>> target_format("best_genotype.json", to="cdnet").ending, target_format("list.cfg") is FORMATS["cm_nas"]
-        ('.json', True)
+        >>> target_format("best_genotype.json", to="cdnet").name, target_format("list.cfg").name
+        ('cdnet', 'cm_nas')
     """
-    if to is not None and to not in FORMATS:
-        raise SettingsError(f"`to` must be one of {', '.join(FORMATS)}, got {to!r}.")
-    found = [known for name, known in FORMATS.items() if path.endswith(known.ending) and to in (None, name)]
-    if not found:
-        endings = dict.fromkeys(known.ending for name, known in FORMATS.items() if to in (None, name))
+    if to is not None and to not in WRITTEN:
+        raise SettingsError(f"`to` must be one of {', '.join(WRITTEN)}, got {to!r}.")
+    asked = [found for name, found in WRITTEN.items() if to in (None, name)]
+    fitting = [found for found in asked if path.endswith(found.ending)]
+    if not fitting:
+        endings = dict.fromkeys(found.ending for found in asked)
         raise SettingsError(f"`target` must end in {' or '.join(endings)}, got {path!r}.")
-    return found[0]
+    return fitting[0]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +10,7 @@ from torch import Tensor
 from vireid.errors import SettingsError
 from vireid.models import Backbone, CDNetTrunk
 from vireid.models.published.cdnet import load_reported
-from vireid.models.trunks.cdnet import PLANES, STAGES, Layer, combined_block, places, scaled_planes
+from vireid.models.trunks.cdnet import PLANES, combined_block, places, scaled_planes
 from vireid.models.trunks.cdnet_blocks import SQUEEZE
 from vireid.nn.block_choice import Checkpointing
 from vireid.nn.kernel_choice import KernelChoice
@@ -21,31 +19,8 @@ from vireid.search.spaces.combined_depth_cost import Price, block_price, frame_p
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
 from vireid.structures import Genotype
+from vireid.structures.cdnet_sites import OPERATIONS, PUBLISHED, STAGES, Operations, candidate_name
 from vireid.structures.sites import Site
-
-Operations = Literal["cdnet", "cdnet_9", "cnet", "cnet_3"]
-_SMALL, _LARGE = tuple(combinations((3, 5, 7), 2)), ((3, 9), (5, 9), (7, 9))
-_REPEATED = tuple((*pair, repeats) for pairs in (_SMALL, _LARGE) for repeats in (1, 2) for pair in pairs)
-OPERATIONS: dict[Operations, tuple[Layer, ...]] = {
-    "cdnet": _REPEATED,
-    "cdnet_9": _REPEATED[:-3],
-    "cnet": (*_SMALL, *_LARGE),
-    "cnet_3": _SMALL,
-}
-PUBLISHED: dict[Operations, tuple[str, ...]] = {
-    "cdnet": ("3x5-1", "3x7-2", "5x7-2", "5x9-1", "5x7-2", "5x7-1"),
-    "cnet": ("5x7", "7x9", "7x9", "7x9", "7x9", "3x5"),
-}
-
-
-def candidate_name(layer: Sequence[int]) -> str:
-    """Id of an operation.
-
-    Example:
-        >>> candidate_name((3, 5)), candidate_name((3, 5, 2))
-        ('3x5', '3x5-2')
-    """
-    return "x".join(map(str, layer[:2])) + "".join(f"-{repeats}" for repeats in layer[2:])
 
 
 class CombinedDepth(SearchSpace):

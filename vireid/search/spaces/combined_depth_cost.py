@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vireid.models.trunks.cdnet import Layer, Place
+from vireid.models.trunks.cdnet import Place
 from vireid.models.trunks.cdnet_blocks import SQUEEZE
+from vireid.structures.cdnet_sites import Layer
 
 
 class Price(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models import Backbone, count
-from vireid.models.trunks.osnet import AIN, IBN, OSNET_CHANNELS, OSNetTrunk, build_trunk
+from vireid.models.trunks.osnet import AIN, IBN, OSNetTrunk, build_trunk
 from vireid.models.trunks.osnet_blocks import OSBLOCKS
 from vireid.nn.block_choice import BlockChoice, Checkpointing
 from vireid.nn.choice import Choice
@@ -19,7 +19,7 @@ from vireid.search.spaces.osnet_choice import SharedBlockChoice
 from vireid.search.spaces.osnet_supernet import OSNetSupernet
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.structures import Genotype
-from vireid.structures.osnet_sites import OSNET_SITES
+from vireid.structures.osnet_sites import OSNET_CHANNELS, OSNET_SITES
 from vireid.structures.sites import Site
 
 PLACEMENTS = tuple(OSBLOCKS)

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from vireid.errors import SettingsError
-from vireid.nn import CANDIDATES
 from vireid.nn.norm.norm_candidates import norm_candidate
+from vireid.structures.norm_candidates import CANDIDATES
 from vireid.structures.sites import Site, groups
 
 Tie = Literal["none", "block", "stage", "role"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vireid.files import write_text_atomically
 from vireid.search import ArchitectureParameters
+from vireid.structures.stages import stage_name
 
 ARCHITECTURE_FILE, SUMMARY_FILE, PICTURE_FILE = "architecture.csv", "architecture_summary.csv", "architecture.png"
 COLUMNS = ("epoch", "site", "stage", "candidate", "probability", "entropy", "margin")
@@ -55,11 +56,6 @@ def stage_counts(architecture: ArchitectureParameters) -> dict[tuple[str, str], 
     found = Counter((stage_name(site.stage), choices[site.name]) for site in architecture.sites)
     names = dict.fromkeys(name for site in architecture.sites for name in site.candidates)
     return {(stage, name): found[stage, name] for stage in dict.fromkeys(stage_name(s.stage) for s in architecture.sites) for name in names}
-
-
-def stage_name(stage: int) -> str:
-    """``stem``, ``layer1``, ..."""
-    return f"layer{stage}" if stage else "stem"
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

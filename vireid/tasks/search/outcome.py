@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from vireid.search import SearchSpace
 from vireid.search.derivation import Argmax, Derivation
+from vireid.search.provenance import site_provenance
 from vireid.structures import Genotype, generator_for
 from vireid.tasks.callbacks.stop_when_stable import StableRanking
 from vireid.tasks.search.child_score import SupernetScore, run_derivation
@@ -51,7 +52,7 @@ class SearchOutcome(SearchSteps):
             "parent": None,
         }
         genotype = self.space.genotype(choices)
-        return Genotype(genotype.space, genotype.choices, {**provenance, "cost": self.space.cost(genotype)})
+        return Genotype(genotype.space, genotype.choices, {**provenance, **site_provenance(self.space, genotype)})
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()

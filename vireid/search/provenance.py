@@ -1,0 +1,29 @@
+"""What a genotype file tells of its sites, so that a reader need not build the space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vireid.search.space import SearchSpace
+from vireid.structures import Genotype
+from vireid.structures.sites import groups
+
+
+def site_provenance(space: SearchSpace, genotype: Genotype) -> dict[str, Any]:
+    """Entries of a genotype's provenance: ``stages`` (of every site, see :class:`~vireid.search.Site`), ``ties`` (the sites of every
+    group that is tied) and ``cost`` (of the genotype, by name).
+
+    Raises:
+        GenotypeError: the genotype is no point of the space.
+    """
+    sites = space.sites()
+    return {
+        "stages": {site.name: site.stage for site in sites},
+        "ties": {members[0].group: [site.name for site in members] for members in groups(sites) if len(members) > 1},
+        "cost": space.cost(genotype),
+    }
+
+
+def with_site_provenance(space: SearchSpace, genotype: Genotype) -> Genotype:
+    """The genotype with :func:`site_provenance` added to its own."""
+    return Genotype(genotype.space, genotype.choices, {**genotype.provenance, **site_provenance(space, genotype)})
