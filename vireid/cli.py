@@ -17,9 +17,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "summarize": ("vireid.commands.summarize", "one table of several runs, with deviation and interval, also as Markdown, LaTeX or CSV"),
     "compare": ("vireid.commands.compare", "say whether the difference of two runs is more than noise"),
     "study": ("vireid.commands.study.command", "compare searches with baselines and random networks at one budget, resumable"),
-    "demo": ("vireid.commands.demo", "search, retrain and test on generated people, about five minutes on a laptop"),
+    "demo": ("vireid.commands.demo.command", "search, retrain and test on generated people, about five minutes on a laptop"),
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),
-    "convert": ("vireid.commands.convert", "turn a checkpoint of a published project into one of ours"),
+    "convert": ("vireid.commands.convert.command", "turn a checkpoint of a published project into one of ours"),
     "genotype": ("vireid.commands.genotype", "look at genotype files and convert them (show, diff, validate, convert)"),
 }
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vireid import RetrainModule
 from vireid.cli import main
-from vireid.commands.convert import _default_config, _parser, build
+from vireid.commands.convert.command import convert_parser, default_config
+from vireid.commands.convert.conversion import add_model_options, build
 from vireid.data.synthetic import write_dataset
 from vireid.models import FullyConnectedHead, to_cmnas_state
 from vireid.models.published.agw import reference_names as agw_names
@@ -82,7 +83,9 @@ DEAD = {  # what each public code keeps of its further whole networks
 
 def as_published(system: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """A small network of ``system`` with values of its own: its state in our names and in the published ones."""
-    options = _parser().parse_args(["", "--from", system, "--output", "", *_default_config(["--from", system]), *SMALL])
+    parser = convert_parser()
+    add_model_options(parser)
+    options = parser.parse_args(["", "--from", system, "--output", "", *default_config(["--from", system]), *SMALL])
     published_system = SYSTEMS[system]
     module = build(options, published_system, {published_system.classifier: torch.zeros(7, 1)})
     state = module.network.state_dict()

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.commands.runs import everything, run
 from vireid import Genotype, RetrainModule, SearchModule
 from vireid.cli import main
-from vireid.commands import demo as module
+from vireid.commands.demo import demonstration as module
 
 NETWORKS = ("searched", "all_shared", "all_separate", "stem_separate")
 TEMPLATE = "grey template (untrained)"

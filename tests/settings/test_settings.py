@@ -153,7 +153,7 @@ def test_a_class_that_the_user_allows_is_built() -> None:
     "path",
     [
         "vireid.settings.recorded.Arguments",
-        "vireid.commands.demo.main",
+        "vireid.commands.demo.command.main",
         "vireid.settings.instantiate",
         "vireid.errors.VireidError",
         "vireid.tasks.base.torch",

@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import auto_cli
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
-from rich.table import Table
 
-from vireid.data.check import CheckReport, check_dataset
-from vireid.data.synthetic import write_dataset
 from vireid.errors import SettingsError
-
-SHOWN = 20  # messages of one kind
 
 
 def main(words: list[str]) -> int:
@@ -53,27 +45,9 @@ def check(root: str, workers: int = 0) -> int:
     Returns:
         0, or 2 if something is missing or unreadable.
     """
-    console = Console()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("Reading images", total=None)
-        report = check_dataset(root, lambda done, total: progress.update(task, completed=done, total=total), workers or None)
-    _show(report, root, console)
-    return 0 if report.ok else 2
+    from vireid.commands.data_check import check_and_show
 
-
-def _show(report: CheckReport, root: str, console: Console) -> None:
-    table = Table(title=f"{root}: {report.layout}, {report.images} images")
-    for column in ("split", "camera", "identities", "images"):
-        table.add_column(column, justify="right" if column in ("identities", "images") else "left")
-    for (split, camera), (identities, images) in report.counts.items():
-        table.add_row(split, camera, str(identities), str(images))
-    console.print(table)
-    for name, colour, messages in (("warning", "yellow", report.warnings), ("error", "red", report.errors)):
-        for message in messages[:SHOWN]:
-            console.print(f"[{colour}]{name}:[/{colour}] {escape(message)}", soft_wrap=True)
-        if len(messages) > SHOWN:
-            console.print(f"[{colour}]{name}:[/{colour}] and {len(messages) - SHOWN} more", soft_wrap=True)
-    console.print(f"{len(report.errors)} errors, {len(report.warnings)} warnings.")
+    return 0 if check_and_show(root, workers or None).ok else 2
 
 
 def synthesize(
@@ -109,6 +83,11 @@ def synthesize(
         SettingsError: a number out of range.
         OutputError: the folder is not empty or cannot be written.
     """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from vireid.data.synthetic import write_dataset
+
     try:
         path = write_dataset(
             Path(root),

@@ -16,7 +16,7 @@ from tests.commands.runs import everything, run
 from vireid import Genotype
 from vireid.cli import main
 from vireid.commands.configs import packaged_configs
-from vireid.commands.study import command
+from vireid.commands.study import study as module
 from vireid.results import read_results
 
 SMOKE = packaged_configs() / "study" / "smoke.yaml"
@@ -145,7 +145,7 @@ def test_a_changed_recipe_is_refused_and_named(study: tuple[Path, str], tmp_path
 def test_more_seeds_are_more_runs_and_the_report_says_what_is_missing(
     study: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.Runner, "run", lambda self: {})
+    monkeypatch.setattr(module.Runner, "run", lambda self: {})
     wider = configured(tmp_path / "wider.yaml", retrain_seeds=[0, 1])
     done = run(capsys, "study", "--config", wider, "--folder", study[0])
     assert done.code == 0
@@ -180,7 +180,7 @@ def test_an_interrupted_study_says_how_to_go_on(
     def interrupted(self: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.Runner, "run", interrupted)
+    monkeypatch.setattr(module.Runner, "run", interrupted)
     done = run(capsys, "study", "--folder", study[0], "--jobs", "2")
     assert done.code == 130
     assert f"Interrupted. To go on: vireid study --folder {study[0]} --jobs 2" in done.out
@@ -190,7 +190,7 @@ def test_an_interrupted_study_says_how_to_go_on(
 def test_a_failed_run_is_named_and_the_rest_is_reported(
     study: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.Runner, "run", lambda self: {"retrain/random-0-seed0": "out of memory"})
+    monkeypatch.setattr(module.Runner, "run", lambda self: {"retrain/random-0-seed0": "out of memory"})
     done = run(capsys, "study", "--folder", study[0])
     assert done.code == 1
     assert "retrain/random-0-seed0 failed: out of memory" in done.out

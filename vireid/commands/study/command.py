@@ -2,34 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import shutil
-from pathlib import Path
-from typing import Any
-
 from jsonargparse import ArgumentParser
-from rich.console import Console
-
-from vireid.commands.configs import resolve_configs
-from vireid.commands.grey_baseline import template_results
-from vireid.commands.lightning_warnings import quiet_lightning
-from vireid.commands.run_directory import writable
-from vireid.commands.study.jobs import prepare
-from vireid.commands.study.networks import write_genotypes
-from vireid.commands.study.plan import Plan, make_plan
-from vireid.commands.study.plots import draw_study
-from vireid.commands.study.report import TEMPLATE_FOLDER, study_report
-from vireid.commands.study.runner import Runner
-from vireid.commands.study.settings import StudySettings
-from vireid.commands.study.table import markdown
-from vireid.errors import OutputError, SettingsError, VireidError
-from vireid.files import write_text_atomically
-from vireid.results import write_metrics
-from vireid.settings import instantiate
-
-SETTINGS_FILE = "plan.json"
 
 
 def main(words: list[str]) -> int:
@@ -49,91 +22,6 @@ def study(folder: str, config: str | None = None, jobs: int = 1, data_seed: int 
         data_seed: seed_data of generated people, in place of the configured one.
         report_only: write the report of what is finished, and run nothing.
     """
-    if jobs < 0:
-        raise SettingsError(f"`jobs` must be at least 0, got {jobs}.")
-    quiet_lightning()
-    path, console = Path(folder), Console()
-    if report_only:
-        if config is not None or data_seed is not None:
-            raise SettingsError("`report_only` is about the study that lies in the folder: leave out `config` and `data_seed`.")
-        return _tell(_plan(_settings(path, None, None), path), console)  # runs of an older vireid, with fewer settings, count as they are
-    settings = _settings(path, config, data_seed)
-    plan = _plan(settings, path)
-    states = [prepare(job, path) for job in plan.jobs]
-    write_genotypes(list(plan.networks), path)
-    write_text_atomically(path / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
-    console.print(
-        f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {path}", highlight=False, soft_wrap=True
-    )
-    try:
-        failed = _run(plan, jobs, console)
-    except KeyboardInterrupt:
-        console.print(f"\nInterrupted. To go on: vireid study --folder {path} --jobs {jobs}", highlight=False, soft_wrap=True)
-        return 130
-    for name, reason in failed.items():
-        console.print(f"{name} failed: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
-    _tell(plan, console)
-    return 1 if failed else 0
+    from vireid.commands.study.study import run_study
 
-
-def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudySettings:
-    kept = folder / SETTINGS_FILE
-    if not kept.exists() and folder.is_dir() and any(folder.iterdir()):
-        raise OutputError(f"{str(folder)!r} is not empty and holds no study ({SETTINGS_FILE}). Name another --folder.")
-    if config is None and not kept.exists():
-        raise SettingsError(
-            f"There is no study in {str(folder)!r} to go on with: name its configuration, such as --config study/generated.yaml."
-        )
-    source = kept if config is None else Path(resolve_configs(["--config", config])[1])
-    settings = StudySettings.load(source)
-    if data_seed is None:
-        return settings
-    layer = {"data": {"init_args": {"seed_data": data_seed}}}
-    return StudySettings.from_dict({**settings.to_dict(), "data": [*settings.data, layer]})
-
-
-def _plan(settings: StudySettings, folder: Path) -> Plan:
-    """The plan; of a study that cannot be begun no folder is left."""
-    writable(folder)
-    try:
-        return make_plan(settings, folder)
-    except VireidError:
-        if not (folder / SETTINGS_FILE).exists():
-            shutil.rmtree(folder / "configs", ignore_errors=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _run(plan: Plan, jobs: int, console: Console) -> dict[str, str]:
-    """Draw or check the data once, before several runs would, then run everything."""
-    data = instantiate({**plan.retrain.data, "init_args": {**plan.retrain.data["init_args"], "seed": plan.settings.retrain_seeds[0]}})
-    data.prepare_data()
-    template = plan.folder / TEMPLATE_FOLDER / "metrics.json"
-    if plan.settings.template and not template.exists():
-        write_metrics(template, template_results(data), phase="untrained", evaluated_on="test identities")
-    return Runner(plan.folder, plan.jobs, jobs, console).run()
-
-
-def _tell(plan: Plan, console: Console) -> int:
-    """Write ``study.json``, ``table.md`` and the pictures, and say where they lie."""
-    report = _without_nan(study_report(plan))
-    written = [plan.folder / "study.json", plan.folder / "table.md"]
-    write_text_atomically(written[0], json.dumps(report, indent=1) + "\n")
-    write_text_atomically(written[1], markdown(report))
-    try:
-        written += draw_study(report, plan.folder)
-    except ModuleNotFoundError as error:
-        console.print(str(error), highlight=False, soft_wrap=True)
-    console.print(markdown(report), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Report in {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
-    return 0
-
-
-def _without_nan(value: Any) -> Any:
-    """Plain values that JSON knows: numbers that are none become null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return run_study(folder, config, jobs, data_seed, report_only)

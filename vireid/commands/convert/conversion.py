@@ -1,8 +1,7 @@
-"""``vireid convert``: checkpoints of published projects into ours."""
+"""The conversion of one checkpoint: build the network, fill it, say what fitted, write it."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,25 +12,22 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from vireid.commands.configs import packaged_configs, resolve_configs
-from vireid.errors import CheckpointError, OutputError, SettingsError
+from vireid.errors import CheckpointError, OutputError
 from vireid.models import StateReport
 from vireid.models.published.loading import read_state, shown
 from vireid.models.published.systems import SYSTEMS, PublishedSystem
 from vireid.settings import instantiate
 from vireid.tasks import ReIDModule, SafeCheckpointIO
 
-EPILOGUE = (
-    "The network is built as the system's packaged configuration says; further -c files and --model options change it. "
-    "Nothing in the file is executed."
-)
 
+def convert(options: Namespace) -> int:
+    """Convert one file; ``options`` are those of the command. Returns its exit code.
 
-def main(words: list[str]) -> int:
-    """Run ``vireid convert ...``; ``words[0]`` is ``convert``."""
-    options = _parser().parse_args([*_default_config(words), *resolve_configs(words[1:])])
+    Raises:
+        OutputError: the output exists, or cannot be written.
+        CheckpointError: the file does not hold the network that the options describe.
+    """
     system = SYSTEMS[options.system]
-    check_decided(options.system, words)
     if Path(options.output).exists():
         raise OutputError(f"{options.output!r} exists, and nothing is overwritten. Name another file with --output.")
     state = {name.removeprefix("module."): value for name, value in read_state(options.source, options.key).items()}
@@ -50,16 +46,9 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def check_decided(name: str, words: list[str]) -> None:
-    """What a state dict does not say must be said.
-
-    Raises:
-        SettingsError: it is not.
-    """
-    undecided = SYSTEMS[name].undecided
-    given = {f"--model.{undecided[0]}", f"--model.init_args.{undecided[0]}", "-c", "--config"} if undecided else set()
-    if undecided and not any(word.split("=")[0] in given for word in words):
-        raise SettingsError(f"A checkpoint of {name} does not say {undecided[1]}. Add --model.{undecided[0]}.")
+def add_model_options(parser: ArgumentParser) -> None:
+    """The options of the network; how many people it knows is for the file to say."""
+    parser.add_subclass_arguments(ReIDModule, "model", skip={"num_classes"})
 
 
 def build(options: Namespace, system: PublishedSystem, state: Mapping[str, Tensor]) -> ReIDModule:
@@ -128,25 +117,3 @@ def write(module: ReIDModule, path: str) -> None:
     }
     module.on_save_checkpoint(checkpoint)
     SafeCheckpointIO().save_checkpoint(checkpoint, path)
-
-
-def _default_config(words: list[str]) -> list[str]:
-    """The system's own configuration, as options that come before the user's."""
-    first = argparse.ArgumentParser(add_help=False)
-    first.add_argument("--from", dest="system")
-    name = first.parse_known_args(words)[0].system
-    return ["--config", str(packaged_configs() / SYSTEMS[name].config)] if name in SYSTEMS else []
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="vireid convert", description="Convert a checkpoint of a published project.", epilog=EPILOGUE)
-    parser.add_argument("source", type=str, help="the file")
-    parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project")
-    parser.add_argument("--output", type=str, required=True, help="checkpoint to write; it must not exist")
-    parser.add_argument("--key", type=str | None, default=None, help="where the file keeps the state dict, such as ema; default: found")
-    parser.add_argument("--partial", type=bool, default=False, help="accept a file that does not fill the whole network, or holds more")
-    parser.add_argument("-c", "--config", action="config", help="configuration of the network")
-    parser.add_subclass_arguments(ReIDModule, "model", skip={"num_classes"})  # the file says it
-    for section in ("data", "trainer"):
-        parser.add_argument(f"--{section}", type=dict | None, default=None, help="in configurations only, where it is left aside")
-    return parser

@@ -1,4 +1,4 @@
-"""``vireid demo``: the main job on people that the package draws itself."""
+"""The main job, step by step, on people that the package draws itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
-from jsonargparse import auto_cli
 from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 from rich.table import Table
@@ -48,22 +47,8 @@ FULL = Budget(310, 60, 3, 20, warmup_epochs=3, search_epochs=7, retrain_epochs=1
 FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, width=8, identities_per_batch=4)
 
 
-def main(words: list[str]) -> int:
-    """Run ``vireid demo``; ``words[0]`` is ``demo``. ``--fast`` alone means ``--fast true``."""
-    pairs = zip(words[1:], [*words[2:], "--"], strict=False)
-    args = ["--fast=true" if word == "--fast" and after.startswith("-") else word for word, after in pairs]
-    code: int = auto_cli(demo, args=args, prog="vireid demo")
-    return code
-
-
-def demo(output: str | None = None, seed: int = 0, fast: bool = False) -> int:
-    """Search, retrain and test on generated people, about five minutes on two cores.
-
-    Args:
-        output: folder for everything; it must be new or empty. Default: the next free runs/demo-N.
-        seed: of people, weights and search.
-        fast: a few batches of everything, to see that it runs; the numbers then mean nothing.
-    """
+def demonstrate(output: str | None, seed: int, fast: bool) -> int:
+    """Run a demonstration; arguments are those of the command. Returns its exit code."""
     quiet_lightning()
     folder = fresh_directory(output, Path("runs"), "demo")
     try:

@@ -1,0 +1,65 @@
+"""``vireid convert``: checkpoints of published projects into ours."""
+
+from __future__ import annotations
+
+import argparse
+
+from jsonargparse import ArgumentParser
+
+from vireid.commands.configs import packaged_configs, resolve_configs
+from vireid.errors import SettingsError
+from vireid.models.published.systems import SYSTEMS
+
+EPILOGUE = (
+    "The network is built as the system's packaged configuration says; further -c files and --model options change it. "
+    "Nothing in the file is executed."
+)
+
+
+def main(words: list[str]) -> int:
+    """Run ``vireid convert ...``; ``words[0]`` is ``convert``."""
+    parser = convert_parser()
+    if {"-h", "--help"} & set(words):
+        parser.add_argument("--model", metavar="CLASS_PATH | .NAME VALUE", help="class or argument of the network; see --model.help")
+        parser.print_help()
+        return 0
+    from vireid.commands.convert.conversion import add_model_options, convert
+
+    add_model_options(parser)
+    options = parser.parse_args([*default_config(words), *resolve_configs(words[1:])])
+    check_decided(options.system, words)
+    return convert(options)
+
+
+def check_decided(name: str, words: list[str]) -> None:
+    """What a state dict does not say must be said.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    undecided = SYSTEMS[name].undecided
+    given = {f"--model.{undecided[0]}", f"--model.init_args.{undecided[0]}", "-c", "--config"} if undecided else set()
+    if undecided and not any(word.split("=")[0] in given for word in words):
+        raise SettingsError(f"A checkpoint of {name} does not say {undecided[1]}. Add --model.{undecided[0]}.")
+
+
+def default_config(words: list[str]) -> list[str]:
+    """The system's own configuration, as options that come before the user's."""
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--from", dest="system")
+    name = first.parse_known_args(words)[0].system
+    return ["--config", str(packaged_configs() / SYSTEMS[name].config)] if name in SYSTEMS else []
+
+
+def convert_parser() -> ArgumentParser:
+    """Every option but those of the network."""
+    parser = ArgumentParser(prog="vireid convert", description="Convert a checkpoint of a published project.", epilog=EPILOGUE)
+    parser.add_argument("source", type=str, help="the file")
+    parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project")
+    parser.add_argument("--output", type=str, required=True, help="checkpoint to write; it must not exist")
+    parser.add_argument("--key", type=str | None, default=None, help="where the file keeps the state dict, such as ema; default: found")
+    parser.add_argument("--partial", type=bool, default=False, help="accept a file that does not fill the whole network, or holds more")
+    parser.add_argument("-c", "--config", action="config", help="configuration of the network")
+    for section in ("data", "trainer"):
+        parser.add_argument(f"--{section}", type=dict | None, default=None, help="in configurations only, where it is left aside")
+    return parser

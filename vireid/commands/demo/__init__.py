@@ -1,0 +1,1 @@
+"""The demonstration. The command is in :mod:`vireid.commands.demo.command`."""
