@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from tests.golden.cdnet import entry, error, fill, golden, tensor
 from vireid.errors import CheckpointError, SettingsError
 from vireid.models import Backbone, CDNetTrunk, load_cdnet_state, to_cdnet_state
-from vireid.models.branches import BranchedOutput, BranchNeck, BranchNetwork
+from vireid.models.branches import BranchNeck, BranchNetwork
 from vireid.models.heads.cdnet_necks import BalanceNeck, FineGrainedNeck, StandardNeck
-from vireid.models.network import NetworkOutput
 from vireid.models.trunks.cdnet import places, scaled_planes
 
 MAPS, NECKS, SIZES = golden("backbone"), golden("necks"), golden("complexity")
@@ -119,8 +118,7 @@ def filled_neck(tag: str, dtype: torch.dtype) -> BranchNeck:
 def test_necks(tag: str, case: str, dtype: torch.dtype, tolerance: float) -> None:
     maps = [tensor(NECKS["map2_odd" if case.endswith("oddheight") else "map2"]).to(dtype), tensor(NECKS["map3"]).to(dtype)]
     out = filled_neck(tag, dtype).train()(maps)
-    branches = out.branches if isinstance(out, BranchedOutput) else (out,)
-    for number, branch in enumerate(branches):
+    for number, branch in enumerate(out.branches):
         assert error(branch.logits, NECKS[f"{case}/train_scores{number}"]) < tolerance
         assert error(branch.embeddings, NECKS[f"{case}/train_feat{number}"]) < tolerance
     neck = filled_neck(tag, dtype).eval()
@@ -273,8 +271,7 @@ def test_other_shapes_are_reported_on_both_sides() -> None:
 def test_network_output_and_parts() -> None:
     net, images = network().eval(), torch.randn(4, 3, 64, 32)
     out = net(images, 2)
-    assert isinstance(out, BranchedOutput)
-    assert isinstance(out.branches[0], NetworkOutput)
+    assert torch.equal(out.features, torch.cat([branch.features for branch in out.branches], dim=1))
     assert torch.equal(out.embeddings, net.embed(images, 2))
     assert torch.equal(out.logits, out.branches[0].logits + out.branches[1].logits)  # type: ignore[operator, arg-type]
     parts = net.named_parts()

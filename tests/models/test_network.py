@@ -10,7 +10,7 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.models import Backbone, ReIDNetwork, build_resnet, load_cmnas_state, to_cmnas_state
-from vireid.nn import BNNeck, SeparateBatchNorm2d
+from vireid.nn import SeparateBatchNorm2d
 from vireid.search import BNSeparation
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -100,8 +100,6 @@ def test_errors() -> None:
     for wrong in (-1, 7):
         with pytest.raises(ValueError, match=rf"`n_visible` must be 0 to 6 \(rows of the batch\), got {wrong}"):
             network()(images(), wrong)
-    with pytest.raises(SettingsError, match="`dropout` belongs to the default neck"):
-        network(neck=BNNeck(64), dropout=0.1)
     with pytest.raises(SettingsError, match="`num_classes` must be 0 or more, got -2"):
         network(num_classes=-2)
 

@@ -76,10 +76,10 @@ def reference_gradients(name: str, run: Run) -> dict[str, dict[str, torch.Tensor
         if part == "logits":
             module.supernet.set_mixture(module.architecture_relaxation(logits, temperature, noise))
             with frozen_statistics(module.network):
-                loss = module.losses(module.loss_inputs(module.network(batch.images, batch.n_visible), batch))[0]
+                loss = module.summed_loss(module.losses, module.network(batch.images, batch.n_visible), batch)[0]
         else:
             module.supernet.set_mixture(module.weight_relaxation(logits.detach(), temperature, noise))
-            loss = module.losses(module.loss_inputs(module.network(batch.images, batch.n_visible), batch))[0]
+            loss = module.summed_loss(module.losses, module.network(batch.images, batch.n_visible), batch)[0]
         loss.backward()
         for name, parameter in module.named_parameters():
             if parameter.grad is not None and (name == "architecture.logits") == (part == "logits"):

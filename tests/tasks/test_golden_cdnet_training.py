@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from tests.golden.cdnet import entry, error, golden, tensor
 from vireid.errors import SettingsError
 from vireid.losses import BatchHardTriplet, CrossEntropy
-from vireid.models import BalanceHead, BranchNetwork, FineGrainedHead, ReIDNetwork, StandardHead
+from vireid.models import BalanceHead, BNNeckHead, BranchNetwork, FineGrainedHead, ReIDNetwork, StandardHead
 from vireid.models.published.cdnet import cdnet_name
 from vireid.search import BNSeparation, CombinedDepth, RandomOneHot, Softmax, TopK
 from vireid.structures import Batch
@@ -109,11 +109,10 @@ def test_heads_of_one_branch_fit_any_trunk() -> None:
         FineGrainedHead().build(backbone, 5)
 
 
-def test_dropout_is_the_heads() -> None:
-    space = CombinedDepth("cnet", planes=(8, 16, 16, 16))
-    with pytest.raises(SettingsError, match="`dropout` belongs to the default head"):
-        RetrainModule(4, "all_3x5", space, None, dropout=0.1, head=FineGrainedHead())
-    assert isinstance(RetrainModule(4, "all_3x5", space, None).network, ReIDNetwork)
+def test_without_a_head_it_is_the_batch_norm_neck() -> None:
+    module = RetrainModule(4, "all_3x5", CombinedDepth("cnet", planes=(8, 16, 16, 16)), None)
+    assert isinstance(module.head, BNNeckHead)
+    assert isinstance(module.network, ReIDNetwork)
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,9 @@ def test_descriptor(p: int) -> None:
 def test_what_losses_read(p: int) -> None:
     output = run(p)["output"]
     close(output.features, DATA[f"p{p}_part_feat_all"])
-    close(output.extras["relations"].flatten(1), DATA[f"p{p}_relation_feat_all"])
-    close(output.extras["strips"][:2], DATA[f"p{p}_local_rows"])
-    torch.testing.assert_close(output.logits, output.extras["part_logits"].sum(1))
+    close(output.branches[0].extras["relations"].flatten(1), DATA[f"p{p}_relation_feat_all"])
+    close(output.branches[0].extras["strips"][:2], DATA[f"p{p}_local_rows"])
+    torch.testing.assert_close(output.logits, output.branches[0].extras["part_logits"].sum(1))
 
 
 @pytest.mark.parametrize("p", [3, 10])

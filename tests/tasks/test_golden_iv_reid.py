@@ -16,8 +16,7 @@ from tests.golden.cgrnet import checksums, close, entry, golden, image_batch
 from tests.golden.cgrnet_tiny import recipe
 from tests.models.test_golden_iv_reid import tiny
 from vireid.losses import LossInputs, LossSum
-from vireid.models import load_iv_reid_state
-from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.models import Branch, NetworkOutput, ReIDNetwork, load_iv_reid_state
 from vireid.models.published.iv_reid import iv_reid_name
 from vireid.search import BNSeparation
 from vireid.settings import instantiate, settings_of
@@ -53,7 +52,8 @@ def terms(objective: LossSum, inputs: LossInputs, total: Tensor) -> list[float]:
 
 
 def seen(output: NetworkOutput) -> LossInputs:
-    return LossInputs(*output[:3], PIDS[BLOCKS], 8, 2, extras=output.extras)
+    (branch,) = output.branches
+    return LossInputs(*branch[:3], PIDS[BLOCKS], 8, 2, extras=branch.extras)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -89,7 +89,7 @@ class Recording(RetrainModule):
 
     def forward(self, batch: Batch) -> Any:
         self.inputs = seen(super().forward(batch))
-        return NetworkOutput(self.inputs.features, self.inputs.embeddings, self.inputs.logits, self.inputs.extras)
+        return NetworkOutput((Branch(self.inputs.features, self.inputs.embeddings, self.inputs.logits, self.inputs.extras),))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = super().training_step(batch, batch_idx)

@@ -18,6 +18,7 @@ EPOCHS, BATCHES = 3, 5
 # four random places and one in the middle of writing a checkpoint
 KILLS = [{"kill_after": n} for n in sorted(random.Random(0).sample(range(EPOCHS * BATCHES), 4))] + [{"kill_in_save": 4}]
 CASES = [("search", 0), ("search", 2), ("joint", 0), ("retrain", 0)]  # task, workers; ``joint`` searches all five candidates
+HEAD = {"class_path": "vireid.models.BNNeckHead", "init_args": {"dropout": 0.2}}
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
 
 
@@ -40,7 +41,7 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
     }
     space_name = "JointNorm" if kind == "joint" else "BNSeparation"
     space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
-    extra = {"genotype": "stem_separate", "dropout": 0.2} if kind == "retrain" else {"warmup_epochs": 1, "gradient_clip_val": 5.0}
+    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"warmup_epochs": 1, "gradient_clip_val": 5.0}
     settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
     if kind == "retrain":
         settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}

@@ -59,7 +59,7 @@ class Recording(RetrainModule):
     def summed_loss(
         self, losses: LossSum, output: NetworkOutput, batch: Batch, without_classes: bool = False
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        inputs = self.loss_inputs(output, batch)
+        inputs = self.loss_inputs(output.branches[0], batch)
         extra = [InfraredDistillation()] if batch.visible_views > 1 else []  # the reference computes it, with weight 0
         self.terms = [float(loss(inputs).detach()) for loss in (*losses.losses, *extra)]
         positive, negative = weighted_distances(output.features.detach(), batch.labels)

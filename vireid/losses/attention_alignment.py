@@ -8,7 +8,6 @@ from vireid.errors import SettingsError
 from vireid.losses.base import Loss, check_modalities
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 
 def attention_alignment(visible: Tensor, infrared: Tensor) -> Tensor:
@@ -43,7 +42,7 @@ def attention_alignment(visible: Tensor, infrared: Tensor) -> Tensor:
         return (full_precision(visible) - full_precision(infrared)).abs().mean()
 
 
-class AttentionAlignment(Recorded, Loss):
+class AttentionAlignment(Loss):
     """Module of :func:`~vireid.losses.functional.attention_alignment`; reads attention maps among the network's extras.
 
     Args:

@@ -8,10 +8,13 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.losses.inputs import LossInputs
+from vireid.settings import Recorded
 
 
-class Loss(nn.Module):
+class Loss(Recorded, nn.Module):
     """A term of the training objective. ``forward`` gives it unweighted; :class:`~vireid.losses.LossSum` applies ``weight``.
+
+    Derive from it to bring your own: arguments of its constructor are recorded, and a checkpoint rebuilds it from them.
 
     Args:
         weight: factor in the sum, at least 0.

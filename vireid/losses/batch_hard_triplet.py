@@ -10,7 +10,6 @@ from vireid.losses.checks import check_labels, check_margin, check_rows
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.four_way_hard_triplet import hard_triplet
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 
 def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, normalise: bool = False) -> Tensor:
@@ -43,7 +42,7 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, no
         return hard_triplet(rows, rows, labels, labels, margin)
 
 
-class BatchHardTriplet(Recorded, Loss):
+class BatchHardTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.batch_hard_triplet`; modalities are not told apart.
 
     Args:

@@ -10,7 +10,6 @@ from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 
 def class_mmd(visible: Tensor, infrared: Tensor, k: int) -> Tensor:
@@ -46,7 +45,7 @@ def class_mmd(visible: Tensor, infrared: Tensor, k: int) -> Tensor:
         return (_mean_kernel(v, v) + _mean_kernel(t, t) - 2 * _mean_kernel(v, t)).mean()
 
 
-class ClassMMD(Recorded, Loss):
+class ClassMMD(Loss):
     """Module of :func:`~vireid.losses.functional.class_mmd`; runs of ``LossInputs.k`` rows are identities.
 
     Args:

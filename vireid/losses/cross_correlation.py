@@ -8,7 +8,6 @@ from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 
 def cross_correlation(
@@ -60,7 +59,7 @@ def check_divisor(off_diagonal: float, divisor: float) -> None:
         raise ValueError(f"`off_diagonal` must be at least 0 and `divisor` above 0, got {off_diagonal} and {divisor}.")
 
 
-class CrossCorrelation(Recorded, Loss):
+class CrossCorrelation(Loss):
     """Module of :func:`~vireid.losses.functional.cross_correlation`; row i of both modalities must be the same identity.
 
     Args:

@@ -8,10 +8,9 @@ from torch import Tensor
 from vireid.losses.base import Loss, class_logits
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 
-class CrossEntropy(Recorded, Loss):
+class CrossEntropy(Loss):
     """Mean cross-entropy over all rows of both modalities.
 
     Args:

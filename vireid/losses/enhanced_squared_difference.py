@@ -11,7 +11,6 @@ from torch import Tensor
 from vireid.losses.base import Loss
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.weighted_regularized_triplet import Stabilise, check_stabilise, weighted_distances
-from vireid.settings import Recorded
 
 CEILING = 88.0  # exp(88) is the last that float32 holds
 
@@ -71,7 +70,7 @@ def check_sharpness(alpha: float, gamma: float) -> None:
         raise ValueError(f"`gamma` must be a finite number above 0, got {gamma}.")
 
 
-class EnhancedSquaredDifference(Recorded, Loss):
+class EnhancedSquaredDifference(Loss):
     """Module of :func:`~vireid.losses.functional.enhanced_squared_difference`; modalities and views are not told apart.
 
     Args:

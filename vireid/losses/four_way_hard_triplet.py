@@ -12,7 +12,6 @@ from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_columns, check_labels, check_margin, check_pair, check_rows
 from vireid.losses.distances import floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 
 def hard_triplet(anchors: Tensor, others: Tensor, anchor_labels: Tensor, other_labels: Tensor, margin: float = 0.3) -> Tensor:
@@ -107,7 +106,7 @@ def four_way_hard_triplet(
         return torch.stack([hard_triplet(a, b, a_labels, b_labels, margin) for (a, a_labels), (b, b_labels) in pairs]).mean()
 
 
-class FourWayHardTriplet(Recorded, Loss):
+class FourWayHardTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.four_way_hard_triplet`; the modalities may have different numbers of rows.
 
     Args:

@@ -13,7 +13,6 @@ from vireid.losses.checks import check_labels, check_margin, check_pair
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.part_cross_entropy import GIVER
-from vireid.settings import Recorded
 
 
 def hetero_centre_triplet(visible: Tensor, infrared: Tensor, labels: Tensor, k: int, margin: float = 0.3) -> Tensor:
@@ -50,7 +49,7 @@ def hetero_centre_triplet(visible: Tensor, infrared: Tensor, labels: Tensor, k: 
         return batch_hard_triplet(centres, labels[::k].repeat(2), margin)
 
 
-class HeteroCentreTriplet(Recorded, Loss):
+class HeteroCentreTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.hetero_centre_triplet`, alone or summed over parts as in HHRG.
 
     Args:

@@ -8,7 +8,6 @@ from vireid.losses.base import Loss, check_modalities, class_logits
 from vireid.losses.checks import check_agreement, check_temperature
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 PROBABILITY_FLOOR = 1e-7
 
@@ -46,7 +45,7 @@ def softened_kl(logits: Tensor, teacher: Tensor, temperature: float = 3.0) -> Te
         return temperature**2 * (target * (target.log() - predicted)).sum(1).mean()
 
 
-class InfraredDistillation(Recorded, Loss):
+class InfraredDistillation(Loss):
     """Module of :func:`~vireid.losses.functional.softened_kl` between the first visible view and the infrared rows, which teach.
 
     Args:

@@ -13,7 +13,6 @@ from vireid.losses.checks import check_labels, check_margin, check_rows
 from vireid.losses.distances import FLOOR, floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.part_cross_entropy import GIVER
-from vireid.settings import Recorded
 
 
 def aligned_distances(first: Tensor, second: Tensor) -> Tensor:
@@ -90,7 +89,7 @@ def hardest_pairs(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return distances.masked_fill(~same, -math.inf).argmax(1), distances.masked_fill(same, math.inf).argmin(1)
 
 
-class LocalAlignment(Recorded, Loss):
+class LocalAlignment(Loss):
     """Module of :func:`~vireid.losses.functional.local_alignment`; reads ``strips`` ``(B, H, d)`` among the network's extras.
 
     Args:

@@ -10,7 +10,6 @@ from vireid.losses.base import Loss
 from vireid.losses.checks import check_labels, check_modality_logits
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 GIVER = "`model.init_args.head` to vireid.models.MutualLearningHead"
 
@@ -44,7 +43,7 @@ def modality_cross_entropy(logits: Tensor, labels: Tensor, n_visible: int, label
         return torch.stack([F.cross_entropy(rows, targets, label_smoothing=label_smoothing) for rows, targets in own]).sum()
 
 
-class ModalityCrossEntropy(Recorded, Loss):
+class ModalityCrossEntropy(Loss):
     """Module of :func:`~vireid.losses.functional.modality_cross_entropy`; reads ``modality_logits`` among the network's extras.
 
     Args:

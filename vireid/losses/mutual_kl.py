@@ -12,7 +12,6 @@ from vireid.losses.checks import check_modality_logits, check_temperature
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
 from vireid.losses.modality_cross_entropy import GIVER, modality_rows
-from vireid.settings import Recorded
 
 Reduction = Literal["batchmean", "mean"]
 
@@ -65,7 +64,7 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f'`reduction` must be "batchmean" or "mean", got {reduction!r}.')
 
 
-class MutualKL(Recorded, Loss):
+class MutualKL(Loss):
     """Module of :func:`~vireid.losses.functional.mutual_kl`; reads ``modality_logits`` among the network's extras.
 
     Args:

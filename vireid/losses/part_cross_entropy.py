@@ -8,12 +8,11 @@ from torch import Tensor
 from vireid.losses.base import Loss
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 GIVER = "`model.init_args.head` to vireid.models.StripeHead"
 
 
-class PartCrossEntropy(Recorded, Loss):
+class PartCrossEntropy(Loss):
     """Cross-entropy of the classifier of every part, summed over the parts, mean over the batch.
 
     Args:

@@ -9,7 +9,6 @@ from vireid.losses.base import Loss, check_modalities
 from vireid.losses.checks import check_pair
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 
 def similarity_preserving(visible: Tensor, infrared: Tensor) -> Tensor:
@@ -43,7 +42,7 @@ def similarity_preserving(visible: Tensor, infrared: Tensor) -> Tensor:
         return difference.square().mean()
 
 
-class SimilarityPreserving(Recorded, Loss):
+class SimilarityPreserving(Loss):
     """Module of :func:`~vireid.losses.functional.similarity_preserving`.
 
     Args:

@@ -8,7 +8,6 @@ from vireid.losses.base import Loss, class_logits
 from vireid.losses.checks import check_agreement
 from vireid.losses.distances import full_precision, no_autocast
 from vireid.losses.inputs import LossInputs
-from vireid.settings import Recorded
 
 
 def prediction_consistency(logits: Tensor, teacher: Tensor) -> Tensor:
@@ -37,7 +36,7 @@ def prediction_consistency(logits: Tensor, teacher: Tensor) -> Tensor:
         return -(full_precision(teacher).detach().softmax(1) * full_precision(logits).log_softmax(1)).sum(1).mean()
 
 
-class ViewConsistency(Recorded, Loss):
+class ViewConsistency(Loss):
     """Module of :func:`~vireid.losses.functional.prediction_consistency`: the second visible view teaches the first.
 
     With :class:`vireid.data.ChannelAugmentation` the second is the one without colour.

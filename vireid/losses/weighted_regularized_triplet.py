@@ -13,7 +13,6 @@ from vireid.losses.base import Loss
 from vireid.losses.checks import check_labels, check_rows
 from vireid.losses.distances import floored_distances, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
-from vireid.settings import Recorded
 
 Stabilise = Literal["faithful", "corrected"]
 
@@ -85,7 +84,7 @@ def check_stabilise(stabilise: str) -> None:
         raise ValueError(f'`stabilise` must be "faithful" or "corrected", got {stabilise!r}.')
 
 
-class WeightedRegularizedTriplet(Recorded, Loss):
+class WeightedRegularizedTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.weighted_regularized_triplet`; modalities are not told apart.
 
     Args:

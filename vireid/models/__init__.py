@@ -8,21 +8,21 @@ from vireid.lazy import lazy
 
 if TYPE_CHECKING:
     from vireid.models.backbone import Backbone as Backbone
-    from vireid.models.branches import BranchedOutput as BranchedOutput, BranchNetwork as BranchNetwork
-    from vireid.models.conv_bias_part import ConvolutionBias as ConvolutionBias
+    from vireid.models.branches import BranchNeck as BranchNeck, BranchNetwork as BranchNetwork
     from vireid.models.counting import Counts as Counts, count as count
-    from vireid.models.heads.cdnet_necks import BalanceNeck as BalanceNeck, FineGrainedNeck as FineGrainedNeck, StandardNeck as StandardNeck
-    from vireid.models.heads.heads import (
+    from vireid.models.heads.base import Head as Head
+    from vireid.models.heads.bn_neck_head import BNNeckHead as BNNeckHead
+    from vireid.models.heads.cdnet_heads import (
         BalanceHead as BalanceHead,
-        BNNeckHead as BNNeckHead,
         FineGrainedHead as FineGrainedHead,
-        Head as Head,
         StandardHead as StandardHead,
     )
+    from vireid.models.heads.cdnet_necks import BalanceNeck as BalanceNeck, FineGrainedNeck as FineGrainedNeck, StandardNeck as StandardNeck
     from vireid.models.heads.mutual_head import MutualLearningHead as MutualLearningHead, MutualLearningNetwork as MutualLearningNetwork
     from vireid.models.heads.osnet_head import FullyConnectedHead as FullyConnectedHead
     from vireid.models.heads.stripe_head import StripeHead as StripeHead, StripeNeck as StripeNeck
-    from vireid.models.network import NetworkOutput as NetworkOutput, ReIDNetwork as ReIDNetwork
+    from vireid.models.network import ReIDNetwork as ReIDNetwork
+    from vireid.models.output import Branch as Branch, NetworkOutput as NetworkOutput
     from vireid.models.parts.base import (
         TrunkPart as TrunkPart,
         TwoStreams as TwoStreams,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         MixtureAttention as MixtureAttention,
         PositionGraphs as PositionGraphs,
     )
-    from vireid.models.parts.iv_reid import LinearStem as LinearStem
+    from vireid.models.parts.iv_reid import ConvolutionBias as ConvolutionBias, LinearStem as LinearStem
     from vireid.models.parts.non_local import NonLocalBlocks as NonLocalBlocks
     from vireid.models.published.agw import load_agw_state as load_agw_state
     from vireid.models.published.cdnet import load_cdnet_state as load_cdnet_state, to_cdnet_state as to_cdnet_state
@@ -54,18 +54,20 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         ".backbone": ["Backbone"],
-        ".branches": ["BranchNetwork", "BranchedOutput"],
-        ".conv_bias_part": ["ConvolutionBias"],
+        ".branches": ["BranchNeck", "BranchNetwork"],
         ".counting": ["Counts", "count"],
+        ".heads.base": ["Head"],
+        ".heads.bn_neck_head": ["BNNeckHead"],
+        ".heads.cdnet_heads": ["BalanceHead", "FineGrainedHead", "StandardHead"],
         ".heads.cdnet_necks": ["BalanceNeck", "FineGrainedNeck", "StandardNeck"],
-        ".heads.heads": ["BNNeckHead", "BalanceHead", "FineGrainedHead", "Head", "StandardHead"],
         ".heads.mutual_head": ["MutualLearningHead", "MutualLearningNetwork"],
         ".heads.osnet_head": ["FullyConnectedHead"],
         ".heads.stripe_head": ["StripeHead", "StripeNeck"],
-        ".network": ["NetworkOutput", "ReIDNetwork"],
+        ".network": ["ReIDNetwork"],
+        ".output": ["Branch", "NetworkOutput"],
         ".parts.base": ["TrunkPart", "TwoStreams", "channels_after", "insert_after", "with_parts"],
         ".parts.graphs": ["ChannelGraphs", "GlobalLocalGraphs", "MixtureAttention", "PositionGraphs"],
-        ".parts.iv_reid": ["LinearStem"],
+        ".parts.iv_reid": ["ConvolutionBias", "LinearStem"],
         ".parts.non_local": ["NonLocalBlocks"],
         ".published.agw": ["load_agw_state"],
         ".published.cdnet": ["load_cdnet_state", "to_cdnet_state"],

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from vireid.models.backbone import Backbone
-from vireid.models.network import NetworkOutput
-
-
-class BranchedOutput(NamedTuple):
-    """What losses see of several branches: they act on each, and the results are added.
-
-    Attributes:
-        features, embeddings: ``(B, D)`` what retrieval compares: the features of all branches beside one another.
-        logits: ``(B, num_classes)`` sum over the branches, for classification; ``None`` without classifiers.
-        branches: features, embeddings and logits of each.
-    """
-
-    features: Tensor
-    embeddings: Tensor
-    logits: Tensor | None
-    branches: tuple[NetworkOutput, ...]
+from vireid.models.output import NetworkOutput
 
 
 class BranchNeck(nn.Module):
     """From the maps of a trunk to features and logits."""
 
-    def forward(self, maps: Sequence[Tensor]) -> NetworkOutput | BranchedOutput:
+    def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
         """Everything that losses need."""
         raise NotImplementedError
 
@@ -54,15 +38,14 @@ class BranchNetwork(nn.Module):
         super().__init__()
         self.backbone, self.neck = backbone, neck
 
-    def forward(self, images: Tensor, n_visible: int) -> NetworkOutput | BranchedOutput:
+    def forward(self, images: Tensor, n_visible: int) -> NetworkOutput:
         """Output for ``(B, 3, H, W)`` images, visible rows first.
 
         Raises:
             ValueError: ``n_visible`` is not 0..B.
         """
-        output: NetworkOutput | BranchedOutput = self.neck(self.backbone.maps(images, n_visible))
-        reports = self.backbone.take_reports()
-        return output if reports is None else _with_extras(output, reports)
+        output: NetworkOutput = self.neck(self.backbone.maps(images, n_visible))
+        return output.with_extras(self.backbone.take_reports())
 
     def embed(self, images: Tensor, n_visible: int) -> Tensor:
         """Embeddings ``(B, D)`` alone, not normalised."""
@@ -74,10 +57,3 @@ class BranchNetwork(nn.Module):
         for name, parameter in self.neck.named_parameters():
             parts.setdefault(self.neck.part_of(name), []).append(parameter)
         return parts
-
-
-def _with_extras(output: NetworkOutput | BranchedOutput, extras: dict[str, Tensor]) -> NetworkOutput | BranchedOutput:
-    """What layers of the trunk report goes to the losses of every branch."""
-    if isinstance(output, BranchedOutput):
-        return output._replace(branches=tuple(branch._replace(extras={**(branch.extras or {}), **extras}) for branch in output.branches))
-    return output._replace(extras={**(output.extras or {}), **extras})

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
+from vireid.models.output import Branch, NetworkOutput
 from vireid.nn import BNNeck, GlobalAveragePooling
-
-
-class NetworkOutput(NamedTuple):
-    """What losses see.
-
-    Attributes:
-        features: ``(B, D)`` before the neck.
-        embeddings: ``(B, D)`` after it, not normalised; what retrieval compares.
-        logits: ``(B, num_classes)``, or ``None`` without a classifier.
-        extras: further ``(B, ...)`` tensors by name, for losses that ask for them; in training only.
-    """
-
-    features: Tensor
-    embeddings: Tensor
-    logits: Tensor | None
-    extras: dict[str, Tensor] | None = None
 
 
 class ReIDNetwork(nn.Module):
@@ -36,10 +19,9 @@ class ReIDNetwork(nn.Module):
             unless the neck has a method ``build_classifier(num_classes)``.
         pooling: feature map to ``(B, D)``; ``None`` for the mean over pixels.
         neck: features to embeddings; ``None`` for :class:`~vireid.nn.BNNeck`.
-        dropout: rate of the default neck.
 
     Raises:
-        SettingsError: a negative ``num_classes``, or ``dropout`` together with a ``neck``, which has its own.
+        SettingsError: a negative ``num_classes``.
 
     Reference:
         Fu, Hu, Wu, Shi, Mei, He: CM-NAS, ICCV 2021.
@@ -51,16 +33,13 @@ class ReIDNetwork(nn.Module):
         num_classes: int | None,
         pooling: nn.Module | None = None,
         neck: nn.Module | None = None,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if neck is not None and dropout:
-            raise SettingsError("`dropout` belongs to the default neck; give it to `neck` itself.")
         if num_classes is not None and num_classes < 0:
             raise SettingsError(f"`num_classes` must be 0 or more, got {num_classes}.")
         self.backbone = backbone
         self.pooling = GlobalAveragePooling() if pooling is None else pooling
-        self.neck = BNNeck(backbone.out_channels, dropout) if neck is None else neck
+        self.neck = BNNeck(backbone.out_channels) if neck is None else neck
         self.classifier = self._build_classifier(num_classes) if num_classes else None
 
     def _build_classifier(self, num_classes: int) -> nn.Module:
@@ -80,7 +59,7 @@ class ReIDNetwork(nn.Module):
         features = self.pooling(self.backbone(images, n_visible))
         embeddings = self.neck(features)
         logits = None if self.classifier is None else self.classifier(embeddings)
-        return NetworkOutput(features, embeddings, logits, self.backbone.take_reports())
+        return NetworkOutput((Branch(features, embeddings, logits, self.backbone.take_reports()),))
 
     def embed(self, images: Tensor, n_visible: int) -> Tensor:
         """Embeddings ``(B, D)`` alone, not normalised."""

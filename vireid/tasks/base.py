@@ -15,13 +15,13 @@ from torch import Tensor
 
 from vireid.errors import DivergedError, SettingsError
 from vireid.losses import LossInputs, LossSum
-from vireid.models import BranchedOutput, BranchNetwork, NetworkOutput, ReIDNetwork
+from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwork
 from vireid.results.reranking import Reranking
 from vireid.results.result import Result
 from vireid.results.scoring import score
 from vireid.results.table import print_results, write_metrics
 from vireid.settings import Recorded, class_path, instantiate, settings_of
-from vireid.structures import Batch, Evaluation
+from vireid.structures import Batch, Evaluation, generator_for
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable, flip_mean
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
@@ -36,7 +36,9 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     Attributes:
         network: called ``network(images, n_visible)``.
+        head: built its part behind the trunk.
         losses: weighted sum of loss terms.
+        seed: of initial weights and of what layers draw.
         selected_by: what is logged in validation and highest for the best checkpoint.
         evaluate_on: what retrieval compares, ``embeddings`` (after the neck) or ``features`` (before it).
         flip_test: whether results also have rows for the mean of the embeddings of each image and its mirror image.
@@ -52,7 +54,9 @@ class ReIDModule(Recorded, pl.LightningModule):
     flip_test: bool = False
     reranking: Reranking | None = None
     network: ReIDNetwork | BranchNetwork
+    head: Head
     losses: LossSum
+    seed: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,25 +66,27 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._tables: dict[str, EmbeddingTable] = {}
         self._evaluated = ExitStack()
 
-    def forward(self, batch: Batch) -> NetworkOutput | BranchedOutput:
+    def forward(self, batch: Batch) -> NetworkOutput:
         """The network's output for a batch whose images are normalised."""
-        output: NetworkOutput | BranchedOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
+        output: NetworkOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
         return output
 
     # --- training -------------------------------------------------------------------------------------------------------------------
 
-    def loss_inputs(self, output: NetworkOutput | BranchedOutput, batch: Batch) -> LossInputs:
+    def seed_step(self, batch: Batch) -> None:
+        """Make what layers draw (dropout, stochastic depth) a function of seed and batch, so that a resumed training is exact."""
+        torch.manual_seed(generator_for((self.seed, *batch.key)).initial_seed())
+
+    def loss_inputs(self, branch: Branch, batch: Batch) -> LossInputs:
         """What losses see of a batch."""
-        extras = output.extras if isinstance(output, NetworkOutput) else None
-        rows = (output.features, output.embeddings, output.logits, batch.labels)
-        return LossInputs(*rows, batch.n_visible, batch.images_per_identity, batch.visible_views, extras)
+        rows = (branch.features, branch.embeddings, branch.logits, batch.labels)
+        return LossInputs(*rows, batch.n_visible, batch.images_per_identity, batch.visible_views, branch.extras)
 
     def summed_loss(
-        self, losses: LossSum, output: NetworkOutput | BranchedOutput, batch: Batch, without_classes: bool = False
+        self, losses: LossSum, output: NetworkOutput, batch: Batch, without_classes: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total and weighted terms of ``losses``, summed over the branches of the network if it has several."""
-        branches = output.branches if isinstance(output, BranchedOutput) else (output,)
-        found = [losses(self.loss_inputs(branch, batch), without_classes=without_classes) for branch in branches]
+        """Total and weighted terms of ``losses``, summed over the branches of the network."""
+        found = [losses(self.loss_inputs(branch, batch), without_classes=without_classes) for branch in output.branches]
         return sum((total for total, _ in found[1:]), found[0][0]), {
             name: sum((terms[name] for _, terms in found[1:]), found[0][1][name]) for name in found[0][1]
         }

@@ -46,7 +46,7 @@ class ClassificationModule(RetrainModule):
         schedule: learning-rate factor per epoch; default as for ``optimizer``.
         trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
         ema: average of the weights; null for none.
-        head: what follows the trunk; default pooling, batch-norm neck and a linear classifier.
+        head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`.
         seed: of initial weights.
 
     Raises:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
-from vireid.models import Head, ReIDNetwork, TrunkPart, with_parts
+from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
 from vireid.results.reranking import Reranking
 from vireid.search import SearchSpace, resolve_genotype, space_of
-from vireid.structures import Batch, generator_for
+from vireid.structures import Batch
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
@@ -44,10 +44,9 @@ class RetrainModule(ReIDModule):
         lr_factors: the same for other parts of the network, such as ``{neck: 0.1}``; parts are ``neck``, ``classifier`` and those of the
             head. Default 1.
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
-        dropout: on the embeddings in training, 0..1.
         trunk_parts: changes to the trunk, in this order, after its weights are loaded: streams per modality, attention, graphs. Default
             none.
-        head: what follows the trunk; default pooling, batch-norm neck and a linear classifier. Losses are summed over its branches.
+        head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
         reranking: they also report re-ranked rows; null for none.
@@ -71,7 +70,6 @@ class RetrainModule(ReIDModule):
         trunk_lr_factor: float = 0.1,
         lr_factors: dict[str, float] | None = None,
         ema: EMA | None = None,
-        dropout: float = 0.0,
         trunk_parts: list[TrunkPart] | None = None,
         head: Head | None = None,
         evaluate_on: EvaluatedFeature = "embeddings",
@@ -86,15 +84,13 @@ class RetrainModule(ReIDModule):
         self.record(genotype=self.genotype.to_dict(), space=None)
         self.losses = LossSum(losses or cm_nas_losses())
         self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep()
-        self.lr_factors, self.ema, self.dropout = {"trunk": trunk_lr_factor, **(lr_factors or {})}, ema, dropout
+        self.lr_factors, self.ema = {"trunk": trunk_lr_factor, **(lr_factors or {})}, ema
         self.evaluate_on, self.seed = evaluate_on, seed
         self.flip_test, self.reranking = flip_test, reranking
-        self.trunk_parts, self.head = trunk_parts or [], head
-        if head is not None and dropout:
-            raise SettingsError("`dropout` belongs to the default head; give it to `head` itself.")
+        self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()
         with seeded(seed):
             backbone = with_parts(self.space.materialise(self.genotype, weights), self.trunk_parts)
-            self.network = head.build(backbone, num_classes) if head else ReIDNetwork(backbone, num_classes, dropout=dropout)
+            self.network = self.head.build(backbone, num_classes)
         unknown = set(lr_factors or {}) - (set(self.network.named_parts()) - {"trunk"})
         if unknown:
             known = ", ".join(sorted(set(self.network.named_parts()) - {"trunk"}))
@@ -115,10 +111,7 @@ class RetrainModule(ReIDModule):
         self.ema.shadow = {name: value.to(self.device) for name, value in self.ema.shadow.items()}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        if self.dropout or self.trunk_parts or self.head is not None:
-            torch.manual_seed(
-                generator_for((self.seed, *batch.key)).initial_seed()
-            )  # dropout as a function of seed, epoch and batch: resume is exact
+        self.seed_step(batch)
         if self.ema is not None and batch_idx == 0 and self.ema.pulls_back(self.current_epoch):
             self.ema.load_into(self.network)  # after the epoch's checkpoint, as CM-NAS does
 

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models import Backbone
-from vireid.models.conv_bias_part import ConvolutionBias
 from vireid.models.heads.mutual_head import MutualLearningHead, MutualLearningNetwork
 from vireid.models.parts.base import TwoStreams, with_parts
-from vireid.models.parts.iv_reid import LinearStem
+from vireid.models.parts.iv_reid import ConvolutionBias, LinearStem
 from vireid.models.published.iv_reid import iv_reid_name, load_iv_reid_state
 from vireid.nn import GlobalAveragePooling
 from vireid.search import BNSeparation, OSNetAIN
@@ -42,18 +41,18 @@ def network(**settings: object) -> MutualLearningNetwork:
 def test_modality_logits_in_training_alone(heads_on: str, head_bn: str) -> None:
     net = network(heads_on=heads_on, head_bn=head_bn).train()
     out = net(images(), 4)
-    assert out.extras is not None
+    assert out.branches[0].extras is not None
     assert net.modality_heads is not None
     seen = out.embeddings if heads_on == "neck" else out.features
-    torch.testing.assert_close(out.extras["modality_logits"], net.modality_heads(seen, 4))
-    assert out.extras["modality_logits"].shape == (6, 2, 5)
-    assert net.eval()(images(), 4).extras is None
+    torch.testing.assert_close(out.branches[0].extras["modality_logits"], net.modality_heads(seen, 4))
+    assert out.branches[0].extras["modality_logits"].shape == (6, 2, 5)
+    assert net.eval()(images(), 4).branches[0].extras is None
 
 
 def test_what_is_seen_differs_by_the_neck() -> None:
     outs = {on: network(heads_on=on).train()(images(), 3) for on in ("neck", "pool")}
     torch.testing.assert_close(outs["neck"].embeddings, outs["pool"].embeddings)
-    assert not torch.allclose(*(out.extras["modality_logits"] for out in outs.values()))
+    assert not torch.allclose(*(out.branches[0].extras["modality_logits"] for out in outs.values()))
 
 
 def test_parts_hold_every_parameter_once() -> None:
@@ -81,7 +80,7 @@ def test_necks_and_pooling(neck_norm: str) -> None:
 def test_without_classes() -> None:
     net = MutualLearningHead().build(backbone(), 0).train()
     assert net.modality_heads is None
-    assert net(images(), 3).extras is None
+    assert net(images(), 3).branches[0].extras is None
     assert net.named_parts()["modality_heads"] == []
 
 

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models import Backbone, BranchNetwork, StandardHead, StripeHead, StripeNeck
-from vireid.models.branches import BranchedOutput, BranchNeck
-from vireid.models.network import NetworkOutput
+from vireid.models import Backbone, Branch, BranchNeck, BranchNetwork, NetworkOutput, StandardHead, StripeHead, StripeNeck
 from vireid.nn import OneVersusRest, Reporting
 from vireid.settings import instantiate, settings_of
 
@@ -44,7 +42,7 @@ def test_features_are_the_parts_beside_one_another() -> None:
     assert output.features.shape == (4, 24)
     assert torch.equal(output.features, output.embeddings)
     assert torch.equal(net.embed(x, 2), output.embeddings)
-    assert output.extras is None
+    assert output.branches[0].extras is None
     for i, stripe in enumerate((x[:, :, :3], x[:, :, 3:5], x[:, :, 5:])):  # 7 rows: 3, 2, 2
         vector = stripe.square().mean((2, 3)).sqrt()
         part = net.neck.parts[i](vector[:, :, None, None]).flatten(1)
@@ -55,11 +53,11 @@ def test_features_are_the_parts_beside_one_another() -> None:
 
 def test_extras_are_for_training() -> None:
     output = network(3, 8).train()(images(), 2)
-    shapes = {name: tuple(value.shape) for name, value in output.extras.items()}
+    shapes = {name: tuple(value.shape) for name, value in output.branches[0].extras.items()}
     rest = {"parts": (4, 3, 8), "part_logits": (4, 3, 5), "relations": (4, 3, 8), "strips": (4, 7, 8), "sums": (4,)}
     assert shapes == rest
     bare = network(3, 8, relation=False, strips=False).train()(images(), 2)
-    assert set(bare.extras) == {"parts", "part_logits", "sums"}
+    assert set(bare.branches[0].extras) == {"parts", "part_logits", "sums"}
     assert StripeNeck(3, None, 3, 8).train()([images()]).logits is None
 
 
@@ -96,13 +94,11 @@ def test_settings_rebuild_it() -> None:
 
 def test_reports_reach_every_branch() -> None:
     class Twice(BranchNeck):
-        def forward(self, maps: Any) -> BranchedOutput:
+        def forward(self, maps: Any) -> NetworkOutput:
             rows = maps[-1].flatten(1)
-            first, second = NetworkOutput(rows, rows, None), NetworkOutput(rows, rows, None, {"own": rows})
-            return BranchedOutput(rows, rows, None, (first, second))
+            return NetworkOutput((Branch(rows, rows, None), Branch(rows, rows, None, {"own": rows})))
 
     output = BranchNetwork(Backbone(Maps()), Twice()).train()(images(), 2)
-    assert isinstance(output, BranchedOutput)
     assert [set(branch.extras or {}) for branch in output.branches] == [{"sums"}, {"sums", "own"}]
     assert BranchNetwork(Backbone(Maps()), Twice()).eval()(images(), 2).branches[0].extras is None
 

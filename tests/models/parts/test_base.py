@@ -114,7 +114,7 @@ def test_parts_after_one_block_follow_one_another() -> None:
 def test_reports_of_a_batch_that_nobody_asked_about_are_dropped() -> None:
     net = ReIDNetwork(with_parts(backbone(), [Doubled("layer1")]), 5)
     net.train().embed(images(), 2)
-    assert net.eval()(images(), 2).extras is None
+    assert net.eval()(images(), 2).branches[0].extras is None
 
 
 def test_no_parts_is_the_backbone_itself() -> None:
@@ -148,15 +148,15 @@ def test_reports_reach_the_losses_in_the_order_of_rows() -> None:
     parts = [Doubled("layer1"), TwoStreams("layer1")]
     net = ReIDNetwork(with_parts(backbone(), parts), 5)
     out = net.train()(images(), 2)
-    assert out.extras is not None
-    means = out.extras["means"]
+    assert out.branches[0].extras is not None
+    means = out.branches[0].extras["means"]
     assert means.shape == (6,)
     assert means.requires_grad
     stream = net.backbone.trunk.get_submodule("layer1.visible")
     assert isinstance(stream[-1], Scale)  # type: ignore[index]  # a Sequential
     assert stream[-1].report is None  # type: ignore[index]
-    assert net.eval()(images(), 2).extras is None
-    assert ReIDNetwork(backbone(), 5)(images(), 2).extras is None
+    assert net.eval()(images(), 2).branches[0].extras is None
+    assert ReIDNetwork(backbone(), 5)(images(), 2).branches[0].extras is None
 
 
 def test_a_head_chooses_the_pooling() -> None:

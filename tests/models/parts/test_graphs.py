@@ -68,7 +68,7 @@ def test_settings_rebuild_a_part(part: TrunkPart) -> None:
 @pytest.mark.parametrize("parts", [(ChannelGraphs("layer1"), TwoStreams("layer1")), (TwoStreams("maxpool"), ChannelGraphs("layer1"))])
 def test_attention_of_each_row_reaches_the_losses(parts: tuple[TrunkPart, ...]) -> None:
     network = BNNeckHead().build(backbone(*parts), 5).train()
-    extras = network(images(), 2).extras
+    extras = network(images(), 2).branches[0].extras
     assert set(extras) == {"channel_attention"}
     attention = extras["channel_attention"]
     assert attention.shape == (6, 16, 16)
@@ -76,13 +76,13 @@ def test_attention_of_each_row_reaches_the_losses(parts: tuple[TrunkPart, ...]) 
     attention.square().sum().backward()
     layers = [layer for layer in network.modules() if isinstance(layer, ChannelGraph)]
     assert [layer.report for layer in layers] == [None] * len(layers)  # the layer keeps no graph alive
-    assert network(images(), 2).extras["channel_attention"].requires_grad
-    assert network.eval()(images(), 2).extras is None
+    assert network(images(), 2).branches[0].extras["channel_attention"].requires_grad
+    assert network.eval()(images(), 2).branches[0].extras is None
 
 
 def test_graphs_of_several_stages_have_names_of_their_own() -> None:
     parts = (ChannelGraphs("layer1"), ChannelGraphs("layer2", report_name="second"))
-    extras = BNNeckHead().build(backbone(*parts), 5).train()(images(), 2).extras
+    extras = BNNeckHead().build(backbone(*parts), 5).train()(images(), 2).branches[0].extras
     assert {name: value.shape for name, value in extras.items()} == {"channel_attention": (6, 16, 16), "second": (6, 32, 32)}
 
 

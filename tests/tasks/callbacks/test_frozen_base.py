@@ -67,7 +67,7 @@ def test_the_classifier_moves_as_if_the_rest_were_constant(sysu_root: Path, tmp_
     twin.eval()
     for batch in seen:
         optimiser.zero_grad()
-        twin.losses(twin.loss_inputs(twin(batch), batch))[0].backward()
+        twin.summed_loss(twin.losses, twin(batch), batch)[0].backward()
         optimiser.step()
     torch.testing.assert_close(states.seen[0]["network.classifier.weight"], classifier.weight.detach())  # type: ignore[union-attr]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models import ReIDNetwork
+from vireid.models import BNNeckHead, ReIDNetwork
 from vireid.nn import NormChoice, SeparateBatchNorm2d
 from vireid.search import BNSeparation
 from vireid.structures import Batch, generator_for
@@ -29,7 +29,7 @@ def batch(seed: int, visible: int = 4, infrared: int = 4) -> Batch:
 def child(kind: str, dropout: float = 0.0) -> ReIDNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = ReIDNetwork(SPACE.materialise(SPACE.baselines()[kind]), 3, dropout=dropout).double()
+        network = BNNeckHead(dropout=dropout).build(SPACE.materialise(SPACE.baselines()[kind]), 3).double()
     for part in network.modules():  # statistics of another life
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.running_mean.fill_(3.0)

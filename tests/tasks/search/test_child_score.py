@@ -86,7 +86,7 @@ def test_the_loss_of_a_child_is_that_of_the_materialised_child(searched: SearchM
     with torch.no_grad():
         for pair in training_batches(searched.trainer, 3):
             batch = searched.trainer.datamodule.on_after_batch_transfer(pair.architecture, 0)
-            inputs = searched.loss_inputs(child(batch.images, batch.n_visible), batch)
+            inputs = searched.loss_inputs(child(batch.images, batch.n_visible).branches[0], batch)
             losses.append(float(searched.losses(inputs, without_classes=True)[0]))
     searched.load_state_dict(before)
     assert found == pytest.approx(-sum(losses) / 3, rel=1e-4)
@@ -101,7 +101,7 @@ def test_the_loss_of_a_child_is_that_of_the_architecture_step(sysu_root: Path, t
     child = naive_child(module, genotype, 2)
     batch = datamodule.on_after_batch_transfer(training_batches(module.trainer, 1)[0].architecture, 0)
     with torch.no_grad():
-        inputs = module.loss_inputs(child(batch.images, batch.n_visible), batch)
+        inputs = module.loss_inputs(child(batch.images, batch.n_visible).branches[0], batch)
         assert found == pytest.approx(-float(7.0 * SimilarityPreserving()(inputs)), rel=1e-4)
 
 

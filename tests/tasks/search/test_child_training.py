@@ -13,8 +13,7 @@ from torch import Tensor
 
 from tests.tasks.search.test_child_score import data, module_for, searched, state, trainer
 from vireid.errors import SettingsError
-from vireid.models import Backbone, BranchedOutput, BranchNetwork, Head, NetworkOutput
-from vireid.models.branches import BranchNeck
+from vireid.models import Backbone, Branch, BranchNeck, BranchNetwork, Head, NetworkOutput
 from vireid.search import RandomOneHot
 from vireid.search.derivation import MainEffects
 from vireid.structures import SearchBatch, generator_for
@@ -57,7 +56,7 @@ def test_one_step_is_a_plain_step_of_the_optimiser(searched: SearchModule) -> No
     (rows,) = training_rows(searched.trainer, 1)
     reference.train()
     optimizer = reference.optimizer.build(reference.parameter_groups(reference.optimizer, reference.lr_factors))
-    loss, _ = reference.losses(reference.loss_inputs(reference(rows), rows))
+    loss, _ = reference.summed_loss(reference.losses, reference(rows), rows)
     loss.backward()
     optimizer.step()
     for name, value in state(reference.network).items():
@@ -85,10 +84,9 @@ class TwoBranches(BranchNeck):
         super().__init__()
         self.classifier = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(channels, num_classes))
 
-    def forward(self, maps: Sequence[Tensor]) -> BranchedOutput:
+    def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
         features = self.embed(maps)
-        branches = tuple(NetworkOutput(features, features, self.classifier(features)) for _ in range(2))
-        return BranchedOutput(features, features, branches[0].logits, branches)
+        return NetworkOutput(tuple(Branch(features, features, self.classifier(features)) for _ in range(2)))
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:
         return maps[-1].mean((2, 3))

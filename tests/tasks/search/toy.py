@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 from vireid.losses import Loss, LossInputs
 from vireid.models import Backbone
 from vireid.search import SearchSpace, Site, Supernet, SupernetNorms
-from vireid.settings import Recorded
 from vireid.structures import Batch, Genotype, SearchBatch
 from vireid.tasks import SearchModule
 
@@ -97,7 +96,7 @@ class ToySpace(SearchSpace):
         raise NotImplementedError
 
 
-class ToyLoss(Recorded, Loss):
+class ToyLoss(Loss):
     def __init__(self, weight: float = 1.0, name: str = "toy", needs_classes: bool = False) -> None:
         super().__init__(weight, name)
         self.needs_classes = needs_classes

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models.branches import BranchedOutput, BranchNeck
-from vireid.models.network import NetworkOutput
+from vireid.models.branches import BranchNeck
+from vireid.models.output import Branch, NetworkOutput
 from vireid.models.trunks.cdnet_blocks import ConvNorm, initialise
 from vireid.nn import GlobalAveragePooling
 
@@ -51,7 +51,7 @@ class BalanceNeck(BranchNeck):
 
     def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
         """Features, which are also the embeddings, and logits."""
-        return _branch(self.dropout(self.embed(maps)), self.fcs, self.classifier)
+        return NetworkOutput((_branch(self.dropout(self.embed(maps)), self.fcs, self.classifier),))
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:
         """``(B, in_channels)`` pooled features."""
@@ -84,13 +84,11 @@ class FineGrainedNeck(BranchNeck):
         self.global_classifier = _classifier(whole, fc_dims, num_classes)
         initialise(self)
 
-    def forward(self, maps: Sequence[Tensor]) -> BranchedOutput:
-        """Features of both branches, the sum of their logits, and each of them."""
+    def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
+        """The global and the local branch."""
         whole, local = map(self.dropout, self._features(maps))
         branches = (_branch(whole, self.global_fcs, self.global_classifier), _branch(local, self.local_fcs, self.local_classifier))
-        logits = [branch.logits for branch in branches if branch.logits is not None]
-        features = torch.cat((whole, local), dim=1)
-        return BranchedOutput(features, features, logits[0] + logits[1] if logits else None, branches)
+        return NetworkOutput(branches)
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:
         """``(B, channels[1] + 256)``: global, then upper and lower local features."""
@@ -131,7 +129,8 @@ class StandardNeck(BranchNeck):
     def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
         """Features before and after the normalisation, and logits of the former."""
         features = self.dropout(self.fc(self.pooling(maps[-1])))
-        return NetworkOutput(features, self.bnneck(features), None if self.classifier is None else self.classifier(features))
+        logits = None if self.classifier is None else self.classifier(features)
+        return NetworkOutput((Branch(features, self.bnneck(features), logits),))
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:
         """``(B, D)`` normalised features."""
@@ -153,5 +152,5 @@ def _classifier(in_features: int, dims: Sequence[int], num_classes: int | None) 
     return nn.Linear([in_features, *dims][-1], num_classes) if num_classes else None
 
 
-def _branch(features: Tensor, fcs: nn.Module, classifier: nn.Module | None) -> NetworkOutput:
-    return NetworkOutput(features, features, None if classifier is None else classifier(fcs(features)))
+def _branch(features: Tensor, fcs: nn.Module, classifier: nn.Module | None) -> Branch:
+    return Branch(features, features, None if classifier is None else classifier(fcs(features)))

@@ -8,8 +8,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from vireid.models.backbone import Backbone
-from vireid.models.heads.heads import Head
-from vireid.models.network import NetworkOutput, ReIDNetwork
+from vireid.models.heads.base import Head
+from vireid.models.network import ReIDNetwork
+from vireid.models.output import NetworkOutput
 from vireid.nn import ModalityHeads, NormNeck, Pooling
 from vireid.nn.necks.modality_heads import HeadStatistics
 from vireid.nn.necks.norm_neck import NeckNorm
@@ -43,7 +44,7 @@ class MutualLearningNetwork(ReIDNetwork):
         if self.modality_heads is None or not self.training:
             return output
         rows = output.embeddings if self.heads_on == "neck" else output.features
-        return output._replace(extras={**(output.extras or {}), "modality_logits": self.modality_heads(rows, n_visible)})
+        return output.with_extras({"modality_logits": self.modality_heads(rows, n_visible)})
 
     def named_parts(self) -> dict[str, list[nn.Parameter]]:
         """As :meth:`ReIDNetwork.named_parts`, and ``modality_heads``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vireid.models.backbone import Backbone
-from vireid.models.heads.heads import Head
+from vireid.models.heads.base import Head
 from vireid.models.network import ReIDNetwork
 from vireid.models.published.osnet import load_reported
 from vireid.nn import FullyConnectedNeck

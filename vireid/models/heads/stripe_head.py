@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNeck, BranchNetwork
-from vireid.models.heads.heads import Head
-from vireid.models.network import NetworkOutput
+from vireid.models.heads.base import Head
+from vireid.models.output import Branch, NetworkOutput
 from vireid.nn import GeMPooling, OneVersusRest
 from vireid.nn.attention.one_versus_rest import each, projection
 
@@ -70,7 +70,7 @@ class StripeNeck(BranchNeck):
         logits = None if self.classifiers is None else _classified(self.classifiers, parts)
         features = parts.flatten(1)
         extras = self._extras(maps, vectors, parts, logits) if self.training else None
-        return NetworkOutput(features, features, None if logits is None else logits.sum(dim=1), extras)
+        return NetworkOutput((Branch(features, features, None if logits is None else logits.sum(dim=1), extras),))
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:
         """``(B, stripes * width)`` part features, top to bottom."""

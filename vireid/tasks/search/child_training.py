@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from vireid.structures import generator_for
 from vireid.tasks.callbacks.recalibration import training_rows
 from vireid.tasks.optimisation.schedules import WarmupCosine
 
@@ -33,8 +32,8 @@ def train_child(module: SearchModule, steps: int) -> None:
     """Weight steps, in place, on the child that the supernet runs now.
 
     Losses, optimiser and gradient clipping are the search's, without accumulation; the rate rises over the first tenth of the steps and
-    falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is the dropout of a
-    head; the random state is as before afterwards. Under several processes gradients are averaged.
+    falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is what layers
+    draw; the random state is as before afterwards. Under several processes gradients are averaged.
     """
     trainer, network = module.trainer, module.network
     optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.lr_factors))
@@ -45,8 +44,7 @@ def train_child(module: SearchModule, steps: int) -> None:
     devices = [module.device] if module.device.type == "cuda" else []
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
         for batch in training_rows(trainer, steps):
-            if module.head is not None:
-                torch.manual_seed(generator_for((module.seed, *batch.key)).initial_seed())
+            module.seed_step(batch)
             with trainer.precision_plugin.forward_context():
                 loss, _ = module.summed_loss(module.losses, module(batch), batch)
             loss.backward()  # type: ignore[no-untyped-call]

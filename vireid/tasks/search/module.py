@@ -10,7 +10,7 @@ from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
-from vireid.models import Head, ReIDNetwork
+from vireid.models import BNNeckHead, Head
 from vireid.results.reranking import Reranking
 from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, SupernetNorms
 from vireid.search.derivation import Argmax, Derivation
@@ -100,7 +100,7 @@ class SearchModule(SearchOutcome):
         architecture_statistics: running statistics follow the rows of architecture steps too, as in the public code of CDNet and DARTS.
         unrolled: architecture steps of second order (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`), as DARTS has by default:
             four passes instead of one, for a plain ``SGD`` of the weights, on one device.
-        head: what follows the trunk; default pooling, batch-norm neck and a linear classifier. Losses are summed over its branches.
+        head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluate_on: what validation compares.
         flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
         reranking: they also report re-ranked rows; null for none.
@@ -171,7 +171,7 @@ class SearchModule(SearchOutcome):
         self.derivation, self.derivation_score = derivation or Argmax(), derivation_score or SupernetScore()
         self.derived: Genotype | None = None
         self.order: Literal["architecture_first", "weights_first"] = order
-        self.architecture_statistics, self.unrolled, self.head = architecture_statistics, unrolled, head
+        self.architecture_statistics, self.unrolled, self.head = architecture_statistics, unrolled, head or BNNeckHead()
         self._check_numbers()
         if level == "one":
             second = {"order": order != "architecture_first", "architecture_statistics": architecture_statistics, "unrolled": unrolled}
@@ -182,8 +182,7 @@ class SearchModule(SearchOutcome):
         check_learns(self.architecture_relaxation, **acting, architecture_losses=architecture_losses)
         check_weight_relaxation(self.weight_relaxation, self.architecture_relaxation)
         with seeded(seed):
-            supernet = self.space.supernet(weights, supernet_norms)
-            self.network = head.build(supernet, num_classes) if head else ReIDNetwork(supernet, num_classes)
+            self.network = self.head.build(self.space.supernet(weights, supernet_norms), num_classes)
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
         self.architecture = ArchitectureParameters(self.space.sites(), self.architecture_relaxation, noise)
         if cost_weight:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.losses import LossSum
-from vireid.models import Head
 from vireid.nn import frozen_statistics
 from vireid.search import ArchitectureParameters, Relaxation, Supernet
 from vireid.structures import Batch, SearchBatch, generator_for
@@ -44,8 +43,6 @@ class SearchSteps(ReIDModule):
     order: Literal["architecture_first", "weights_first"]
     architecture_statistics: bool
     unrolled: bool
-    head: Head | None
-    seed: int
 
     @property
     def supernet(self) -> Supernet:
@@ -80,8 +77,7 @@ class SearchSteps(ReIDModule):
 
     def training_step(self, batch: SearchBatch | Batch, batch_idx: int) -> None:
         rows = batch.weights if isinstance(batch, SearchBatch) else batch
-        if self.head is not None:  # dropout as a function of seed, epoch and batch: resume is exact
-            torch.manual_seed(generator_for((self.seed, *rows.key)).initial_seed())
+        self.seed_step(rows)
         if self.level == "one":
             self._joint_step(rows, batch_idx)
             return

@@ -1,40 +1,14 @@
-"""What follows a trunk, as plain settings: chosen in a configuration, built when channels and classes are known."""
+"""Heads of CNet and CDNet, as plain settings."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 from vireid.errors import SettingsError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
+from vireid.models.heads.base import Head
 from vireid.models.heads.cdnet_necks import FC_DIMS, BalanceNeck, FineGrainedNeck, StandardNeck
-from vireid.models.network import ReIDNetwork
-from vireid.nn import Pooling
-from vireid.settings import Recorded
-
-
-class Head(Recorded):
-    """Which network to build over a backbone. Derive from it to bring your own."""
-
-    def build(self, backbone: Backbone, num_classes: int | None) -> ReIDNetwork | BranchNetwork:
-        """The network; ``num_classes`` of 0 or ``None`` for one without a classifier."""
-        raise NotImplementedError
-
-
-class BNNeckHead(Head):
-    """Pooling, batch-norm neck and a linear classifier: what a task has by default, with its pooling to choose.
-
-    Args:
-        pooling: of the feature map; null for the mean over pixels.
-        dropout: on the embeddings in training, in [0, 1).
-    """
-
-    def __init__(self, pooling: Pooling | None = None, dropout: float = 0.0) -> None:
-        self.pooling, self.dropout = pooling, dropout
-
-    def build(self, backbone: Backbone, num_classes: int | None) -> ReIDNetwork:
-        return ReIDNetwork(backbone, num_classes, copy.deepcopy(self.pooling), dropout=self.dropout)
 
 
 class BalanceHead(Head):
