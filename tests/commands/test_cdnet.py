@@ -86,7 +86,7 @@ def test_layers_of_training(layer: str, lr: float, milestones: list[int], msmt17
     sizes = ["-c", str(small(tmp_path)), *NARROW, "--model.genotype=all_3x5", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
     main([*words, *sizes, "--run_dir", str(tmp_path / "run")])
     module = RetrainModule.load_from_checkpoint(last(tmp_path / "run"))
-    settings: Any = module.schedule.settings()["init_args"]
+    settings: Any = module.optimizer.schedule.settings()["init_args"]
     assert (module.optimizer.lr, settings["milestones"]) == (lr, milestones)
 
 

@@ -87,7 +87,7 @@ def test_other_recipes(recipe: str, trees: dict[str, Path], tmp_path: Path) -> N
     module = RetrainModule.load_from_checkpoint(last(tmp_path / "run"))
     found = {"osnet": {"shared_bn"}, "osnet_ibn": {"none", "out"}}
     assert set(module.genotype.choices.values()) == found[recipe]
-    assert [round(module.schedule(epoch), 6) for epoch in (0, 59, 60, 119, 120, 149)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
+    assert [round(module.optimizer.schedule(epoch), 6) for epoch in (0, 59, 60, 119, 120, 149)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
 
 
 def test_a_published_plain_osnet_converts_whole(tmp_path: Path) -> None:

@@ -53,14 +53,14 @@ class Tiny(ReIDModule):
         self.hhrg = hhrg
         self.network = head.build(with_parts(Backbone(TinyTrunk()), instantiate(recipe["trunk_parts"])), 6)
         self.losses = LossSum(instantiate(recipe["losses"]))
-        self.settings, self.rates = instantiate(recipe["optimizer"]), {"trunk": 0.1, **recipe.get("lr_factors", {})}
+        self.settings = instantiate(recipe["optimizer"])
         self.double()
         state = {self.published(name): value for name, value in self.network.state_dict().items()}
         report = load_cgrnet_state(self.network, {name: entry(name, value.shape) for name, value in state.items()})
         assert report == ([], [], [])
 
     def optimiser(self) -> torch.optim.Optimizer:
-        optimiser: torch.optim.Optimizer = self.settings.build(self.parameter_groups(self.settings, self.rates))
+        optimiser: torch.optim.Optimizer = self.settings.build(self.network.named_parts())
         return optimiser
 
     def published(self, name: str) -> str:

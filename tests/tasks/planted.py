@@ -135,9 +135,7 @@ class Run:
             task.space(),
             weights=None,
             losses=losses(),
-            optimizer=SGD(0.05),
-            schedule=WarmupCosine(epochs, 1),
-            trunk_lr_factor=1.0,
+            optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
             architecture_optimizer=Adam(0.03, weight_decay=0.0),
             architecture_relaxation=relaxation(),
             weight_relaxation=GumbelHard(),
@@ -163,9 +161,7 @@ class Run:
             space.genotype(choices).to_dict(),
             weights=None,
             losses=losses(),
-            optimizer=SGD(0.05),
-            schedule=WarmupCosine(RETRAINING, 1),
-            trunk_lr_factor=1.0,
+            optimizer=SGD(0.05, schedule=WarmupCosine(RETRAINING, 1)),
             seed=self.seed,
         )
         plant(module.network, task.alterations(self.stages, self.seed))

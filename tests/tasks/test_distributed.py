@@ -88,7 +88,7 @@ def reference_gradients(name: str, run: Run) -> dict[str, dict[str, torch.Tensor
     module.load_state_dict(run[0]["first"]["state"])
     for rank in run:
         add("logits", rank["first"]["batch"].architecture)
-    optimizer = module.architecture_optimizer.build([{"params": [module.architecture.logits], "lr": 6e-3}])
+    optimizer = module.architecture_optimizer.build({"logits": [module.architecture.logits]})
     module.architecture.logits.grad = sums["logits"]["architecture.logits"].clone()
     optimizer.step()  # the architecture step comes first and moves the logits that the weight step samples from
     for rank in run:

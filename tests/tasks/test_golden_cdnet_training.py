@@ -18,7 +18,7 @@ from vireid.models import BalanceHead, BNNeckHead, BranchNetwork, FineGrainedHea
 from vireid.models.published.cdnet import cdnet_name
 from vireid.search import BNSeparation, CombinedDepth, RandomOneHot, Softmax, TopK
 from vireid.structures import Batch
-from vireid.tasks import SGD, RetrainModule, SearchModule, WarmupMultiStep
+from vireid.tasks import SGD, RetrainModule, SearchModule
 
 DATA = golden("train_step")
 PLANES = tuple(DATA["planes"].tolist())
@@ -56,8 +56,6 @@ def trained(path: Path) -> Recording:
         None,
         [CrossEntropy(), BatchHardTriplet()],
         optimizer=SGD(float(DATA["lr"]), float(DATA["momentum"]), False, float(DATA["weight_decay"])),
-        schedule=WarmupMultiStep((), warmup_epochs=0),
-        trunk_lr_factor=1.0,
         head=FineGrainedHead((int(DATA["fc_dim"]),), dropout=0.0),
     ).double()
     state = module.network.state_dict()

@@ -13,7 +13,6 @@ from torch.nn.functional import normalize
 from tests.golden.cgrnet import checksums, close, golden, image_batch
 from tests.golden.cgrnet_tiny import Tiny, recipe
 from vireid.models import BNNeckHead
-from vireid.settings import instantiate
 
 DATA = golden("cgrnet_trajectory_tiny")
 LABELS = torch.from_numpy(DATA["labels"])
@@ -36,7 +35,7 @@ def run(mode: str) -> dict[str, Any]:
     """What five steps showed."""
     task = module(mode)
     shown: dict[str, Any] = {f"eval_{stream}": evaluated(task, stream) for stream in ("visible", "thermal")}
-    schedule, optimizer = instantiate(recipe(f"cgrnet_{mode}")["schedule"]), task.optimiser()
+    schedule, optimizer = task.settings.schedule, task.optimiser()
     base = [group["lr"] for group in optimizer.param_groups]
     rows = []
     for step, epoch in enumerate((0, 10, 20, 50, 1)):
@@ -105,6 +104,7 @@ def test_state_after_five_steps(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_learning_rates(mode: str) -> None:
-    schedule, base = instantiate(recipe(f"cgrnet_{mode}")["schedule"]), [group["lr"] for group in module(mode).optimiser().param_groups]
+    task = module(mode)
+    schedule, base = task.settings.schedule, [group["lr"] for group in task.optimiser().param_groups]
     found = [[lr * schedule(epoch) for lr in base] for epoch in range(81)]
     close(torch.tensor(found, dtype=torch.float64), golden("cgrnet_losses")["lr_schedule_base0.1_81epochs_groups"], 1e-12)

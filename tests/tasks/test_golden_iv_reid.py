@@ -59,8 +59,7 @@ def seen(output: NetworkOutput) -> LossInputs:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_five_steps_of_the_tiny_network(preset: str) -> None:
     net, arguments = tiny(preset).train(), built(preset)
-    adam, factors = arguments["optimizer"], {"trunk": arguments["trunk_lr_factor"], **arguments["lr_factors"]}
-    optimizer = adam.build([{"params": p, "lr": adam.lr * factors.get(name, 1.0)} for name, p in net.named_parts().items()])
+    optimizer = arguments["optimizer"].build(net.named_parts())
     objective, steps = LossSum(arguments["losses"]), []
     for step in range(5):
         inputs = seen(net(image_batch(f"traj.step{step}", (16, 3, 32, 16))[BLOCKS], 8))

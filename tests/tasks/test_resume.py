@@ -22,6 +22,13 @@ HEAD = {"class_path": "vireid.models.BNNeckHead", "init_args": {"dropout": 0.2}}
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
 
 
+def clipped_adam() -> dict[str, Any]:
+    """The default of a search, with clipping."""
+    schedule = {"class_path": "vireid.tasks.WarmupMultiStep", "init_args": {"milestones": [30, 45], "warmup_epochs": 5}}
+    shared = {"schedule": schedule, "lr_factors": {"trunk": 0.1}, "gradient_clip_val": 5.0}
+    return {"class_path": "vireid.tasks.Adam", "init_args": shared}
+
+
 def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
     settings: dict[str, Any] = {
         "trainer": {"max_epochs": EPOCHS, "limit_train_batches": BATCHES, "accelerator": "cpu", "enable_progress_bar": False},
@@ -41,7 +48,7 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
     }
     space_name = "JointNorm" if kind == "joint" else "BNSeparation"
     space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
-    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"warmup_epochs": 1, "gradient_clip_val": 5.0}
+    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"warmup_epochs": 1, "optimizer": clipped_adam()}
     settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
     if kind == "retrain":
         settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}

@@ -40,14 +40,14 @@ def test_parts_survive_settings_and_checkpoints(tmp_path: Path) -> None:
 
 
 def test_parts_learn_at_their_rates() -> None:
-    trained = module(optimizer=SGD(0.5), trunk_lr_factor=0.1, lr_factors={"neck": 0.2})
+    trained = module(optimizer=SGD(0.5, lr_factors={"trunk": 0.1, "neck": 0.2}))
     trained.trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", max_epochs=200)
     (optimizer,), _ = trained.configure_optimizers()
-    rates = {group["name"]: group["initial_lr"] for group in optimizer.param_groups}
+    rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     assert rates == pytest.approx({"trunk": 0.05, "neck": 0.1, "classifier": 0.5})
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(trained.network.parameters()))
 
 
 def test_rates_of_parts_that_are_not_there() -> None:
-    with pytest.raises(SettingsError, match="`lr_factors` names heads; the parts of this network are classifier, neck"):
-        module(lr_factors={"heads": 10.0})
+    with pytest.raises(SettingsError, match="`lr_factors` names heads; the parts of this network are classifier, neck, trunk"):
+        module(optimizer=SGD(lr_factors={"heads": 10.0}))

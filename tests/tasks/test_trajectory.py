@@ -70,8 +70,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         genotype.to_dict(),
         weights=None,
         losses=[CrossEntropy(), FourWayHardTriplet(), SimilarityPreserving(), ClassMMD()],
-        optimizer=Adam(),
-        schedule=WarmupMultiStep((4,), 0.1, 3, 0.01),  # one batch is one epoch here: the golden run advances it per step
+        optimizer=Adam(
+            schedule=WarmupMultiStep((4,), 0.1, 3, 0.01),  # one batch is one epoch here: the golden run advances it per step
+            lr_factors={"trunk": 0.1},
+        ),
         ema=EMA(0.9, "pull_back", 2) if request.param == "emaload" else EMA(0.9, "average"),
     ).double()
     state = fill_state(parse_shapes(GOLDEN["state_names"], GOLDEN["state_shapes"]), S)

@@ -113,6 +113,6 @@ def test_every_tensor_after_every_step(run: tuple[str, Recording]) -> None:
 def test_rates_of_all_epochs(config: str) -> None:
     data = golden("agw_lr")
     base = float(data["base_lr"])
-    schedule = instantiate(recipe(config)["schedule"])
+    schedule = instantiate(recipe(config)["optimizer"]).schedule
     rates = [[base * factor * schedule(epoch) for factor in (0.1, 1.0, 1.0)] for epoch in range(len(data["lr"]))]
     np.testing.assert_allclose(rates, data["lr"], rtol=1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,6 @@ from vireid.settings import Recorded, class_path, instantiate, settings_of
 from vireid.structures import Batch, Evaluation, generator_for
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.embeddings import EmbeddingTable, flip_mean
-from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.version import __version__
 
 EvaluatedFeature = Literal["embeddings", "features"]
@@ -105,18 +104,12 @@ class ReIDModule(Recorded, pl.LightningModule):
         if bad:
             raise DivergedError(
                 f"The training diverged in epoch {self.current_epoch}: {len(bad)} of {len(names)} weights hold NaN or infinity, first "
-                f"{bad[0]}. The last checkpoint, if any, is intact. Lower `optimizer.lr`, warm up longer (`schedule`), or clip gradients."
+                f"{bad[0]}. The last checkpoint, if any, is intact. Lower `optimizer.lr`, warm up longer (`optimizer.schedule`), or clip "
+                "gradients (`optimizer.gradient_clip_val`)."
             )
 
     def on_train_epoch_end(self) -> None:
         self.check_finite()
-
-    def parameter_groups(self, optimizer: OptimizerSettings, factors: Mapping[str, float]) -> list[dict[str, Any]]:
-        """One group per part of the network, with its factor on the learning rate where ``factors`` names it."""
-        return [
-            {"params": list(parameters), "lr": optimizer.lr * factors.get(name, 1.0), "name": name}
-            for name, parameters in self.network.named_parts().items()
-        ]
 
     # --- evaluation -----------------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from vireid.structures import Batch
 from vireid.tasks.base import checkpoint_name, is_trial_run
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import SGD, OptimizerSettings
-from vireid.tasks.optimisation.schedules import Schedule, WarmupMultiStep
+from vireid.tasks.optimisation.schedules import WarmupMultiStep
 from vireid.tasks.retrain import RetrainModule
 from vireid.version import __version__
 
@@ -42,9 +42,8 @@ class ClassificationModule(RetrainModule):
         space: the space of a baseline name; for images of 32 x 32 one with a small stem, such as ``CombinedDepth(small=True)``.
         weights: where the trunk starts, as its space understands it; null for random initial weights.
         losses: weighted terms; default cross-entropy.
-        optimizer: optimiser and base learning rate. The default is that of CDNet (Li, Wu, Zheng, CVPR 2021) on CIFAR-100.
-        schedule: learning-rate factor per epoch; default as for ``optimizer``.
-        trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
+        optimizer: optimiser with its learning rates, schedule and clipping. The default is that of CDNet (Li, Wu, Zheng, CVPR 2021) on
+            CIFAR-100.
         ema: average of the weights; null for none.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`.
         seed: of initial weights.
@@ -64,8 +63,6 @@ class ClassificationModule(RetrainModule):
         weights: str | None = None,
         losses: list[Loss] | None = None,
         optimizer: OptimizerSettings | None = None,
-        schedule: Schedule | None = None,
-        trunk_lr_factor: float = 1.0,
         ema: EMA | None = None,
         head: Head | None = None,
         seed: int = 0,
@@ -76,9 +73,7 @@ class ClassificationModule(RetrainModule):
             space,
             weights,
             losses or [CrossEntropy()],
-            optimizer or SGD(0.065, 0.9, False, 5e-4),
-            schedule or WarmupMultiStep((150, 225, 300), warmup_epochs=0),
-            trunk_lr_factor,
+            optimizer or SGD(0.065, nesterov=False, schedule=WarmupMultiStep((150, 225, 300), warmup_epochs=0)),
             ema=ema,
             head=head,
             seed=seed,

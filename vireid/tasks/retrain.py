@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
@@ -18,9 +17,8 @@ from vireid.search import SearchSpace, resolve_genotype, space_of
 from vireid.structures import Batch
 from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
 from vireid.tasks.optimisation.ema import EMA
-from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
-from vireid.tasks.optimisation.schedules import Schedule, WarmupMultiStep
-from vireid.tasks.recipes import cm_nas_losses
+from vireid.tasks.optimisation.optimisers import OptimizerSettings
+from vireid.tasks.recipes import cm_nas_losses, cm_nas_optimizer
 
 
 class RetrainModule(ReIDModule):
@@ -38,11 +36,8 @@ class RetrainModule(ReIDModule):
             they must agree.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
         losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
-        optimizer: optimiser and base learning rate.
-        schedule: learning-rate factor per epoch.
-        trunk_lr_factor: learning rate of the trunk over the base rate.
-        lr_factors: the same for other parts of the network, such as ``{neck: 0.1}``; parts are ``neck``, ``classifier`` and those of the
-            head. Default 1.
+        optimizer: optimiser with its learning rates, schedule and clipping. Default: CM-NAS's Adam at 0.01, the trunk at a tenth of it,
+            with its schedule.
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
         trunk_parts: changes to the trunk, in this order, after its weights are loaded: streams per modality, attention, graphs. Default
             none.
@@ -66,9 +61,6 @@ class RetrainModule(ReIDModule):
         weights: str | None = "IMAGENET1K_V1",
         losses: list[Loss] | None = None,
         optimizer: OptimizerSettings | None = None,
-        schedule: Schedule | None = None,
-        trunk_lr_factor: float = 0.1,
-        lr_factors: dict[str, float] | None = None,
         ema: EMA | None = None,
         trunk_parts: list[TrunkPart] | None = None,
         head: Head | None = None,
@@ -83,23 +75,24 @@ class RetrainModule(ReIDModule):
         self.space.validate(self.genotype)
         self.record(genotype=self.genotype.to_dict(), space=None)
         self.losses = LossSum(losses or cm_nas_losses())
-        self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep()
-        self.lr_factors, self.ema = {"trunk": trunk_lr_factor, **(lr_factors or {})}, ema
+        self.optimizer = optimizer or cm_nas_optimizer()
+        self.ema = ema
         self.evaluate_on, self.seed = evaluate_on, seed
         self.flip_test, self.reranking = flip_test, reranking
         self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()
         with seeded(seed):
             backbone = with_parts(self.space.materialise(self.genotype, weights), self.trunk_parts)
             self.network = self.head.build(backbone, num_classes)
-        unknown = set(lr_factors or {}) - (set(self.network.named_parts()) - {"trunk"})
-        if unknown:
-            known = ", ".join(sorted(set(self.network.named_parts()) - {"trunk"}))
-            raise SettingsError(f"`lr_factors` names {', '.join(sorted(unknown))}; the parts of this network are {known}.")
+        self.optimizer.check_parts(self.network.named_parts())
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer.build(self.parameter_groups(self.optimizer, self.lr_factors))
-        schedule = self.schedule.over(self.trainer.max_epochs or 0)
-        return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: schedule(epoch))]
+        if self.optimizer.gradient_clip_val is not None and self.trainer.gradient_clip_val:
+            raise SettingsError(
+                "Gradients would be clipped twice: `trainer.gradient_clip_val` and that of `model.optimizer`. Leave one out."
+            )
+        optimizer = self.optimizer.build(self.network.named_parts())
+        scheduler = self.optimizer.scheduler(optimizer, self.trainer.max_epochs or 0)
+        return [optimizer], [] if scheduler is None else [scheduler]
 
     def on_fit_start(self) -> None:
         if getattr(getattr(self.trainer, "datamodule", None), "search_split", "none") != "none":

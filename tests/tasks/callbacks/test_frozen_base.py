@@ -16,13 +16,13 @@ from vireid.losses import AttentionAlignment, CrossEntropy, ModalityCrossEntropy
 from vireid.models import ChannelGraphs, MutualLearningHead, TwoStreams
 from vireid.search import BNSeparation, OSNetAIN
 from vireid.settings import instantiate, settings_of
-from vireid.tasks import Adam, FrozenBase
+from vireid.tasks import Adam, FrozenBase, WarmupMultiStep
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 
 
 def child(classes: int, **arguments: Any) -> RetrainModule:
-    optimizer = Adam(0.0015, (0.9, 0.999), amsgrad=True)
+    optimizer = Adam(0.0015, (0.9, 0.999), amsgrad=True, schedule=WarmupMultiStep())
     return RetrainModule(classes, "osnet_ain", OSNetAIN("x0_25"), None, optimizer=optimizer, **arguments)
 
 
@@ -62,7 +62,7 @@ def test_the_classifier_moves_as_if_the_rest_were_constant(sysu_root: Path, tmp_
 
     trainer(tmp_path, FrozenBase(1), Batches(), states).fit(module, datamodule=datamodule)
     classifier = twin.network.classifier
-    factor = twin.schedule(0)
+    factor = WarmupMultiStep()(0)
     optimiser = torch.optim.Adam(classifier.parameters(), 0.0015 * factor, (0.9, 0.999), weight_decay=5e-4, amsgrad=True)  # type: ignore[union-attr]
     twin.eval()
     for batch in seen:

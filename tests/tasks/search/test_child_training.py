@@ -55,7 +55,7 @@ def test_one_step_is_a_plain_step_of_the_optimiser(searched: SearchModule) -> No
         found = state(searched.network)
     (rows,) = training_rows(searched.trainer, 1)
     reference.train()
-    optimizer = reference.optimizer.build(reference.parameter_groups(reference.optimizer, reference.lr_factors))
+    optimizer = reference.optimizer.build(reference.network.named_parts())
     loss, _ = reference.summed_loss(reference.losses, reference(rows), rows)
     loss.backward()
     optimizer.step()
@@ -120,9 +120,7 @@ def test_a_head_of_ones_own_with_branches_and_dropout(sysu_root: Path, tmp_path:
 
 
 def test_gradients_are_clipped_as_in_the_search(searched: SearchModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "gradient_clip_val", 0.01)
-    monkeypatch.setattr(searched, "optimizer", SGD(1.0, 0.0, False, 0.0))
-    monkeypatch.setattr(searched, "lr_factors", {"trunk": 1.0})
+    monkeypatch.setattr(searched, "optimizer", SGD(1.0, 0.0, False, 0.0, gradient_clip_val=0.01))
     searched.supernet.set_genotype(searched.space.baselines()["all_shared"])
     with kept_state(searched.network):
         before = [parameter.detach().clone() for parameter in searched.network.parameters()]

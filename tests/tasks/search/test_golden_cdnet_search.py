@@ -18,7 +18,7 @@ from vireid.losses import BatchHardTriplet, CrossEntropy
 from vireid.models import BalanceHead
 from vireid.search import Softmax, TopK
 from vireid.structures import Batch, SearchBatch
-from vireid.tasks import SGD, Adam, SearchModule, WarmupMultiStep
+from vireid.tasks import SGD, Adam, SearchModule
 
 EPOCHS = 2
 
@@ -65,8 +65,6 @@ def search(name: str, path: Path, **arguments: Any) -> Recording:
         None,
         [CrossEntropy(), BatchHardTriplet()],
         optimizer=SGD(float(data["sgd_lr"]), 0.9, False, 3e-4),
-        schedule=WarmupMultiStep((), warmup_epochs=0),
-        trunk_lr_factor=1.0,
         architecture_optimizer=Adam(3e-4, (0.5, 0.999), weight_decay=1e-3),
         warmup_epochs=0,
         temperature_start=1.0,

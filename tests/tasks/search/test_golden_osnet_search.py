@@ -17,7 +17,6 @@ from vireid.models import FullyConnectedHead
 from vireid.search import OSNetAIN, RectifiedGumbel
 from vireid.structures import Batch
 from vireid.tasks import SGD
-from vireid.tasks.optimisation.schedules import WarmupMultiStep
 
 STEPS = 6
 
@@ -55,9 +54,7 @@ def test_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         architecture_relaxation=RectifiedGumbel(),
         optimizer=sgd,
         architecture_optimizer=sgd,
-        trunk_lr_factor=1.0,
         warmup_epochs=0,
-        schedule=WarmupMultiStep((), warmup_epochs=0),
     ).double()
     module.network.load_state_dict(filled_network().state_dict())
     batch = Batch(images(), LABELS, LABELS, LABELS, torch.zeros(4, dtype=torch.int64), torch.arange(4), 4)

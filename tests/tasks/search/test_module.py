@@ -145,11 +145,15 @@ def test_cost_and_entropy_weights_do_what_they_say(sysu_root: Path, tmp_path: Pa
     assert sharp.entropy().mean() < plain.entropy().mean()
 
 
+def unit_steps(**shared: Any) -> SGD:
+    return SGD(1.0, 0.0, False, 0.0, **shared)
+
+
 def test_clipping_and_accumulation_are_ours(sysu_root: Path, tmp_path: Path) -> None:
-    free = search(sysu_root, tmp_path / "free", epochs=1, warmup_epochs=0, optimizer=SGD(1.0, 0.0, False, 0.0), batches=1)[1]
-    clipped = search(
-        sysu_root, tmp_path / "clip", epochs=1, warmup_epochs=0, optimizer=SGD(1.0, 0.0, False, 0.0), batches=1, gradient_clip_val=1e-3
-    )[1]
+    free, clipped = (
+        search(sysu_root, tmp_path / str(largest), epochs=1, warmup_epochs=0, batches=1, optimizer=unit_steps(gradient_clip_val=largest))[1]
+        for largest in (None, 1e-3)
+    )
 
     def step(watch: Watch) -> float:
         names = [n for n in watch.moved(0) if n.endswith(("weight", "bias")) and "running" not in n]
@@ -182,7 +186,7 @@ def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_
 @pytest.mark.parametrize("precision", ["32-true", "16-mixed", "bf16-mixed"])
 def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
-    arguments: dict[str, Any] = {"gradient_clip_val": 1e-3, "optimizer": SGD(1.0, 0.0, False, 0.0)}
+    arguments: dict[str, Any] = {"optimizer": unit_steps(gradient_clip_val=1e-3)}
     module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, warmup_epochs=0, **arguments)
     watch = Watch()
     trainer = pl.Trainer(

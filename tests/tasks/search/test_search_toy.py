@@ -14,7 +14,7 @@ from tests.tasks.search.toy import BEST, LOSSES, ToyLoss, ToySupernet, toy_fit, 
 from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy
 from vireid.search import DirichletSample, GumbelHard, GumbelSoft, RandomOneHot, RectifiedGumbel, Relaxation, Sigmoid, Softmax, TopK
-from vireid.tasks import SGD, Adam, LastCheckpoint, WarmupCosine, WarmupMultiStep
+from vireid.tasks import SGD, Adam, LastCheckpoint, Schedule, WarmupCosine, WarmupMultiStep
 from vireid.tasks.search.checks import check_run
 from vireid.tasks.search.module import SearchModule
 
@@ -81,8 +81,8 @@ def test_one_level_is_one_gradient_of_the_whole_loss(tmp_path: Path) -> None:
     """A step by hand: SGD of both by the gradients of ``sum w (loss + p^2)``."""
     plain = SGD(0.1, 0.0, False, 0.0)
     module = toy_module(
-        level="one", architecture_relaxation=Softmax(), optimizer=plain, architecture_optimizer=plain, trunk_lr_factor=1.0,
-        schedule=WarmupMultiStep((), warmup_epochs=0), temperature_end=1.0,
+        level="one", architecture_relaxation=Softmax(), optimizer=plain, architecture_optimizer=plain,
+        temperature_end=1.0,
     )  # fmt: skip
     toy_fit(module, tmp_path, epochs=1, batches=1)
     value = torch.tensor([loss + 0.25 for loss in LOSSES["b"]])
@@ -133,7 +133,8 @@ def test_the_logits_have_a_schedule_of_their_own(tmp_path: Path) -> None:
     rates = []
     for schedule in (None, WarmupMultiStep((1,), 1e-9, 0)):
         steps = Steps()
-        toy_fit(toy_module(architecture_schedule=schedule), tmp_path, batches=4, callbacks=[steps])
+        logits = Adam(6e-3, weight_decay=0.0, schedule=schedule)
+        toy_fit(toy_module(architecture_optimizer=logits), tmp_path, batches=4, callbacks=[steps])
         rates.append(float((steps.logits[1] - steps.logits[0]).abs().max()))
     assert rates[0] > 1e-3
     assert rates[1] < 1e-8
@@ -248,16 +249,20 @@ def test_the_same_random_relaxation_for_both_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("optimizer", "schedule", "message"),
     [
-        ({"schedule": WarmupMultiStep((30, 45))}, r"`model.init_args.schedule` .* takes 46 epochs .* `trainer.max_epochs` is 4"),
-        ({"schedule": WarmupMultiStep((), warmup_epochs=5)}, "takes 5 epochs"),
-        ({"schedule": WarmupCosine(5)}, r"\(WarmupCosine\) takes 5 epochs"),
-        ({"architecture_schedule": WarmupCosine(5)}, "`model.init_args.architecture_schedule`"),
+        (
+            "optimizer",
+            WarmupMultiStep((30, 45)),
+            r"`model.init_args.optimizer.init_args.schedule` .* takes 46 epochs .* `trainer.max_epochs` is 4",
+        ),
+        ("optimizer", WarmupMultiStep((), warmup_epochs=5), "takes 5 epochs"),
+        ("optimizer", WarmupCosine(5), r"\(WarmupCosine\) takes 5 epochs"),
+        ("architecture_optimizer", WarmupCosine(5), "`model.init_args.architecture_optimizer.init_args.schedule`"),
     ],
 )
-def test_a_schedule_longer_than_the_run_is_refused(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
-    module = toy_module(**arguments)
+def test_a_schedule_longer_than_the_run_is_refused(optimizer: str, schedule: Schedule, message: str, tmp_path: Path) -> None:
+    module = toy_module(**{optimizer: Adam(schedule=schedule)})
     with pytest.raises(SettingsError, match=message):
         toy_fit(module, tmp_path, epochs=4)
     assert forwards(module) == 0
@@ -265,8 +270,15 @@ def test_a_schedule_longer_than_the_run_is_refused(arguments: dict[str, Any], me
 
 def test_schedules_that_fit_the_run(tmp_path: Path) -> None:
     for schedule in (None, WarmupMultiStep((1, 3), 0.1, 0), WarmupCosine(4), WarmupCosine()):
-        toy_fit(toy_module(schedule=schedule), tmp_path, 4, 1)
-    toy_fit(toy_module(schedule=WarmupMultiStep((30, 45))), tmp_path, fast_dev_run=True)
+        toy_fit(toy_module(optimizer=Adam(schedule=schedule)), tmp_path, 4, 1)
+    toy_fit(toy_module(optimizer=Adam(schedule=WarmupMultiStep((30, 45)))), tmp_path, fast_dev_run=True)
+
+
+def test_the_schedule_of_the_default_may_be_cut_short(tmp_path: Path) -> None:
+    said = Adam(schedule=WarmupMultiStep((30, 45), warmup_epochs=5))  # what search/cm_nas.yaml says
+    for module in (toy_module(), toy_module(optimizer=said)):
+        toy_fit(module, tmp_path, 2, 1)
+        assert forwards(module) == 4
 
 
 def test_two_levels_need_rows_for_both(tmp_path: Path) -> None:

@@ -142,9 +142,7 @@ class Demo:
             self.space,
             weights=None,
             losses=self._losses(),
-            optimizer=SGD(0.05),
-            schedule=WarmupCosine(epochs, 1),
-            trunk_lr_factor=1.0,
+            optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
             architecture_optimizer=Adam(0.03, weight_decay=0.0),
             warmup_epochs=self.budget.warmup_epochs,
             seed=self.seed,
@@ -160,9 +158,7 @@ class Demo:
             genotype.to_dict(),
             weights=None,
             losses=self._losses(),
-            optimizer=SGD(0.05),
-            schedule=WarmupCosine(epochs, 1),
-            trunk_lr_factor=1.0,
+            optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
             seed=self.seed,
         )
         trainer = self._fit(module, data, self.folder / name, epochs)

@@ -57,7 +57,7 @@ class MutualLearningHead(Head):
     :class:`~vireid.losses.ModalityCrossEntropy` and :class:`~vireid.losses.MutualKL` train; retrieval does not use these. Without
     either loss they are not trained, which stops a training on several GPUs.
 
-    The learning rate of the two is ``lr_factors: {modality_heads: 10}`` times the base rate in the public code.
+    The learning rate of the two is ``lr_factors: {modality_heads: 10}`` (of the optimiser) times the base rate in the public code.
 
     Args:
         hidden: width of the modality classifiers between their two linear layers.

@@ -2,33 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
+from vireid.errors import SettingsError
 from vireid.settings import Recorded
+from vireid.tasks.optimisation.clipping import Clipping
+from vireid.tasks.optimisation.schedules import Schedule
 
 
 class OptimizerSettings(Recorded):
-    """Which optimiser to build over given parameter groups. Derive from it to bring your own."""
+    """An optimiser with its learning rates, by part of the network and by epoch, and its clipping.
 
-    lr: float
+    To bring your own, derive from it: take your own arguments and ``**shared``, hand ``lr`` and ``**shared`` to this constructor, and
+    say in :meth:`create` what is built.
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
-        """The optimiser over ``groups``; each group carries its own ``lr``."""
+    Args:
+        lr: base learning rate, at least 0.
+        schedule: factor on all learning rates by epoch; null for 1 in all epochs.
+        lr_factors: factors on the learning rate by part of the network, such as ``{trunk: 0.1}``, each at least 0. Parts are ``trunk``,
+            ``neck``, ``classifier`` and those that a head adds; a part that is not named has 1. Null for 1 everywhere.
+        gradient_clip_val: largest norm of the gradient over all parts together, after unscaling, above 0; null to clip nothing.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+
+    def __init__(
+        self,
+        lr: float,
+        schedule: Schedule | None = None,
+        lr_factors: dict[str, float] | None = None,
+        gradient_clip_val: float | None = None,
+    ) -> None:
+        if not lr >= 0:
+            raise SettingsError(f"`lr` must be at least 0, got {lr}.")
+        if gradient_clip_val is not None and not gradient_clip_val > 0:
+            raise SettingsError(f"`gradient_clip_val` must be above 0, got {gradient_clip_val}. Leave it out to clip nothing.")
+        if wrong := {part: factor for part, factor in (lr_factors or {}).items() if not factor >= 0}:
+            raise SettingsError(f"`lr_factors` must be at least 0, got {wrong}.")
+        self.lr, self.schedule = lr, schedule
+        self.lr_factors, self.gradient_clip_val = dict(lr_factors or {}), gradient_clip_val
+
+    def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """The optimiser over ``groups``, which carry their own ``lr``."""
         raise NotImplementedError
+
+    def build(self, parts: Mapping[str, Iterable[nn.Parameter]]) -> torch.optim.Optimizer:
+        """The optimiser over the parts of a network: one group for each, with its learning rate in epoch 0 before the schedule.
+
+        Args:
+            parts: parameters by the name of their part.
+
+        Raises:
+            SettingsError: see :meth:`check_parts`.
+        """
+        self.check_parts(parts)
+        optimizer = self.create(
+            [
+                {"params": list(parameters), "lr": self.lr * self.lr_factors.get(name, 1.0), "name": name}
+                for name, parameters in parts.items()
+            ]
+        )
+        if self.gradient_clip_val is not None:
+            optimizer.register_step_pre_hook(Clipping(self.gradient_clip_val))
+        return optimizer
+
+    def check_parts(self, parts: Iterable[str]) -> None:
+        """Refuse factors of parts that are not there.
+
+        Raises:
+            SettingsError: naming them and the parts that there are.
+        """
+        known = sorted(parts)
+        if unknown := sorted(set(self.lr_factors) - set(known)):
+            raise SettingsError(f"`lr_factors` names {', '.join(unknown)}; the parts of this network are {', '.join(known)}.")
+
+    def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler | None:
+        """What moves the rates of ``optimizer`` when an epoch ends, in a run of ``epochs`` epochs; ``None`` without a schedule."""
+        return None if self.schedule is None else self.schedule.scheduler(optimizer, epochs)
 
 
 class Adam(OptimizerSettings):
     """Adam with L2-coupled weight decay (``torch.optim.Adam``); the defaults are CM-NAS's.
 
     Args:
-        lr: learning rate of neck and classifier; the trunk's is this times the task's ``trunk_lr_factor``.
+        lr: base learning rate, at least 0.
         betas: decay of the first and second moment.
         eps: added to the denominator.
         weight_decay: added to the gradient as ``weight_decay * parameter`` (not AdamW).
         amsgrad: keep the maximum of the second moments.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
     """
 
     def __init__(
@@ -38,10 +106,12 @@ class Adam(OptimizerSettings):
         eps: float = 1e-8,
         weight_decay: float = 5e-4,
         amsgrad: bool = False,
+        **shared: Any,
     ) -> None:
-        self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad = lr, (betas[0], betas[1]), eps, weight_decay, amsgrad
+        super().__init__(lr, **shared)
+        self.betas, self.eps, self.weight_decay, self.amsgrad = (betas[0], betas[1]), eps, weight_decay, amsgrad
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+    def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.Adam(groups, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad)
 
 
@@ -49,16 +119,25 @@ class AdamW(OptimizerSettings):
     """Adam with decoupled weight decay (``torch.optim.AdamW``).
 
     Args:
-        lr: as for :class:`Adam`.
+        lr: base learning rate, at least 0.
         betas: decay of the first and second moment.
         eps: added to the denominator.
         weight_decay: fraction of the parameter, times ``lr``, taken off per step.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
     """
 
-    def __init__(self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01) -> None:
-        self.lr, self.betas, self.eps, self.weight_decay = lr, (betas[0], betas[1]), eps, weight_decay
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        **shared: Any,
+    ) -> None:
+        super().__init__(lr, **shared)
+        self.betas, self.eps, self.weight_decay = (betas[0], betas[1]), eps, weight_decay
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+    def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, self.lr, self.betas, self.eps, self.weight_decay)
 
 
@@ -66,14 +145,16 @@ class SGD(OptimizerSettings):
     """Stochastic gradient descent with momentum (``torch.optim.SGD``).
 
     Args:
-        lr: as for :class:`Adam`.
+        lr: base learning rate, at least 0.
         momentum: fraction of the last update that is kept.
         nesterov: look-ahead form.
         weight_decay: added to the gradient as ``weight_decay * parameter``.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
     """
 
-    def __init__(self, lr: float = 0.1, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 5e-4) -> None:
-        self.lr, self.momentum, self.nesterov, self.weight_decay = lr, momentum, nesterov, weight_decay
+    def __init__(self, lr: float = 0.1, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 5e-4, **shared: Any) -> None:
+        super().__init__(lr, **shared)
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+    def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov)

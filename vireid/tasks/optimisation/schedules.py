@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import torch
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
 from vireid.errors import SettingsError
 from vireid.settings import Recorded
 
@@ -22,6 +25,11 @@ class Schedule(Recorded):
     def over(self, epochs: int) -> Schedule:  # noqa: ARG002 (some depend on it)
         """The schedule of a run of ``epochs`` epochs: itself, unless it left its length open."""
         return self
+
+    def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler:
+        """What sets the rates of ``optimizer`` at the start of every epoch of a run of ``epochs`` epochs."""
+        bound = self.over(epochs)
+        return LambdaLR(optimizer, lambda epoch: bound(epoch))
 
 
 class Constant(Schedule):

@@ -10,7 +10,7 @@ from torch import Tensor
 from vireid.errors import SettingsError
 from vireid.search import ArchitectureParameters, Relaxation
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
-from vireid.tasks.optimisation.schedules import Schedule
+from vireid.tasks.recipes import cm_nas_search_optimizer
 from vireid.tasks.search.unrolled import check_unrolled
 
 if TYPE_CHECKING:
@@ -81,28 +81,35 @@ def check_run(module: SearchModule) -> None:
     if module.unrolled and (trainer.world_size > 1 or trainer.precision == "16-mixed"):
         raise SettingsError("`unrolled` works on one device and not in `16-mixed`: set `trainer.devices` to 1, or `unrolled` to false.")
     if not getattr(trainer, "fast_dev_run", False):
-        for name, schedule in module.given_schedules().items():
-            check_schedule(name, schedule, epochs)
+        check_schedule("optimizer", module.optimizer, epochs)
+        check_schedule("architecture_optimizer", module.architecture_optimizer, epochs)
 
 
 def check_unrolled_settings(optimizer: OptimizerSettings, relaxation: Relaxation) -> None:
     """Refuse a second order without the step that it looks ahead to, or without logits that move."""
     check_learns(relaxation, unrolled=True)
-    check_unrolled(optimizer.build([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": optimizer.lr}]))
+    check_unrolled(optimizer.create([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": optimizer.lr}]))
 
 
-def check_schedule(name: str, schedule: Schedule, epochs: int) -> None:
-    """Refuse a schedule that a run is too short for.
+def check_schedule(name: str, optimizer: OptimizerSettings, epochs: int) -> None:
+    """Refuse a schedule that a run is too short for; that of the default optimiser may be cut short.
+
+    Args:
+        name: argument of the task.
+        optimizer: its value.
+        epochs: length of the run.
 
     Raises:
-        SettingsError: part of it would never be reached.
+        SettingsError: part of the schedule would never be reached.
     """
-    if schedule.length > epochs:
-        raise SettingsError(
-            f"`model.init_args.{name}` ({type(schedule).__name__}) takes {schedule.length} epochs to its last milestone or end, but "
-            f"`trainer.max_epochs` is {epochs}, so that part would never be reached. Shorten the schedule, raise `trainer.max_epochs`, or "
-            "leave the schedule out for the default, which may be cut short."
-        )
+    schedule, default = optimizer.schedule, cm_nas_search_optimizer().schedule
+    if schedule is None or default is None or schedule.length <= epochs or schedule.settings() == default.settings():
+        return
+    raise SettingsError(
+        f"`model.init_args.{name}.init_args.schedule` ({type(schedule).__name__}) takes {schedule.length} epochs to its last milestone or "
+        f"end, but `trainer.max_epochs` is {epochs}, so that part would never be reached. Shorten the schedule, raise "
+        "`trainer.max_epochs`, or leave the optimiser out for the default, whose schedule may be cut short."
+    )
 
 
 def _check_precision(module: SearchModule) -> None:

@@ -31,15 +31,13 @@ def kept_state(network: nn.Module) -> Iterator[None]:
 def train_child(module: SearchModule, steps: int) -> None:
     """Weight steps, in place, on the child that the supernet runs now.
 
-    Losses, optimiser and gradient clipping are the search's, without accumulation; the rate rises over the first tenth of the steps and
-    falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is what layers
-    draw; the random state is as before afterwards. Under several processes gradients are averaged.
+    Losses and optimiser (with its factors and clipping) are the search's, without accumulation; the rate rises over the first tenth of
+    the steps and falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is
+    what layers draw; the random state is as before afterwards. Under several processes gradients are averaged.
     """
     trainer, network = module.trainer, module.network
-    optimizer = module.optimizer.build(module.parameter_groups(module.optimizer, module.lr_factors))
-    if module.gradient_clip_val is not None:
-        optimizer.register_step_pre_hook(module.clip_weights)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(steps, steps // 10))
+    optimizer = module.optimizer.build(network.named_parts())
+    rate = WarmupCosine(steps, steps // 10).scheduler(optimizer, steps)
     network.train()
     devices = [module.device] if module.device.type == "cuda" else []
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from pytorch_lightning import Callback
-from torch import nn
 
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
@@ -19,8 +17,7 @@ from vireid.structures import Genotype, generator_for
 from vireid.tasks.base import EvaluatedFeature, seeded
 from vireid.tasks.callbacks.stop_when_stable import StableRanking
 from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
-from vireid.tasks.optimisation.schedules import Schedule, WarmupMultiStep
-from vireid.tasks.recipes import cm_nas_losses
+from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.checks import (
     check_costs,
     check_learns,
@@ -48,8 +45,8 @@ class SearchModule(SearchOutcome):
     The search procedure of CM-NAS was never published; this one is designed by this project. What the paper fixes is the space,
     the losses and the optimiser of the weights.
 
-    OSNet-AIN's search is ``level: one`` with :class:`~vireid.search.RectifiedGumbel`, ``SGD(0.1, 0.9, False, 5e-4)`` as both
-    optimisers, a cosine as both schedules, no warm-up, and a temperature from 10 to 1, halved every 20 epochs.
+    OSNet-AIN's search is ``level: one`` with :class:`~vireid.search.RectifiedGumbel`, ``SGD(0.1, 0.9, False, 5e-4)`` by a cosine as both
+    optimisers, no warm-up, and a temperature from 10 to 1, halved every 20 epochs.
 
     After the last epoch ``derivation`` chooses the genotype, before the last checkpoint is written: a run that is killed meanwhile goes
     on from the checkpoint before, and derives again. All ranks derive, from the same seed and the scores of rank 0.
@@ -66,11 +63,11 @@ class SearchModule(SearchOutcome):
         architecture_losses: terms of the architecture step of two levels. Default: ``losses`` without those that need classes when the
             identities of its rows are unseen.
         level: ``two``: weights and logits alternate on different rows; ``one``: they step together.
-        optimizer: optimiser of the weights.
-        schedule: learning-rate factor of the weights per epoch.
-        trunk_lr_factor: learning rate of the trunk over that of neck and classifier.
-        architecture_optimizer: optimiser of the logits; weight decay would pull them back to "no preference".
-        architecture_schedule: learning-rate factor of the logits per epoch; default constant.
+        optimizer: optimiser of the weights, with its learning rates, schedule and clipping. Default: CM-NAS's Adam at 0.01, the trunk at
+            a tenth of it, by its schedule compressed: a warm-up of 5 epochs, a tenth at epochs 30 and 45. A schedule that is longer than
+            the run is refused, except for this one.
+        architecture_optimizer: the same of the logits; weight decay would pull them back to "no preference". Default: Adam at 0.006
+            without weight decay, at the same rate in all epochs.
         weight_relaxation: how logits become weights in the weight step of two levels. Default: hard Gumbel samples, which keep the
             statistics of each candidate meaningful; the ``architecture_relaxation`` if that does not learn.
         architecture_relaxation: the same for the architecture step, and for the one step of ``level: one``. It also says where logits
@@ -89,7 +86,6 @@ class SearchModule(SearchOutcome):
         cost_weight: weight of the mean over sites of the expected cost, relative to the dearest candidate of the space; 0 for none.
         stop_when_stable: end the search when the order of the candidates has stayed the same everywhere for so many architecture
             epochs; null to run on to ``trainer.max_epochs``.
-        gradient_clip_val: clip the norm of the weights' gradient, after unscaling; null for none.
         accumulate_grad_batches: batches per optimiser step, of both kinds; the weights see one sample of the architecture in them.
         derivation: how the genotype is chosen after the last epoch; default the largest logits. With one that does not use the logits
             (``RandomSearch``, ``Evolution``, ``MainEffects``), ``warmup_epochs`` may be the whole search. With ``RandomOneHot`` as the
@@ -116,10 +112,7 @@ class SearchModule(SearchOutcome):
         architecture_losses: list[Loss] | None = None,
         level: Literal["one", "two"] = "two",
         optimizer: OptimizerSettings | None = None,
-        schedule: Schedule | None = None,
-        trunk_lr_factor: float = 0.1,
         architecture_optimizer: OptimizerSettings | None = None,
-        architecture_schedule: Schedule | None = None,
         weight_relaxation: Relaxation | None = None,
         architecture_relaxation: Relaxation | None = None,
         warmup_epochs: int = 10,
@@ -132,7 +125,6 @@ class SearchModule(SearchOutcome):
         cost: CostKind = "modality_specific_sites",
         cost_weight: float = 0.0,
         stop_when_stable: int | None = None,
-        gradient_clip_val: float | None = None,
         accumulate_grad_batches: int = 1,
         derivation: Derivation | None = None,
         derivation_score: SupernetScore | None = None,
@@ -152,20 +144,18 @@ class SearchModule(SearchOutcome):
         self.losses = LossSum(losses or cm_nas_losses())
         self.architecture_losses = None if architecture_losses is None else LossSum(architecture_losses)
         self.level: Literal["one", "two"] = level
-        self.optimizer, self.schedule = optimizer or Adam(), schedule or WarmupMultiStep((30, 45), 0.1, 5, 0.01)
+        self.optimizer = optimizer or cm_nas_search_optimizer()
         self.architecture_optimizer = architecture_optimizer or Adam(lr=6e-3, weight_decay=0.0)
-        self.architecture_schedule = architecture_schedule
-        self._schedule_given = schedule is not None
         self.architecture_relaxation = architecture_relaxation or GumbelSoft()
         self.weight_relaxation = weight_relaxation or (
             GumbelHard() if self.architecture_relaxation.learns else self.architecture_relaxation
         )
-        self.lr_factors, self.warmup_epochs = {"trunk": trunk_lr_factor}, warmup_epochs
+        self.warmup_epochs = warmup_epochs
         self.temperature_start, self.temperature_end = temperature_start, temperature_end
         self.temperature_every, self.temperature_factor = temperature_every, temperature_factor
         self.temperature_decay: Literal["geometric", "linear"] = temperature_decay
         self.entropy_weight, self.cost_weight, self.stop_when_stable = entropy_weight, cost_weight, stop_when_stable
-        self.gradient_clip_val, self.accumulate_grad_batches = gradient_clip_val, accumulate_grad_batches
+        self.accumulate_grad_batches = accumulate_grad_batches
         self.evaluate_on, self.seed = evaluate_on, seed
         self.flip_test, self.reranking = flip_test, reranking
         self.derivation, self.derivation_score = derivation or Argmax(), derivation_score or SupernetScore()
@@ -183,6 +173,8 @@ class SearchModule(SearchOutcome):
         check_weight_relaxation(self.weight_relaxation, self.architecture_relaxation)
         with seeded(seed):
             self.network = self.head.build(self.space.supernet(weights, supernet_norms), num_classes)
+        self.optimizer.check_parts(self.network.named_parts())
+        self.architecture_optimizer.check_parts(["logits"])
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
         self.architecture = ArchitectureParameters(self.space.sites(), self.architecture_relaxation, noise)
         if cost_weight:
@@ -217,29 +209,16 @@ class SearchModule(SearchOutcome):
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise SettingsError(
                 "A search has two optimisers, so the Trainer's `gradient_clip_val` and `accumulate_grad_batches` do not apply. "
-                "Set `model.init_args.gradient_clip_val` and `model.init_args.accumulate_grad_batches` instead."
+                "Set `model.init_args.optimizer.init_args.gradient_clip_val` and `model.init_args.accumulate_grad_batches` instead."
             )
         return []
 
     def configure_optimizers(self) -> Any:
-        weights = self.optimizer.build(self.parameter_groups(self.optimizer, self.lr_factors))
-        logits = self.architecture_optimizer.build([{"params": [self.architecture.logits], "lr": self.architecture_optimizer.lr}])
-        if self.gradient_clip_val is not None:
-            weights.register_step_pre_hook(self.clip_weights)  # runs after gradients were unscaled, at any precision
-        schedules = [(weights, self.schedule), (logits, self.architecture_schedule)]
-        bound = [(optimizer, schedule.over(self.trainer.max_epochs or 0)) for optimizer, schedule in schedules if schedule is not None]
-        factors = [(optimizer, lambda epoch, schedule=schedule: schedule(epoch)) for optimizer, schedule in bound]
-        return [weights, logits], [torch.optim.lr_scheduler.LambdaLR(optimizer, factor) for optimizer, factor in factors]
-
-    def given_schedules(self) -> dict[str, Schedule]:
-        """Schedules that were asked for, by argument; the default may be cut short."""
-        named = {"schedule": self.schedule if self._schedule_given else None, "architecture_schedule": self.architecture_schedule}
-        return {name: schedule for name, schedule in named.items() if schedule is not None}
-
-    def clip_weights(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        """Clip the gradients of an optimiser of the weights by ``gradient_clip_val``; a hook of its steps."""
-        assert self.gradient_clip_val is not None
-        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.gradient_clip_val)
+        epochs = self.trainer.max_epochs or 0
+        weights = self.optimizer.build(self.network.named_parts())
+        logits = self.architecture_optimizer.build({"logits": [self.architecture.logits]})
+        schedulers = [self.optimizer.scheduler(weights, epochs), self.architecture_optimizer.scheduler(logits, epochs)]
+        return [weights, logits], [scheduler for scheduler in schedulers if scheduler is not None]
 
     def on_fit_start(self) -> None:
         check_run(self)

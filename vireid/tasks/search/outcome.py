@@ -56,9 +56,8 @@ class SearchOutcome(SearchSteps):
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
-        schedulers = self.lr_schedulers()
+        schedulers: Any = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            assert scheduler is not None
             scheduler.step()
         if self.stop_when_stable is not None and self.logits_move:
             self.stability.update(self.architecture.ranking())
