@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tests.commands.runs import run
-from tests.tasks.written import PIDS, SYSU, average_precisions, result, write
+from tests.results.written import PIDS, SYSU, average_precisions, queries_of, result, write
 from vireid.metrics import paired_test
 from vireid.results import Result, read_results
 from vireid.results.comparison import compare_runs
+from vireid.results.result import METRICS
 
 Capsys = pytest.CaptureFixture[str]
 Make = Callable[..., Path]
@@ -49,7 +50,7 @@ def test_a_clear_difference_is_named_with_its_side(capsys: Capsys, make: Make) -
     assert f"{SYSU}: B is better by {points:.2f} points of mAP (p < 0.001)." in text
     assert f"A is better by {points:.2f} points" in said(capsys, b, a)
     assert text.endswith("To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.")
-    assert "The test over queries covers the choice of the people who are searched, not training" in text
+    assert "The test over people covers the choice of the people who are searched, not training" in text
 
 
 def test_noise_is_called_noise(capsys: Capsys, make: Make) -> None:
@@ -60,28 +61,79 @@ def test_noise_is_called_noise(capsys: Capsys, make: Make) -> None:
     assert "within noise: A and B differ by 0.00 points of mAP (p = 1.000)." in same
 
 
-def test_queries_are_paired_by_identity_over_all_trials(make: Make) -> None:
+def test_queries_are_paired_by_identity_over_all_trials_for_every_measure(make: Make) -> None:
     first, second = average_precisions(1), better(0.5, seed=2)
     for ap in (first, second):
         ap[2][7] = np.nan  # not valid in one trial
     a, b = read_results(make("a", result(first))), read_results(make("b", result(second)))
-    (found, rank1), refused = compare_runs(a, b)
+    found, refused = compare_runs(a, b)
     assert refused == {}
+    assert [row.metric for row in found] == list(METRICS)
     valid = np.isfinite(np.concatenate(first))
-    expected = paired_test(np.concatenate(first)[valid], np.concatenate(second)[valid], np.tile(PIDS, 3)[valid])
-    assert (found.metric, found.over, found.test) == ("mAP", "queries", expected)
-    assert expected.units == 20
-    over_trials = paired_test(a.results[0].values["rank1"], b.results[0].values["rank1"])
-    assert (rank1.metric, rank1.over, rank1.test) == ("rank1", "trials", over_trials)
+    for row in found:
+        sides = [np.concatenate([queries_of(ap).scores()[row.metric] for ap in side])[valid] for side in (first, second)]
+        expected = paired_test(*sides, np.tile(PIDS, 3)[valid])
+        assert (row.evidence.over, row.units) == ("people", "20 people")
+        assert row.evidence.test is not None
+        assert row.evidence.test.p_value == expected.p_value
+        assert [row.evidence.test.difference, row.evidence.test.low, row.evidence.test.high] == pytest.approx(
+            [expected.difference, expected.low, expected.high], abs=1e-12
+        )
 
 
 def test_average_precisions_of_trials_may_as_well_be_averaged_first(make: Make) -> None:
     first, second = average_precisions(1), better(0.5, seed=2)
-    (found, _), _ = compare_runs(read_results(make("a", result(first))), read_results(make("b", result(second))))
+    compared, _ = compare_runs(read_results(make("a", result(first))), read_results(make("b", result(second))))
+    (test,) = [row.evidence.test for row in compared if row.metric == "mAP"]
     expected = paired_test(np.mean(first, 0), np.mean(second, 0), PIDS)
-    assert found.test is not None
-    assert found.test.p_value == expected.p_value
-    assert (found.test.difference, found.test.low, found.test.high) == pytest.approx((expected.difference, expected.low, expected.high))
+    assert test is not None
+    assert test.p_value == expected.p_value
+    assert (test.difference, test.low, test.high) == pytest.approx((expected.difference, expected.low, expected.high))
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """Cells of the table behind the measure, by measure."""
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line.startswith("│")]
+    return {row[1]: row[2:] for row in cells}
+
+
+def test_the_table_has_every_measure_over_people(capsys: Capsys, make: Make) -> None:
+    done = run(capsys, "compare", make("a", result()), make("b", result(better(4, seed=2))))
+    rows = rows_of(done.out)
+    assert list(rows) == ["R1", "R5", "R10", "R20", "mAP", "mINP"]
+    assert {row[-1] for row in rows.values()} == {"20 people"}
+    assert rows["R20"][2] == "+0.00"
+    assert rows["R20"][4] == "1.000"
+    assert rows["mINP"][4] == "< 0.001"
+
+
+@pytest.mark.parametrize("points", [0, 4])
+def test_trials_that_repeat_one_another_are_not_ten_units(capsys: Capsys, make: Make, points: float) -> None:
+    ap = average_precisions(1, trials=1) * 10
+    sides = [make("a", result(ap)), make("b", result([row + points / 100 for row in ap], with_queries=False))]
+    done = run(capsys, "compare", *sides)
+    text = " ".join(done.out.split())
+    assert f"no verdict: A and B differ by {points:.2f} points of mAP, but the 10 trials hold the same numbers" in text
+    assert "which makes them one unit, not 10. Test both again: queries.npz then holds what every query scored" in text
+    assert "p = " not in text
+    assert all(row[-3:] == ["", "", ""] for row in rows_of(done.out).values())
+    assert "The test over trials" not in text
+
+
+def test_runs_that_repeat_one_another_are_not_several_units(capsys: Capsys, make: Make) -> None:
+    sides = [",".join(str(make(f"{side}{n}", result(better(points)))) for n in range(6)) for side, points in (("a", 0), ("b", 3))]
+    text = said(capsys, *sides)
+    assert "but the 6 pairs of runs hold the same numbers, which makes them one unit, not 6. Name runs of different seeds." in text
+    assert "p = " not in text
+
+
+def test_an_older_file_of_queries_tests_map_over_people_and_the_rest_over_trials(capsys: Capsys, make: Make) -> None:
+    a, b = make("a", result()), make("b", result(better(4, seed=2)))
+    with np.load(a / "queries.npz") as file:
+        old = {name: values for name, values in file.items() if name.startswith(("names", "ap.", "pids."))}
+    np.savez(a / "queries.npz", **old)
+    rows = rows_of(run(capsys, "compare", a, b).out)
+    assert (rows["mAP"][-1], rows["R1"][-1], rows["mINP"][-1]) == ("20 people", "3 trials", "3 trials")
 
 
 def test_without_queries_the_trials_are_paired_and_what_that_covers_is_said(capsys: Capsys, make: Make) -> None:
@@ -94,12 +146,10 @@ def test_without_queries_the_trials_are_paired_and_what_that_covers_is_said(caps
     assert "within noise, as any difference would be (with 3 trials p is never below 0.25): A and B differ by 4.00 points" in few
 
 
-def test_one_trial_has_no_test_of_rank1(capsys: Capsys, make: Make) -> None:
+def test_one_trial_is_enough_for_a_test_over_people(capsys: Capsys, make: Make) -> None:
     rows = [result(ap, "regdb/visible-to-infrared/trial-1") for ap in (average_precisions(1, trials=1), better(4, trials=1))]
     done = run(capsys, "compare", make("a", rows[0]), make("b", rows[1]))
-    (row,) = [line for line in done.out.splitlines() if "│ R1 " in line]
-    assert [cell.strip() for cell in row.strip("│").split("│")][-3:] == ["", "", ""]
-    assert "-4.00" in row
+    assert rows_of(done.out)["mAP"][2:] == ["-4.00", "-4.00 to -4.00", "< 0.001", "20 people"]
 
 
 def test_only_what_both_hold_on_the_same_images_is_compared(capsys: Capsys, make: Make) -> None:

@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from vireid.metrics import bootstrap_interval, paired_test
+from vireid.metrics import bootstrap_interval, paired_test, paired_tests
 
 RANDOM = np.random.default_rng(5)
 TEN = RANDOM.normal(0.5, 0.02, 10)
@@ -174,3 +174,28 @@ def test_interval_refuses(arguments: tuple[Any, ...], message: str) -> None:
 def test_paired_test_refuses(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         paired_test(*arguments)
+
+
+@pytest.mark.parametrize("clusters", [None, np.repeat(np.arange(20), 3)])
+def test_several_measures_are_tested_as_each_by_itself(clusters: Any) -> None:
+    random = np.random.default_rng(2)
+    a, b = random.random((60, 4)), random.random((60, 4)) + np.array([0, 0, 0.1, 0.3])
+    for found, first, second in zip(paired_tests(a, b, clusters), a.T, b.T, strict=True):
+        alone = paired_test(first, second, clusters)
+        assert (found.p_value, found.units, found.smallest_p) == (alone.p_value, alone.units, alone.smallest_p)
+        np.testing.assert_allclose([found.difference, found.low, found.high], [alone.difference, alone.low, alone.high], atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "clusters", "message"),
+    [
+        ([0.1], [0.2], None, "`a` must be a table of at least one pair and measure, got shape"),
+        (np.zeros((3, 0)), np.zeros((3, 0)), None, "`a` must be a table"),
+        (np.zeros((3, 2)), np.zeros((3, 1)), None, "must be equally long"),
+        (np.zeros((3, 2)), np.full((3, 2), np.nan), None, "`b` must be finite, but 6 of 6"),
+        (np.zeros((3, 2)), np.zeros((3, 2)), [1, 2], "`clusters` must hold one label per pair"),
+    ],
+)
+def test_tables_that_do_not_fit(a: Any, b: Any, clusters: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        paired_tests(a, b, clusters)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tasks.written import PIDS, SYSU, average_precisions, result, write
+from tests.results.written import PIDS, SYSU, average_precisions, result, write
 from vireid.errors import MissingFileError, OutputError, ResultsError
 from vireid.results import read_results, score, write_metrics
 from vireid.results.result import METRICS
@@ -42,16 +42,17 @@ def test_results_come_back_bit_for_bit(tmp_path: Path) -> None:
     assert found.about == {"phase": "retrained"}
     assert (found.path, found.name) == (tmp_path / "metrics.json", str(tmp_path))
     for before, after in zip(rows, found.results, strict=True):
-        assert len(before.ap) == len(after.ap) == len(after.pids)
-        for trial in range(len(before.ap)):
-            np.testing.assert_array_equal(after.ap[trial], before.ap[trial])
-            np.testing.assert_array_equal(after.pids[trial], PIDS)
+        assert len(before.per_query) == len(after.per_query)
+        for wrote, read in zip(before.per_query, after.per_query, strict=True):
+            np.testing.assert_array_equal(read.pids, PIDS)
+            for name in ("ap", "inp", "first"):
+                np.testing.assert_array_equal(getattr(read, name), getattr(wrote, name))
 
 
 def test_rows_without_queries_write_no_second_file(tmp_path: Path) -> None:
     found = read_results(write(tmp_path, result(with_queries=False)))
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
-    assert found.results[0].ap == ()
+    assert found.results[0].per_query == ()
 
 
 def test_scoring_keeps_the_identity_of_every_query(tmp_path: Path) -> None:
@@ -60,8 +61,26 @@ def test_scoring_keeps_the_identity_of_every_query(tmp_path: Path) -> None:
     evaluation = Evaluation(records, (Setting("own/x", "regdb", trials),))
     write_metrics(tmp_path / "metrics.json", score(evaluation, torch.eye(6)[[0, 1, 2, 0, 1, 2]]))
     (row,) = read_results(tmp_path).results
-    assert [pids.tolist() for pids in row.pids] == [[9, 4], [6, 4, 9]]
-    np.testing.assert_array_equal(row.ap[1], [np.nan, 1, 1])  # person 6 is not in that gallery
+    assert [queries.pids.tolist() for queries in row.per_query] == [[9, 4], [6, 4, 9]]
+    for values in (row.per_query[1].ap, row.per_query[1].inp, row.per_query[1].first):
+        np.testing.assert_array_equal(values, [np.nan, 1, 1])  # person 6 is not in that gallery
+
+
+def test_scores_of_the_queries_are_those_of_the_row() -> None:
+    """One query finds its two matches at ranks 3 and 4, another its one match at rank 1."""
+    records = tuple(Record(f"{row}.jpg", pid, 1, Modality.VISIBLE) for row, pid in enumerate((7, 8, 1, 2, 7, 7, 8)))
+    embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [1.0, 0.2], [1.0, 0.3], [1.0, 0.4], [0.1, 1.0]])
+    (row,) = score(Evaluation(records, (Setting("x", "regdb", (Trial(np.array([0, 1]), np.arange(2, 7)),)),)), embeddings)
+    (queries,) = row.per_query
+    assert queries.first is not None
+    assert queries.inp is not None
+    assert queries.first.tolist() == [3.0, 1.0]
+    np.testing.assert_allclose(queries.inp, [2 / 4, 1.0])
+    np.testing.assert_allclose(queries.ap, [(1 / 3 + 2 / 4) / 2, 1.0])
+    for metric, values in queries.scores().items():
+        assert row.values[metric] == (pytest.approx(values.mean()),)
+    assert [row.values[name][0] for name in ("rank1", "rank5")] == [0.5, 1.0]
+    assert list(queries.scores()) == list(METRICS)
 
 
 def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
@@ -166,8 +185,42 @@ def test_queries_must_be_those_of_the_results(tmp_path: Path) -> None:
     write(tmp_path / "other", result(average_precisions(2)))
     write(tmp_path / "other2", replace(result(), queries=3))
     (tmp_path / "other" / "queries.npz").replace(tmp_path / "other2" / "queries.npz")
-    with pytest.raises(ResultsError, match="does not give the mAP"):
+    with pytest.raises(ResultsError, match="does not give the rank1"):
         read_results(tmp_path / "other2")
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    """Change arrays of ``queries.npz``; ``None`` removes one."""
+    with np.load(folder / "queries.npz") as file:
+        arrays = {**dict(file.items()), **changes}
+    np.savez(folder / "queries.npz", **{name: values for name, values in arrays.items() if values is not None})
+
+
+def test_queries_of_an_older_version_hold_average_precisions_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    rewrite(tmp_path, version=None, **{f"{name}.0.{trial}": None for name in ("inp", "first") for trial in range(3)})
+    (row,) = read_results(tmp_path).results
+    assert [list(queries.scores()) for queries in row.per_query] == [["mAP"]] * 3
+    np.testing.assert_array_equal(row.per_query[2].ap, result().per_query[2].ap)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": np.array(3)}, r"queries\.npz' has version 3, this vireid reads 1 and 2: upgrade the package"),
+        ({"version": np.array("x")}, "has version 'x', this vireid reads 1 and 2"),
+        ({"ap.0.1": None}, "is damaged: trial 1 of `sysu/.*` is not whole"),
+        ({"pids.0.2": None}, "is damaged: trial 2"),
+        ({"first.0.0": np.ones(3)}, "is damaged: trial 0"),
+        ({"first.0.0": np.ones(100)}, "does not give the rank1 of the metrics.json beside it"),
+        ({"inp.0.1": np.full(100, np.nan)}, "does not give the mINP"),
+    ],
+)
+def test_queries_that_are_not_whole_or_newer(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    write(tmp_path)
+    rewrite(tmp_path, **changes)
+    with pytest.raises(ResultsError, match=message):
+        read_results(tmp_path)
 
 
 def test_nothing_in_a_file_of_queries_is_executed(tmp_path: Path) -> None:

@@ -14,15 +14,21 @@ from vireid.errors import ResultsError, SettingsError
 from vireid.results import RunResults, read_results
 from vireid.results.comparison import Comparison, compare_runs, compare_series
 from vireid.results.summary import check_distinct
-from vireid.results.table import table_console
+from vireid.results.table import COLUMNS, table_console
 
 ALPHA = 0.05
+HEADS = {metric: column for column, metric in COLUMNS.items()}
 COVERS = {
-    "queries": "The test over queries covers the choice of the people who are searched, not training: the same method trained with "
+    "people": "The test over people covers the choice of the people who are searched, not training: the same method trained with "
     "another seed may come out on the other side. To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.",
     "trials": "The test over trials covers the gallery draw only, neither the choice of queries nor training with another seed.",
     "runs": "The test over runs covers training with another seed (and the split, where runs are trials), run against run in the given "
     "order.",
+}
+MEND = {
+    "people": "",
+    "trials": "Test both again: queries.npz then holds what every query scored, and the test is over people.",
+    "runs": "Name runs of different seeds.",
 }
 
 
@@ -54,18 +60,20 @@ def compare(a: str, b: str) -> int:
     verdicts = [found for found in compared if found.metric == "mAP"]
     for found in verdicts:
         console.print(f"{found.name}: {verdict(found)}", highlight=False, markup=False, soft_wrap=True)
-    for over in dict.fromkeys(found.over for found in verdicts):
+    for over in dict.fromkeys(found.evidence.over for found in compared if found.evidence.test):
         console.print(COVERS[over], highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
 def verdict(found: Comparison) -> str:
     """One sentence about a difference of mAP."""
-    test = found.test
-    assert test is not None
-    points = f"{100 * abs(test.difference):.2f} points of mAP"
+    test = found.evidence.test
+    difference = test.difference if test else found.a - found.b
+    points = f"{100 * abs(difference):.2f} points of mAP"
+    if test is None:
+        return f"no verdict: A and B differ by {points}, but {found.evidence.untested}. {MEND[found.evidence.over]}"
     if test.p_value < ALPHA:
-        return f"{'A' if test.difference > 0 else 'B'} is better by {points} ({_p(test.p_value)})."
+        return f"{'A' if difference > 0 else 'B'} is better by {points} ({_p(test.p_value)})."
     if test.smallest_p >= ALPHA:
         why = f"with {found.units} p is never below {test.smallest_p:.2g}"
         return f"within noise, as any difference would be ({why}): A and B differ by {points}."
@@ -83,21 +91,24 @@ def _check_sides(a: Sequence[RunResults], b: Sequence[RunResults]) -> None:
 
 
 def _table(compared: Sequence[Comparison]) -> Table:
-    table = Table(title="Percent", title_justify="left")
+    table = Table(title="Percent; the verdict is on mAP", title_justify="left")
     table.add_column("protocol", overflow="fold")
     for column in ("metric", "A", "B", "A - B", "95 %", "p", "over"):
         table.add_column(column, justify="left" if column in ("metric", "over") else "right", no_wrap=True)
+    shown = ""
     for found in compared:
         cells = [f"{100 * found.a:.2f}", f"{100 * found.b:.2f}", f"{100 * (found.a - found.b):+.2f}", *_evidence(found)]
-        table.add_row(escape(found.label), "R1" if found.metric == "rank1" else found.metric, *cells)
+        table.add_row("" if found.name == shown else escape(found.label), HEADS[found.metric], *cells)
+        shown = found.name
     return table
 
 
 def _evidence(found: Comparison) -> tuple[str, str, str]:
-    if found.test is None:
+    test = found.evidence.test
+    if test is None:
         return "", "", ""
-    interval = "" if math.isnan(found.test.low) else f"{100 * found.test.low:+.2f} to {100 * found.test.high:+.2f}"
-    return interval, _p(found.test.p_value).removeprefix("p = ").removeprefix("p "), found.units
+    interval = "" if math.isnan(test.low) else f"{100 * test.low:+.2f} to {100 * test.high:+.2f}"
+    return interval, _p(test.p_value).removeprefix("p = ").removeprefix("p "), found.units
 
 
 def _p(value: float) -> str:

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     )
     from vireid.metrics.permutation import GroupTest as GroupTest, permutation_test as permutation_test
     from vireid.metrics.retrieval import CrossModalRetrieval as CrossModalRetrieval
-    from vireid.metrics.statistics import PairedTest as PairedTest, bootstrap_interval as bootstrap_interval, paired_test as paired_test
+    from vireid.metrics.statistics import (
+        PairedTest as PairedTest,
+        bootstrap_interval as bootstrap_interval,
+        paired_test as paired_test,
+        paired_tests as paired_tests,
+    )
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -47,6 +52,6 @@ __getattr__, __dir__, __all__ = lazy(
         ],
         ".permutation": ["GroupTest", "permutation_test"],
         ".retrieval": ["CrossModalRetrieval"],
-        ".statistics": ["PairedTest", "bootstrap_interval", "paired_test"],
+        ".statistics": ["PairedTest", "bootstrap_interval", "paired_test", "paired_tests"],
     },
 )

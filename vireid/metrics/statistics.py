@@ -47,7 +47,8 @@ def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 
     """
     numbers = _finite("values", values)
     _check_settings(level, resamples)
-    return _interval(numbers, np.ones_like(numbers), level, resamples, seed)
+    low, high = _intervals(numbers[:, None], np.ones_like(numbers), level, resamples, seed)
+    return float(low[0]), float(high[0])
 
 
 @dataclass(frozen=True)
@@ -101,53 +102,80 @@ def paired_test(
         Smucker, Allan, Carterette: A Comparison of Statistical Significance Tests for Information Retrieval Evaluation, CIKM 2007.
     """
     first, second = _finite("a", a), _finite("b", b)
+    return paired_tests(first[:, None], second[:, None], clusters, level, resamples, seed)[0]
+
+
+def paired_tests(
+    a: ArrayLike, b: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> list[PairedTest]:
+    """:func:`paired_test` of several measures of the same pairs. All take the same resampled units and signs, which are drawn once.
+
+    Args:
+        a, b: ``(n, M)`` finite numbers, a row per pair and a column per measure.
+        clusters, level, resamples, seed: see :func:`paired_test`.
+
+    Returns:
+        One test per measure. Each by itself: p-values are not corrected for their number.
+
+    Raises:
+        ValueError: see :func:`paired_test`.
+
+    Example:
+        >>> tests = paired_tests([[0.6, 1], [0.7, 1], [0.8, 0]], [[0.5, 0], [0.5, 1], [0.5, 0]])
+        >>> [test.p_value for test in tests]
+        [0.25, 1.0]
+    """
+    first, second = _finite("a", a, ndim=2), _finite("b", b, ndim=2)
     if first.shape != second.shape:
         raise ValueError(f"`a` and `b` are paired and must be equally long, got {len(first)} and {len(second)}.")
     _check_settings(level, resamples)
     sums, counts = _per_cluster(first - second, clusters)
-    low, high = _interval(sums, counts, level, resamples, seed)
-    p_value, smallest = _sign_flips(sums, resamples, seed)
-    return PairedTest(float(sums.sum() / counts.sum()), low, high, p_value, len(sums), smallest)
+    lows, highs = _intervals(sums, counts, level, resamples, seed)
+    p_values, smallest = _sign_flips(sums, resamples, seed)
+    columns = zip((sums.sum(0) / counts.sum()).tolist(), lows.tolist(), highs.tolist(), p_values.tolist(), strict=True)
+    return [PairedTest(*numbers, len(sums), smallest) for numbers in columns]
 
 
 def _per_cluster(differences: Floats, clusters: ArrayLike | None) -> tuple[Floats, Floats]:
-    """Sum and number of the differences of every cluster."""
+    """``(units, M)`` sums and ``(units,)`` numbers of the differences of every cluster."""
     if clusters is None:
-        return differences, np.ones_like(differences)
+        return differences, np.ones(len(differences))
     labels = np.asarray(clusters)
-    if labels.shape != differences.shape:
-        raise ValueError(f"`clusters` must hold one label per pair, shape {differences.shape}, got {labels.shape}.")
+    if labels.shape != differences.shape[:1]:
+        raise ValueError(f"`clusters` must hold one label per pair, shape {differences.shape[:1]}, got {labels.shape}.")
     _, members = np.unique(labels, return_inverse=True)
-    return np.bincount(members, differences).astype(np.float64), np.bincount(members).astype(np.float64)
+    sums = [np.bincount(members, column) for column in differences.T]
+    return np.stack(sums, axis=1).astype(np.float64), np.bincount(members).astype(np.float64)
 
 
-def _interval(sums: Floats, counts: Floats, level: float, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentiles of the mean of resampled units, each a sum over ``counts`` numbers."""
-    units = len(sums)
+def _intervals(sums: Floats, counts: Floats, level: float, resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """``(M,)`` percentiles of the means of resampled units, each of which is a row of sums over ``counts`` numbers."""
+    units, measures = sums.shape
     if units == 1:
-        return float("nan"), float("nan")
+        return np.full(measures, np.nan), np.full(measures, np.nan)
     random = np.random.default_rng(seed)
     means = []
     for rows in _blocks(resamples, units):
-        drawn = random.integers(units, size=(rows, units))
-        means.append(sums[drawn].sum(1) / counts[drawn].sum(1))
+        drawn = random.integers(units, size=(rows, units)) + units * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)  # each unit in each resample
+        means.append(times @ sums / (times @ counts)[:, None])
     tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
-    return float(low), float(high)
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0)
+    return low, high
 
 
-def _sign_flips(sums: Floats, resamples: int, seed: int) -> tuple[float, float]:
-    """Two-sided p-value of the total, and the smallest that so many units can give."""
+def _sign_flips(sums: Floats, resamples: int, seed: int) -> tuple[Floats, float]:
+    """``(M,)`` two-sided p-values of the totals, and the smallest that so many units can give."""
     units = len(sums)
-    reached = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()  # sums in another order differ in their last bits
+    reached = np.abs(sums.sum(0)) - 1e-12 * np.abs(sums).sum(0)  # sums in another order differ in their last bits
     if 2**units <= resamples:
-        signs = 1 - 2 * (np.arange(2**units)[:, None] >> np.arange(units) & 1)
-        return float(np.mean(np.abs(signs @ sums) >= reached)), 2.0 ** (1 - units)
+        signs = 1.0 - 2 * (np.arange(2**units)[:, None] >> np.arange(units) & 1)
+        return (np.abs(signs @ sums) >= reached).mean(0), 2.0 ** (1 - units)
     random = np.random.default_rng(seed)
-    extreme = 1
+    extreme = np.ones(sums.shape[1])
     for rows in _blocks(resamples, units):
-        signs = 1 - 2 * random.integers(2, size=(rows, units), dtype=np.int8)
-        extreme += int(np.count_nonzero(np.abs(signs @ sums) >= reached))
+        signs = 1.0 - 2 * random.integers(2, size=(rows, units), dtype=np.int8)
+        extreme += np.count_nonzero(np.abs(signs @ sums) >= reached, axis=0)
     return extreme / (resamples + 1), 1 / (resamples + 1)
 
 
@@ -158,13 +186,14 @@ def _blocks(rows: int, columns: int) -> Iterator[int]:
         yield min(step, rows - start)
 
 
-def _finite(name: str, values: ArrayLike) -> Floats:
+def _finite(name: str, values: ArrayLike, ndim: int = 1) -> Floats:
     numbers = np.asarray(values, dtype=np.float64)
-    if numbers.ndim != 1 or len(numbers) == 0:
-        raise ValueError(f"`{name}` must be a list of at least one number, got shape {numbers.shape}.")
+    if numbers.ndim != ndim or numbers.size == 0:
+        what = "list of at least one number" if ndim == 1 else "table of at least one pair and measure"
+        raise ValueError(f"`{name}` must be a {what}, got shape {numbers.shape}.")
     bad = int(np.count_nonzero(~np.isfinite(numbers)))
     if bad:
-        raise ValueError(f"`{name}` must be finite, but {bad} of {len(numbers)} are NaN or infinite: leave out queries that are not valid.")
+        raise ValueError(f"`{name}` must be finite, but {bad} of {numbers.size} are NaN or infinite: leave out queries that are not valid.")
     return numbers
 
 

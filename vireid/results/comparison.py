@@ -7,26 +7,43 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vireid.metrics import PairedTest, paired_test
+from vireid.metrics import PairedTest, paired_test, paired_tests
 from vireid.results import Result, RunResults
+from vireid.results.result import METRICS
 from vireid.results.summary import TRIAL, remarks
 
-Over = Literal["queries", "trials", "runs"]
-Compared = tuple[list["Comparison"], dict[str, str]]
+Over = Literal["people", "trials", "runs"]
+Tests = dict[str, "Evidence"]
+NOUNS: dict[Over, str] = {"people": "people", "trials": "trials", "runs": "pairs of runs"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Whether the difference of one measure is more than noise.
+
+    Attributes:
+        over: what the test is over, or would be.
+        test: ``None`` where there is nothing to test.
+        untested: why not; empty where there is a test.
+    """
+
+    over: Over
+    test: PairedTest | None = None
+    untested: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of one protocol.
+    """One measure of one protocol.
 
     Attributes:
         name: protocol and variant.
         remark: of either side.
-        metric: ``mAP`` or ``rank1``.
+        metric: a name of :data:`~vireid.results.result.METRICS`.
         a, b: means, fractions.
-        test: ``None`` where nothing can be paired.
-        over: what the test is over.
+        evidence: the test of their difference.
     """
 
     name: str
@@ -34,8 +51,7 @@ class Comparison:
     metric: str
     a: float
     b: float
-    test: PairedTest | None
-    over: Over
+    evidence: Evidence
 
     @property
     def label(self) -> str:
@@ -44,38 +60,37 @@ class Comparison:
 
     @property
     def units(self) -> str:
-        """How many independent things the test is over."""
-        assert self.test is not None
-        noun = {"queries": "people", "trials": "trials", "runs": "pairs of runs"}[self.over]
-        return f"{self.test.units} {noun}"
+        """How many independent things the test is over; empty without a test."""
+        test = self.evidence.test
+        return f"{test.units} {NOUNS[self.evidence.over]}" if test else ""
+
+
+Compared = tuple[list[Comparison], dict[str, str]]
 
 
 def compare_runs(a: RunResults, b: RunResults) -> Compared:
-    """Every protocol of two runs: mAP over queries, rank-1 over trials; and per protocol that cannot be compared, why.
+    """Every measure of every protocol of two runs; and per protocol that cannot be compared, why.
 
-    Average precisions of one identity's queries, in all trials, are one unit. Where a side holds none, mAP is paired over trials.
-    Results on other images are refused even if they have equally many trials: the same trial number then means another gallery.
+    The scores of one person's queries, in all trials, are one unit. A measure whose scores a side did not keep for every query is paired
+    over trials. Results on other images are refused even if they have equally many trials: the same trial number then means another
+    gallery.
     """
     rows = {result.name: result for result in a.results}
     others = {result.name: result for result in b.results}
     compared: list[Comparison] = []
-    refused = {name: "only A holds it" for name in rows if name not in others}
+    refused: dict[str, str] = {name: "only A holds it" for name in rows if name not in others}
     refused |= {name: "only B holds it" for name in others if name not in rows}
     for name in (name for name in rows if name in others):
         first, second = rows[name], others[name]
         if not _same_images(first, second):
             refused[name] = "the images compared are not the same"
             continue
-        found, over = _over_queries(first, second)
-        if found is None:
-            found, over = _over_trials(first, second, "mAP"), "trials"
-        if found is None:
-            refused[name] = "it has a single trial, and a side lacks queries.npz with its queries' average precisions: test again"
+        found = {metric: _over_trials(first, second, metric) for metric in METRICS} | _over_people(first, second)
+        if first.trials == 1 and all(evidence.test is None for evidence in found.values()):
+            refused[name] = "it has a single trial, and a side lacks queries.npz with what its queries scored: test again"
             continue
-        remark = remarks((first, second))
-        compared.append(Comparison(name, remark, "mAP", first.mean["mAP"], second.mean["mAP"], found, over))
-        rank1 = _over_trials(first, second, "rank1")
-        compared.append(Comparison(name, remark, "rank1", first.mean["rank1"], second.mean["rank1"], rank1, "trials"))
+        a_mean, b_mean, remark = first.mean, second.mean, remarks((first, second))
+        compared += [Comparison(name, remark, metric, a_mean[metric], b_mean[metric], found[metric]) for metric in METRICS]
     return compared, refused
 
 
@@ -100,10 +115,10 @@ def compare_series(a: Sequence[RunResults], b: Sequence[RunResults]) -> Compared
     compared = []
     for name in (name for name in pairs if name not in refused):
         remark = remarks([result for pair in pairs[name] for result in pair])
-        for metric in ("mAP", "rank1"):
+        for metric in METRICS:
             first, second = ([pair[side].mean[metric] for pair in pairs[name]] for side in (0, 1))
-            test = paired_test(first, second)
-            compared.append(Comparison(name, remark, metric, float(np.mean(first)), float(np.mean(second)), test, "runs"))
+            evidence = _paired(first, second, "runs")
+            compared.append(Comparison(name, remark, metric, float(np.mean(first)), float(np.mean(second)), evidence))
     return compared, refused
 
 
@@ -111,14 +126,33 @@ def _same_images(first: Result, second: Result) -> bool:
     return bool(first.images_sha256) and first.images_sha256 == second.images_sha256
 
 
-def _over_queries(first: Result, second: Result) -> tuple[PairedTest | None, Over]:
+def _over_people(first: Result, second: Result) -> Tests:
     """Queries of all trials, by identity; equal digests say that they are the same in the same order."""
-    if not (first.ap and second.ap):
-        return None, "queries"
-    a, b, pids = (np.concatenate(columns) for columns in (first.ap, second.ap, first.pids))
-    valid = np.isfinite(a) & np.isfinite(b)  # by the labels alone, so the same on both sides
-    return paired_test(a[valid], b[valid], pids[valid]), "queries"
+    if not (first.per_query and second.per_query):
+        return {}
+    a, b = _scores(first), _scores(second)
+    metrics = [metric for metric in a if metric in b]
+    one, other = (np.stack([side[metric] for metric in metrics], axis=1) for side in (a, b))
+    pids = np.concatenate([queries.pids for queries in first.per_query])
+    valid = np.isfinite(one).all(1) & np.isfinite(other).all(1)  # by the labels alone, so the same on both sides
+    tests = paired_tests(one[valid], other[valid], pids[valid])
+    return {metric: Evidence("people", test) for metric, test in zip(metrics, tests, strict=True)}
 
 
-def _over_trials(first: Result, second: Result, metric: str) -> PairedTest | None:
-    return paired_test(first.values[metric], second.values[metric]) if first.trials > 1 else None
+def _scores(result: Result) -> dict[str, NDArray[np.float64]]:
+    """What every query of all trials scored, by measure."""
+    trials = [queries.scores() for queries in result.per_query]
+    return {metric: np.concatenate([scores[metric] for scores in trials]) for metric in METRICS if all(metric in s for s in trials)}
+
+
+def _over_trials(first: Result, second: Result, metric: str) -> Evidence:
+    if first.trials == 1:
+        return Evidence("trials", untested="there is a single trial")
+    return _paired(first.values[metric], second.values[metric], "trials")
+
+
+def _paired(first: Sequence[float], second: Sequence[float], over: Over) -> Evidence:
+    """Number against number, unless the numbers of a side repeat one another: then nothing was drawn, and they are one unit."""
+    if len(first) > 1 and np.ptp(first) == np.ptp(second) == 0:
+        return Evidence(over, untested=f"the {len(first)} {NOUNS[over]} hold the same numbers, which makes them one unit, not {len(first)}")
+    return Evidence(over, paired_test(first, second))

@@ -1,20 +1,16 @@
-"""``metrics.json`` and ``queries.npz`` on disk: found under a run, checked, read back as results."""
+"""``metrics.json`` on disk: found under a run, checked, read back as results with their queries."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vireid.errors import MissingFileError, ResultsError
-from vireid.files import atomic_file
+from vireid.results.queries import with_queries
 from vireid.results.result import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1
@@ -41,25 +37,6 @@ class RunResults:
         return os.fspath(self.path.parent)
 
 
-def write_queries(path: Path, results: Sequence[Result]) -> None:
-    """``queries.npz``: of every row and trial the queries' average precisions and identities; nothing if the rows hold none.
-
-    Array ``names`` lists the rows; ``ap.<row>.<trial>`` and ``pids.<row>.<trial>`` are ``(Q,)``, counted from 0, with NaN for a query
-    that has no match that counts.
-
-    Raises:
-        OutputError: the file cannot be written; what was there is intact.
-    """
-    if not any(result.ap for result in results):
-        return
-    arrays = {"names": np.array([result.name for result in results])}
-    for row, result in enumerate(results):
-        for trial, (ap, pids) in enumerate(zip(result.ap, result.pids, strict=True)):
-            arrays[f"ap.{row}.{trial}"], arrays[f"pids.{row}.{trial}"] = ap, pids
-    with atomic_file(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-
-
 def read_results(path: str | os.PathLike[str]) -> RunResults:
     """Results of one evaluation.
 
@@ -78,7 +55,7 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(f"{os.fspath(found)!r} is damaged: {type(error).__name__} {error}. Run `vireid test` again.") from error
     about = {key: value for key, value in content.items() if key not in ("format", "version", "results")}
-    return RunResults(found, _with_queries(found.with_name(QUERIES_FILE), results), about)
+    return RunResults(found, with_queries(found.with_name(QUERIES_FILE), results), about)
 
 
 def find_metrics(path: Path) -> Path:
@@ -131,29 +108,3 @@ def _result(row: dict[str, Any]) -> Result:
     if not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a text is expected")
     return Result(values=values, queries=int(row["queries"]), **texts)
-
-
-def _with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The results with what ``queries.npz`` holds, checked to belong to them; as they are without that file."""
-    if not path.is_file():
-        return results
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file.items())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Run `vireid test` again.") from error
-    names = arrays["names"].tolist() if "names" in arrays else None
-    if names != [result.name for result in results]:
-        raise ResultsError(f"{os.fspath(path)!r} is of other results than the {METRICS_FILE} beside it: run `vireid test` again.")
-    read = []
-    for row, result in enumerate(results):
-        keys = [f"{row}.{trial}" for trial in range(result.trials)] if f"ap.{row}.0" in arrays else []
-        ap, pids = (tuple(arrays.get(f"{name}.{key}", np.zeros(0)) for key in keys) for name in ("ap", "pids"))
-        if not all(_belongs(*columns) for columns in zip(ap, pids, result.values["mAP"], strict=False)):
-            raise ResultsError(f"{os.fspath(path)!r} does not give the mAP of the {METRICS_FILE} beside it: run `vireid test` again.")
-        read.append(replace(result, ap=ap, pids=pids))
-    return tuple(read)
-
-
-def _belongs(ap: Any, pids: Any, mean: float) -> bool:
-    return ap.ndim == 1 and ap.shape == pids.shape and bool(np.isfinite(ap).any()) and abs(float(np.nanmean(ap)) - mean) < 1e-6

@@ -1,4 +1,4 @@
-"""What an evaluation gives: one row per protocol and variant."""
+"""What an evaluation gives: one row per protocol and variant, and what its single queries scored."""
 
 from __future__ import annotations
 
@@ -13,6 +13,31 @@ METRICS = (*(f"rank{k}" for k in TOPK), "mAP", "mINP")
 
 
 @dataclass(frozen=True)
+class TrialQueries:
+    """What the queries of one trial scored, ``(Q,)`` each; NaN for a query without a match that counts.
+
+    Attributes:
+        pids: int64 identities.
+        ap: float64 average precisions.
+        inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` where an older file lacks them.
+        first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` likewise.
+    """
+
+    pids: NDArray[np.int64]
+    ap: NDArray[np.float64]
+    inp: NDArray[np.float64] | None = None
+    first: NDArray[np.float64] | None = None
+
+    def scores(self) -> dict[str, NDArray[np.float64]]:
+        """What every query adds to the mean, by name of the measure (:data:`METRICS`), for those that are known."""
+        known = {"mAP": self.ap, "mINP": self.inp}
+        first = self.first
+        if first is not None:
+            known |= {f"rank{k}": np.where(np.isnan(first), np.nan, first <= k) for k in TOPK}
+        return {name: values for name in METRICS if (values := known.get(name)) is not None}
+
+
+@dataclass(frozen=True)
 class Result:
     """One row of a results table; fractions in [0, 1].
 
@@ -23,8 +48,7 @@ class Result:
         remark: what a reader must know about the row, or empty.
         variant: what was done beyond the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.
         images_sha256: digest of the query and gallery images of all trials; rows are comparable query by query if it is equal.
-        ap: per trial, ``(Q,)`` average precision of every query, NaN for one without a match that counts.
-        pids: per trial, ``(Q,)`` identity of every query.
+        per_query: per trial, what every query scored; empty where that was not kept.
     """
 
     protocol: str
@@ -33,8 +57,7 @@ class Result:
     remark: str = ""
     variant: str = ""
     images_sha256: str = ""
-    ap: tuple[NDArray[np.float64], ...] = field(default=(), repr=False, compare=False)
-    pids: tuple[NDArray[np.int64], ...] = field(default=(), repr=False, compare=False)
+    per_query: tuple[TrialQueries, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def trials(self) -> int:
@@ -57,7 +80,7 @@ class Result:
         return f"{self.protocol} + {self.variant}" if self.variant else self.protocol
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; without the queries' average precisions."""
+        """Plain values, ready for JSON; without the single queries."""
         return {
             "protocol": self.protocol,
             "variant": self.variant,

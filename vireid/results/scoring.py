@@ -14,7 +14,7 @@ from torch import Tensor
 from vireid.metrics.functional import RetrievalScores, evaluate
 from vireid.metrics.functional.draws import evaluate_draws
 from vireid.results.reranking import Reranking
-from vireid.results.result import METRICS, TOPK, Result
+from vireid.results.result import METRICS, TOPK, Result, TrialQueries
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 
 
@@ -72,9 +72,12 @@ def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequen
         remark,
         variant,
         images_sha256=_digest(setting, records),
-        ap=tuple(score["ap"] for score in scores),
-        pids=tuple(np.array([records[row].pid for row in trial.query]) for trial in setting.trials),
+        per_query=tuple(_queries(trial, score, records) for trial, score in zip(setting.trials, scores, strict=True)),
     )
+
+
+def _queries(trial: Trial, score: RetrievalScores, records: Sequence[Record]) -> TrialQueries:
+    return TrialQueries(np.array([records[row].pid for row in trial.query]), score["ap"], score["inp"], score["first"])
 
 
 def _digest(setting: Setting, records: Sequence[Record]) -> str:

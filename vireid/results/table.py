@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vireid.files import write_text_atomically
-from vireid.results.files import FORMAT, QUERIES_FILE, VERSION, write_queries
+from vireid.results.files import FORMAT, QUERIES_FILE, VERSION
+from vireid.results.queries import write_queries
 from vireid.results.result import Result
 
 COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
@@ -48,7 +49,7 @@ def table_console() -> Console:
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
     """``metrics.json``: every result with its protocol id, mean and deviation, and what ``about`` says of the run.
 
-    Beside it goes ``queries.npz`` with the average precision of every query (:func:`~vireid.results.files.write_queries`).
+    Beside it goes ``queries.npz`` with what every query scored (:func:`~vireid.results.queries.write_queries`).
 
     Raises:
         OutputError: the file cannot be written.

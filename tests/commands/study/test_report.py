@@ -22,7 +22,7 @@ from vireid.commands.study.table import markdown
 from vireid.errors import ResultsError
 from vireid.metrics import paired_test, permutation_test, rank_correlation
 from vireid.results import Result
-from vireid.results.result import METRICS
+from vireid.results.result import METRICS, TrialQueries
 from vireid.search import BNSeparation
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -32,7 +32,7 @@ PIDS = np.array([1, 1, 2, 2, 3, 3])
 
 def run(name: str, seed: int, ap: Sequence[float], group: str = "random") -> Run:
     values = np.array(ap, dtype=np.float64)
-    result = Result("sysu/all", {metric: (float(values.mean()),) for metric in METRICS}, len(ap), ap=(values,), pids=(PIDS,))
+    result = Result("sysu/all", {metric: (float(values.mean()),) for metric in METRICS}, len(ap), per_query=(TrialQueries(PIDS, values),))
     return Run(Network(name, group, Path("x.json")), SHARED, seed, result, None, 1.0)
 
 

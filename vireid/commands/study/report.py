@@ -120,16 +120,16 @@ def spread(runs: Sequence[Run], metric: str) -> dict[str, float | None]:
 def over_queries(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any] | None:
     """Paired test of the mean average precisions of every query, by identity: covers the choice of people alone."""
     sides = [
-        np.mean([np.concatenate(run.test.ap) for run in side if run.test is not None and run.test.ap], axis=0)
+        np.mean([np.concatenate([queries.ap for queries in run.test.per_query]) for run in side if run.test is not None], axis=0)
         for side in (a, b)
-        if _has_ap(side)
+        if _has_queries(side)
     ]
     if len(sides) < 2:
         return None
     first = a[0].test
     assert first is not None
     valid = np.isfinite(sides[0]) & np.isfinite(sides[1])
-    return asdict(paired_test(sides[0][valid], sides[1][valid], np.concatenate(first.pids)[valid]))
+    return asdict(paired_test(sides[0][valid], sides[1][valid], np.concatenate([queries.pids for queries in first.per_query])[valid]))
 
 
 def over_networks(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any]:
@@ -146,8 +146,8 @@ def over_seeds(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any] | None:
     return asdict(paired_test(first, second))
 
 
-def _has_ap(runs: Sequence[Run]) -> bool:
-    return all(run.test is not None and run.test.ap for run in runs)
+def _has_queries(runs: Sequence[Run]) -> bool:
+    return all(run.test is not None and run.test.per_query for run in runs)
 
 
 def _cost(plan: Plan, runs: Sequence[Run]) -> dict[str, float | None]:

@@ -33,7 +33,7 @@ TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
 
 
 class RetrievalScores(TypedDict):
-    """Means over the valid queries, those with at least one match that counts; all but ``num_valid`` are fractions in [0, 1].
+    """Means over the valid queries, those with at least one match that counts, as fractions in [0, 1]; and the single queries.
 
     Attributes:
         cmc: ``(len(topk),)`` float64.
@@ -41,6 +41,8 @@ class RetrievalScores(TypedDict):
         mINP: mean inverse negative penalty.
         num_valid: number of valid queries.
         ap: ``(Q,)`` float64 average precision of each query, NaN for one that is not valid.
+        inp: ``(Q,)`` float64 inverse negative penalty of each query, likewise.
+        first: ``(Q,)`` float64 rank of each query's first match from 1, as the CMC counts it, likewise.
     """
 
     cmc: NDArray[np.float64]
@@ -48,6 +50,8 @@ class RetrievalScores(TypedDict):
     mINP: float
     num_valid: int
     ap: NDArray[np.float64]
+    inp: NDArray[np.float64]
+    first: NDArray[np.float64]
 
 
 def evaluate(
@@ -218,4 +222,6 @@ def means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
         mINP=float(scores.inp[valid].mean()),
         num_valid=int(valid.sum()),
         ap=scores.ap,
+        inp=scores.inp,
+        first=scores.hit,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.results import Result, write_metrics
-from vireid.results.result import METRICS
+from vireid.results.result import METRICS, TrialQueries
 
 SYSU = "sysu/all/single-shot/seeded"
 PIDS = np.repeat(np.arange(100, 120), 5)
@@ -22,6 +22,11 @@ def average_precisions(seed: int, mean: float = 0.5, trials: int = 3) -> list[ND
     return [np.clip(people[PIDS - 100] + random.normal(0, 0.02, 100), 0.01, 0.99) for _ in range(trials)]
 
 
+def queries_of(ap: NDArray[np.float64]) -> TrialQueries:
+    """Queries with these average precisions, whose other scores follow from them."""
+    return TrialQueries(PIDS, ap, inp=0.8 * ap, first=np.fmax(np.ceil(40 * (0.6 - ap)), 1) + 0 * ap)
+
+
 def result(
     ap: Sequence[NDArray[np.float64]] | None = None,
     protocol: str = SYSU,
@@ -30,13 +35,11 @@ def result(
     digest: str = "d1",
     with_queries: bool = True,
 ) -> Result:
-    """A row whose mAP is that of the average precisions and whose other numbers follow from it."""
-    ap = average_precisions(1) if ap is None else ap
-    means = [float(np.nanmean(row)) for row in ap]
-    offset = dict(zip(METRICS, (0.01, 0.2, 0.3, 0.4, 0.0, -0.1), strict=True))
-    values = {name: tuple(mean + offset[name] for mean in means) for name in METRICS}
-    queries = {"ap": tuple(ap), "pids": tuple(PIDS for _ in ap)} if with_queries else {}
-    return Result(protocol, values, len(PIDS), remark, variant, digest, **queries)
+    """A row whose mAP is that of the average precisions and whose other numbers follow from them."""
+    queries = tuple(queries_of(row) for row in (average_precisions(1) if ap is None else ap))
+    scores = [trial.scores() for trial in queries]
+    values = {name: tuple(float(np.nanmean(trial[name])) for trial in scores) for name in METRICS}
+    return Result(protocol, values, len(PIDS), remark, variant, digest, queries if with_queries else ())
 
 
 def write(folder: Path, *results: Result) -> Path:

@@ -1,0 +1,91 @@
+"""What every query of an evaluation scored, and ``queries.npz``, which keeps it."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vireid.errors import ResultsError
+from vireid.files import atomic_file
+from vireid.results.result import Result, TrialQueries
+
+VERSION = 2
+"""Of the file. Version 1 names none, and keeps identities and average precisions alone."""
+
+ARRAYS = ("pids", "ap", "inp", "first")
+AGAIN = "run `vireid test` again"
+
+
+def write_queries(path: Path, results: Sequence[Result]) -> None:
+    """Write what the queries of every row and trial scored; nothing if the rows hold none.
+
+    Array ``version`` is that of the file and ``names`` lists the rows; ``pids.<row>.<trial>``, ``ap...``, ``inp...`` and ``first...`` are
+    those of :class:`~vireid.results.result.TrialQueries`, counted from 0.
+
+    Raises:
+        OutputError: the file cannot be written; what was there is intact.
+    """
+    if not any(result.per_query for result in results):
+        return
+    arrays: dict[str, Any] = {"version": np.array(VERSION), "names": np.array([result.name for result in results])}
+    for row, result in enumerate(results):
+        for trial, queries in enumerate(result.per_query):
+            known = {name: getattr(queries, name) for name in ARRAYS}
+            arrays |= {f"{name}.{row}.{trial}": values for name, values in known.items() if values is not None}
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The results with what ``queries.npz`` holds, checked to belong to them; as they are without that file.
+
+    Raises:
+        ResultsError: damaged, of a newer version, or of other results.
+    """
+    if not path.is_file():
+        return results
+    arrays = _arrays(path)
+    names = arrays["names"].tolist() if "names" in arrays else None
+    if names != [result.name for result in results]:
+        raise ResultsError(f"{os.fspath(path)!r} is of other results than the metrics.json beside it: {AGAIN}.")
+    return tuple(replace(result, per_query=_of_row(path, arrays, row, result)) for row, result in enumerate(results))
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file.items())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Run `vireid test` again.") from error
+    version = arrays.get("version", np.array(1))
+    if version.tolist() not in (1, VERSION):
+        raise ResultsError(f"{os.fspath(path)!r} has version {version.tolist()!r}, this vireid reads 1 and {VERSION}: upgrade the package.")
+    return arrays
+
+
+def _of_row(path: Path, arrays: Mapping[str, NDArray[Any]], row: int, result: Result) -> tuple[TrialQueries, ...]:
+    if f"ap.{row}.0" not in arrays:
+        return ()
+    found = []
+    for trial in range(result.trials):
+        columns = {name: arrays.get(f"{name}.{row}.{trial}") for name in ARRAYS}
+        pids, ap = columns["pids"], columns["ap"]
+        if pids is None or ap is None or len({column.shape for column in columns.values() if column is not None}) > 1 or ap.ndim != 1:
+            raise ResultsError(f"{os.fspath(path)!r} is damaged: trial {trial} of `{result.name}` is not whole. Run `vireid test` again.")
+        queries = TrialQueries(pids, ap, columns["inp"], columns["first"])
+        for metric, values in queries.scores().items():
+            if not _has_mean(values, result.values[metric][trial]):
+                raise ResultsError(f"{os.fspath(path)!r} does not give the {metric} of the metrics.json beside it: {AGAIN}.")
+        found.append(queries)
+    return tuple(found)
+
+
+def _has_mean(values: NDArray[np.float64], mean: float) -> bool:
+    return bool(np.isfinite(values).any()) and abs(float(np.nanmean(values)) - mean) < 1e-6
