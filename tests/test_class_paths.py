@@ -32,8 +32,8 @@ NAMES = {
         "SearchSpace Sigmoid Softmax SupernetNorms TopK"
     ),
     "vireid.tasks": (
-        "Adam AdamW Constant EMA Exponential FrozenBase LinearWarmup OptimizerSettings ReIDModule Recalibration "
-        "SGD Schedule SupernetScore WarmupCosine WarmupMultiStep"
+        "Accuracy Adam AdamW Constant EMA Exponential FrozenBase LinearWarmup OptimizerSettings ReIDModule Recalibration "
+        "Retrieval SGD Schedule SupernetScore WarmupCosine WarmupMultiStep"
     ),
 }
 PATHS = [f"{room}.{name}" for room, names in NAMES.items() for name in names.split()]

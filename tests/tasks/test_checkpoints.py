@@ -18,7 +18,8 @@ from vireid.errors import CheckpointError, OutputError, SettingsError, VireidErr
 from vireid.losses import CrossEntropy, SimilarityPreserving
 from vireid.search import BNSeparation, GumbelHard, Softmax
 from vireid.structures import Batch
-from vireid.tasks import EMA, SGD, LastCheckpoint, ReIDModule, SafeCheckpointIO, WarmupCosine, read_checkpoint
+from vireid.tasks import EMA, SGD, LastCheckpoint, ReIDModule, Retrieval, SafeCheckpointIO, WarmupCosine, read_checkpoint
+from vireid.tasks.checkpoints import VERSION
 
 SPACE = BNSeparation("resnet10", width=8)
 
@@ -32,7 +33,7 @@ def retrain_module() -> RetrainModule:
         losses=[CrossEntropy(label_smoothing=0.1), SimilarityPreserving(weight=5.0)],
         optimizer=SGD(0.05, schedule=WarmupCosine(4, 1), lr_factors={"trunk": 0.1}, gradient_clip_val=2.0),
         ema=EMA(0.9, "average"),
-        evaluate_on="features",
+        evaluation=Retrieval("features"),
         seed=3,
     )
 
@@ -100,8 +101,8 @@ def test_the_resolved_genotype_is_stored_and_not_its_path(tmp_path: Path) -> Non
 
 
 def test_overrides_win(tmp_path: Path) -> None:
-    loaded = RetrainModule.load_from_checkpoint(save(retrain_module(), tmp_path / "m.ckpt"), evaluate_on="embeddings")
-    assert loaded.evaluate_on == "embeddings"
+    loaded = RetrainModule.load_from_checkpoint(save(retrain_module(), tmp_path / "m.ckpt"), evaluation=Retrieval())
+    assert loaded.evaluation.feature == "embeddings"
 
 
 def test_the_average_comes_back(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_a_payload_is_not_executed(tmp_path: Path, bare: bool) -> None:
         torch.ones(2),
         {"state_dict": {}, "hyper_parameters": {}},
         {"state_dict": {}, "vireid": 3},
-        {"vireid": {"version": 1, "model": {}}},
+        {"vireid": {"version": VERSION, "model": {}}},
     ],
 )
 def test_files_of_others(tmp_path: Path, content: Any) -> None:
@@ -195,7 +196,7 @@ def test_files_of_others(tmp_path: Path, content: Any) -> None:
     ],
 )
 def test_damaged_settings(tmp_path: Path, section: Any) -> None:
-    torch.save({"state_dict": {}, "vireid": {"version": 1, **section}}, tmp_path / "damaged.ckpt")
+    torch.save({"state_dict": {}, "vireid": {"version": VERSION, **section}}, tmp_path / "damaged.ckpt")
     with pytest.raises(CheckpointError, match="lacks the settings to rebuild its model or its data"):
         read_checkpoint(tmp_path / "damaged.ckpt")
 
@@ -207,10 +208,14 @@ def changed(checkpoint: Path, path: Path, change: Any) -> Path:
     return path
 
 
-def test_newer_version(checkpoint: Path, tmp_path: Path) -> None:
-    path = changed(checkpoint, tmp_path / "new.ckpt", lambda section: section.update(version=2))
-    with pytest.raises(CheckpointError, match=r"version 2, this vireid reads 1; upgrade"):
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1, "other"])
+def test_another_format_is_refused_in_a_sentence(checkpoint: Path, tmp_path: Path, version: Any) -> None:
+    path = changed(checkpoint, tmp_path / "other.ckpt", lambda section: section.update(version=version))
+    with pytest.raises(
+        CheckpointError, match=rf"checkpoint format {version!r}, and this vireid reads format {VERSION} only: use"
+    ) as caught:
         read_checkpoint(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture

@@ -56,9 +56,12 @@ def test_accuracy_counts_images(tmp_path: Path) -> None:
     assert module.show_results()
 
 
-def test_fewer_than_five_classes() -> None:
-    assert ClassificationModule(3, "all_3x5", SPACE).top5.top_k == 3
-    assert not ClassificationModule(3, "all_3x5", SPACE).show_results()
+def test_fewer_than_five_classes(tmp_path: Path) -> None:
+    module = ClassificationModule(3, "all_3x5", SPACE)
+    assert not module.show_results()
+    root = write_cifar100(tmp_path, train=4, test=9, classes=3)
+    trainer(tmp_path).test(module, CIFAR100DataModule(root, num_workers=0, batch_size=4, eval_batch_size=4), verbose=False)
+    assert module.accuracy["top5"] == 1
 
 
 def test_averaged_weights_are_validated(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_averaged_weights_are_validated(tmp_path: Path) -> None:
     run.fit(module, images)
     assert 0 <= module.accuracy["top1"] <= module.accuracy["top5"] <= 1
     assert float(run.callback_metrics["val/top1"]) == pytest.approx(module.accuracy["top1"])
-    assert module.selected_by in run.callback_metrics
+    assert module.evaluation.selected_by in run.callback_metrics
     run.validate(module, images, verbose=False)
     assert json.loads((tmp_path / "metrics.json").read_text())["evaluated_on"] == "validation images"
     assert not any(name.startswith(("top", "counted")) for name in module.state_dict())
@@ -79,7 +82,7 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ClassificationModule needs a data module whose images have classes"):
         trainer(tmp_path, max_epochs=1).fit(module, data(tmp_path).train_dataloader())
     with pytest.raises(SettingsError, match="ClassificationModule has no embeddings of people"):
-        module.on_predict_start()
+        trainer(tmp_path).predict(module, data(tmp_path))
     images = data(tmp_path / "search", search_split="image")
     with pytest.raises(SettingsError, match="Retraining takes all training rows"):
         trainer(tmp_path, max_epochs=1).fit(module, images)

@@ -210,7 +210,7 @@ class VireidCLI(LightningCLI):
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
             callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
             if self.datamodule.validation != "none":
-                monitor = self.model.selected_by
+                monitor = self.model.evaluation.selected_by
                 callbacks.append(ModelCheckpoint(folder / "checkpoints", "best", monitor=monitor, mode="max", enable_version_counter=False))
         self.model.run_dir = folder
         plugins = trainer.get("plugins")

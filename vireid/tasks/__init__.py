@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         read_checkpoint as read_checkpoint,
     )
     from vireid.tasks.classification import ClassificationModule as ClassificationModule
+    from vireid.tasks.evaluation.accuracy import Accuracy as Accuracy
+    from vireid.tasks.evaluation.base import TaskEvaluation as TaskEvaluation
+    from vireid.tasks.evaluation.retrieval import Retrieval as Retrieval
     from vireid.tasks.optimisation.ema import EMA as EMA
     from vireid.tasks.optimisation.optimisers import SGD as SGD, Adam as Adam, AdamW as AdamW, OptimizerSettings as OptimizerSettings
     from vireid.tasks.optimisation.schedules import (
@@ -42,6 +45,9 @@ __getattr__, __dir__, __all__ = lazy(
         ".callbacks.running_statistics": ["recalibrate"],
         ".checkpoints": ["LastCheckpoint", "SafeCheckpointIO", "read_checkpoint"],
         ".classification": ["ClassificationModule"],
+        ".evaluation.accuracy": ["Accuracy"],
+        ".evaluation.base": ["TaskEvaluation"],
+        ".evaluation.retrieval": ["Retrieval"],
         ".optimisation.ema": ["EMA"],
         ".optimisation.optimisers": ["Adam", "AdamW", "OptimizerSettings", "SGD"],
         ".optimisation.schedules": ["Constant", "Exponential", "LinearWarmup", "Schedule", "WarmupCosine", "WarmupMultiStep"],

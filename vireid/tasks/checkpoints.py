@@ -18,7 +18,7 @@ from vireid.files import atomic_file
 from vireid.settings import check_class_paths, check_objects
 
 SECTION = "vireid"
-VERSION = 1
+VERSION = 2  # 1: before tasks held their evaluation
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -47,7 +47,7 @@ def read_checkpoint(
 
     Raises:
         MissingFileError: no such file.
-        CheckpointError: truncated, with a payload that is not data, not written by vireid, by a newer version, or naming foreign classes.
+        CheckpointError: truncated, with a payload that is not data, not written by vireid, of another format, or naming foreign classes.
     """
     name = os.fspath(path)
     if not Path(path).is_file():
@@ -65,7 +65,10 @@ def read_checkpoint(
     if not isinstance(section, dict) or "version" not in section or "state_dict" not in content:
         raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
     if section["version"] != VERSION:
-        raise CheckpointError(f"{name!r} has checkpoint version {section['version']!r}, this vireid reads {VERSION}; upgrade vireid.")
+        raise CheckpointError(
+            f"{name!r} has checkpoint format {section['version']!r}, and this vireid reads format {VERSION} only: "
+            "use the vireid that wrote it, or train again."
+        )
     try:
         section = json.loads(json.dumps(section))  # what the checks see is what the parser will see: no tuple becomes a list behind them
     except (TypeError, ValueError) as error:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
-from vireid.results.reranking import Reranking
 from vireid.search import SearchSpace, resolve_genotype, space_of
 from vireid.structures import Batch
-from vireid.tasks.base import EvaluatedFeature, ReIDModule, seeded
+from vireid.tasks.base import ReIDModule, seeded
+from vireid.tasks.evaluation.base import Stage
+from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_optimizer
@@ -42,9 +43,7 @@ class RetrainModule(ReIDModule):
         trunk_parts: changes to the trunk, in this order, after its weights are loaded: streams per modality, attention, graphs. Default
             none.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
-        evaluate_on: what retrieval compares: ``embeddings`` (after the neck, as reported by the paper) or ``features``.
-        flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
-        reranking: they also report re-ranked rows; null for none.
+        evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
         seed: of initial weights.
 
     Raises:
@@ -64,9 +63,7 @@ class RetrainModule(ReIDModule):
         ema: EMA | None = None,
         trunk_parts: list[TrunkPart] | None = None,
         head: Head | None = None,
-        evaluate_on: EvaluatedFeature = "embeddings",
-        flip_test: bool = False,
-        reranking: Reranking | None = None,
+        evaluation: Retrieval | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -77,8 +74,7 @@ class RetrainModule(ReIDModule):
         self.losses = LossSum(losses or cm_nas_losses())
         self.optimizer = optimizer or cm_nas_optimizer()
         self.ema = ema
-        self.evaluate_on, self.seed = evaluate_on, seed
-        self.flip_test, self.reranking = flip_test, reranking
+        self.evaluation, self.seed = evaluation or Retrieval(), seed
         self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()
         with seeded(seed):
             backbone = with_parts(self.space.materialise(self.genotype, weights), self.trunk_parts)
@@ -127,14 +123,14 @@ class RetrainModule(ReIDModule):
     # --- evaluation and checkpoints -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def evaluated_weights(self) -> Iterator[None]:
+    def evaluated_network(self) -> Iterator[None]:
         if self.ema is None:
             yield
             return
         with self.ema.evaluated(self.network):
             yield
 
-    def remark(self, stage: Literal["validate", "test"]) -> str:
+    def remark(self, stage: Stage) -> str:
         """Warns of leakage: a search that saw identities which are tested now."""
         datamodule: Any = getattr(self.trainer, "datamodule", None)
         data = self.genotype.provenance.get("data", {})

@@ -21,7 +21,8 @@ from vireid.settings import Recorded, instantiate, settings_of
 from vireid.structures import Batch, Genotype, SearchBatch
 from vireid.tasks.callbacks.recalibration import training_batches, weight_rows
 from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
-from vireid.tasks.embeddings import EmbeddingTable
+from vireid.tasks.evaluation.embeddings import EmbeddingTable
+from vireid.tasks.evaluation.retrieval import protocols_of
 from vireid.tasks.search.child_training import kept_state, train_child
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class InheritedScore:
         return list(datamodule.val_dataloader())
 
     def _mean_ap(self) -> float:
-        module, evaluation = self.module, self.module.evaluation("validate")
+        module, evaluation = self.module, protocols_of(self.module.trainer, "validate")
         table = EmbeddingTable(len(evaluation.records), module.device)
         for loader in self._images:
             for images in loader:

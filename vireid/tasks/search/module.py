@@ -9,13 +9,13 @@ from pytorch_lightning import Callback
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, Head
-from vireid.results.reranking import Reranking
 from vireid.search import ArchitectureParameters, BNSeparation, GumbelHard, GumbelSoft, Relaxation, SearchSpace, SupernetNorms
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.space import CostKind
 from vireid.structures import Genotype, generator_for
-from vireid.tasks.base import EvaluatedFeature, seeded
+from vireid.tasks.base import seeded
 from vireid.tasks.callbacks.stop_when_stable import StableRanking
+from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.checks import (
@@ -97,9 +97,7 @@ class SearchModule(SearchOutcome):
         unrolled: architecture steps of second order (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`), as DARTS has by default:
             four passes instead of one, for a plain ``SGD`` of the weights, on one device.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
-        evaluate_on: what validation compares.
-        flip_test: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
-        reranking: they also report re-ranked rows; null for none.
+        evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
         seed: of initial weights and architecture noise.
     """
 
@@ -133,9 +131,7 @@ class SearchModule(SearchOutcome):
         architecture_statistics: bool = False,
         unrolled: bool = False,
         head: Head | None = None,
-        evaluate_on: EvaluatedFeature = "embeddings",
-        flip_test: bool = False,
-        reranking: Reranking | None = None,
+        evaluation: Retrieval | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -156,8 +152,7 @@ class SearchModule(SearchOutcome):
         self.temperature_decay: Literal["geometric", "linear"] = temperature_decay
         self.entropy_weight, self.cost_weight, self.stop_when_stable = entropy_weight, cost_weight, stop_when_stable
         self.accumulate_grad_batches = accumulate_grad_batches
-        self.evaluate_on, self.seed = evaluate_on, seed
-        self.flip_test, self.reranking = flip_test, reranking
+        self.evaluation, self.seed = evaluation or Retrieval(), seed
         self.derivation, self.derivation_score = derivation or Argmax(), derivation_score or SupernetScore()
         self.derived: Genotype | None = None
         self.order: Literal["architecture_first", "weights_first"] = order

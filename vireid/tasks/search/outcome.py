@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any
 
 from vireid.search import SearchSpace
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.provenance import site_provenance
 from vireid.structures import Genotype, generator_for
 from vireid.tasks.callbacks.stop_when_stable import StableRanking
+from vireid.tasks.evaluation.base import Stage
 from vireid.tasks.search.child_score import SupernetScore, run_derivation
 from vireid.tasks.search.course import log_architecture, stage_counts
 from vireid.tasks.search.course_picture import draw_architecture
@@ -115,9 +117,10 @@ class SearchOutcome(SearchSteps):
         for (stage, candidate), count in stage_counts(architecture).items():
             self.log(f"count/{stage}/{candidate}", float(count))
 
-    def _start_evaluation(self, stage: Literal["validate", "test"]) -> None:
+    @contextmanager
+    def evaluated_network(self) -> Iterator[None]:
         self.supernet.set_genotype(self.derived or self.space.genotype(self.architecture.choices()))
-        super()._start_evaluation(stage)
+        yield
 
-    def remark(self, stage: Literal["validate", "test"]) -> str:  # noqa: ARG002 (a hook)
+    def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
         return "derived child with inherited weights, not retrained"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vireid.errors import SettingsError
-from vireid.tasks.embeddings import EmbeddingTable
+from vireid.tasks.evaluation.embeddings import EmbeddingTable
 
 
 def test_rows_in_any_order() -> None:

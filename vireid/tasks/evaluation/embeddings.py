@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vireid.errors import SettingsError
+from vireid.structures import Record
 
 
 def flip_mean(plain: Tensor, mirrored: Tensor) -> Tensor:
@@ -67,3 +72,22 @@ class EmbeddingTable:
                 "set `trainer.limit_test_batches` (or val, predict) back to 1.0."
             )
         return table.cpu()
+
+
+def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequence[Record]) -> None:
+    """``embeddings.npz``: embeddings, paths, pids, camids, modalities, row by row.
+
+    Args:
+        path: of the file; its folder is made.
+        embeddings: ``(N, D)`` each, by the names that they have in the file.
+        records: the N images.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        **{name: rows.numpy() for name, rows in embeddings.items()},  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+        paths=np.array([record.path for record in records]),
+        pids=np.array([record.pid for record in records]),
+        camids=np.array([record.camid for record in records]),
+        modalities=np.array([int(record.modality) for record in records]),
+    )

@@ -1,0 +1,122 @@
+"""Evaluation of people: queries are searched in galleries by the protocols of the data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from vireid.errors import SettingsError
+from vireid.models import NetworkOutput
+from vireid.results import Reranking, Result, print_results, score, write_metrics
+from vireid.structures import Batch, Evaluation
+from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored
+from vireid.tasks.evaluation.embeddings import EmbeddingTable, flip_mean, write_embeddings
+
+Feature = Literal["embeddings", "features"]
+PLAIN, FLIP = "", "flip"  # variants of embeddings, as results name them
+
+
+class Retrieval(TaskEvaluation):
+    """Scores of retrieval, from embeddings of every image that are computed once, whatever the number of trials and ranks.
+
+    Args:
+        feature: what retrieval compares: ``embeddings`` (after the neck, as papers report) or ``features`` (before it).
+        flip: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
+        reranking: they also report re-ranked rows; null for none.
+    """
+
+    selected_by = "val/mAP"
+
+    def __init__(self, feature: Feature = "embeddings", flip: bool = False, reranking: Reranking | None = None) -> None:
+        self.feature, self.flip, self.reranking = feature, flip, reranking
+        self.results: list[Result] = []
+        self._tables: dict[str, EmbeddingTable] = {}
+
+    def compared(self, output: NetworkOutput) -> Tensor:
+        return output.embeddings if self.feature == "embeddings" else output.features
+
+    def start(self, task: Evaluated, stage: Stage) -> None:
+        variants = (PLAIN, FLIP) if self.flip and _is_final(task.trainer) else (PLAIN,)
+        rows = len(protocols_of(task.trainer, stage).records)
+        self._tables = {variant: EmbeddingTable(rows, task.device) for variant in variants}
+
+    def put(self, task: Evaluated, batch: Batch) -> None:
+        embeddings = self.compared(task(batch))
+        self._tables[PLAIN].put(batch.positions, embeddings)
+        if FLIP in self._tables:
+            mirrored = self.compared(task(batch.with_images(batch.images.flip(-1))))
+            self._tables[FLIP].put(batch.positions, flip_mean(embeddings, mirrored))
+
+    def validated(self, task: Evaluated) -> None:
+        if not is_scored(task.trainer):
+            return
+        self.results = self._score(task, "validate")
+        for result in self.results[:1]:
+            task.log("val/mAP", result.mean["mAP"], prog_bar=True)  # every rank has the same number, which may select checkpoints
+            task.log("val/rank1", result.mean["rank1"])
+        if task.trainer.state.fn == "validate":
+            self._publish(task, "validation identities")
+
+    def tested(self, task: Evaluated) -> None:
+        if not is_scored(task.trainer):
+            return
+        self.results = self._score(task, "test")
+        for result in self.results:
+            for name in ("rank1", "mAP", "mINP"):
+                task.log(f"test/{result.name}/{name}", result.mean[name], rank_zero_only=True)
+        self._publish(task, "test identities")
+
+    def predicted(self, task: Evaluated) -> None:
+        """Write ``embeddings.npz``: embeddings, paths, pids, camids, modalities; with ``flip`` also ``embeddings_flip``."""
+        if not is_scored(task.trainer):
+            return
+        names = {PLAIN: "embeddings", FLIP: "embeddings_flip"}
+        embeddings = {names[variant]: table.complete() for variant, table in self._tables.items()}
+        path = task.results_folder() / "embeddings.npz"
+        if task.trainer.is_global_zero:
+            write_embeddings(path, embeddings, protocols_of(task.trainer, "test").records)
+
+    def stop(self) -> None:
+        self._tables = {}
+
+    def show(self, task: Evaluated) -> bool:
+        if self.results and task.trainer.is_global_zero:
+            print_results(self.results, f"{task.phase.capitalize()} network, percent (mean ± deviation over trials)")
+        return bool(self.results)
+
+    def _score(self, task: Evaluated, stage: Stage) -> list[Result]:
+        evaluation = protocols_of(task.trainer, stage)
+        remark = "; ".join(filter(None, [task.remark(stage), *task.notes]))
+        rankings = (None, self.reranking) if self.reranking is not None and _is_final(task.trainer) else (None,)
+        results: list[Result] = []
+        for variant, table in self._tables.items():
+            embeddings = table.complete()
+            for reranking in rankings:
+                results += score(evaluation, embeddings, remark, variant, reranking)
+        order = {setting.protocol: place for place, setting in enumerate(evaluation.settings)}
+        return sorted(results, key=lambda result: order[result.protocol])  # the variants of a protocol below one another
+
+    def _publish(self, task: Evaluated, images: str) -> None:
+        path = task.results_folder() / "metrics.json"
+        if task.trainer.is_global_zero:
+            write_metrics(path, self.results, **about(task, images), feature=self.feature)
+
+
+def protocols_of(trainer: pl.Trainer, stage: Stage) -> Evaluation:
+    """Images and protocols of the attached data module.
+
+    Raises:
+        SettingsError: it is none of ours.
+    """
+    datamodule = getattr(trainer, "datamodule", None)
+    if datamodule is None or not hasattr(datamodule, "evaluation"):
+        raise SettingsError("Evaluation needs a vireid data module: pass `datamodule=` to the Trainer, not bare dataloaders.")
+    evaluation: Evaluation = datamodule.evaluation(stage)
+    return evaluation
+
+
+def _is_final(trainer: pl.Trainer) -> bool:
+    """Whether this is an evaluation by itself; the one after each epoch of a fit is by the plain protocol only."""
+    return trainer.state.fn != "fit"
