@@ -27,13 +27,15 @@ NAMES = {
     "vireid.nn": ("GeMPooling GlobalAveragePooling Pooling"),
     "vireid.results": ("Reranking"),
     "vireid.search": (
-        "Argmax BNSeparation CombinedDepth Derivation DirichletSample Evolution GumbelHard GumbelSoft INPlacement "
-        "JointNorm MainEffects OSNetAIN Perturbation RandomOneHot RandomSearch RectifiedGumbel Relaxation SampledTop "
-        "SearchSpace Sigmoid Softmax SupernetNorms TopK"
+        "Argmax BNSeparation ChildScore CombinedDepth Derivation DirichletSample Evolution GumbelHard GumbelSoft INPlacement "
+        "JointNorm LossScore MainEffects OSNetAIN Perturbation RandomOneHot RandomSearch RectifiedGumbel Relaxation RetrievalScore "
+        "SampledTop "
+        "ScoringDerivation SearchSpace ShortTraining Sigmoid Softmax SupernetNorms TopK"
     ),
     "vireid.tasks": (
         "Accuracy Adam AdamW Constant EMA Exponential FrozenBase LinearWarmup OptimizerSettings ReIDModule Recalibration "
-        "Retrieval SGD Schedule SupernetScore WarmupCosine WarmupMultiStep"
+        "Entropy ExpectedCost Fixed Geometric GradientStrategy Linear OneLevel Penalty RandomPaths Retrieval SGD Schedule Stepped "
+        "StopWhenStable Strategy Temperature TwoLevels Unrolled WarmupCosine WarmupMultiStep"
     ),
 }
 PATHS = [f"{room}.{name}" for room, names in NAMES.items() for name in names.split()]

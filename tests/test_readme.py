@@ -55,7 +55,7 @@ def test_laptop_commands_run_on_both_layouts(tmp_path: Path, monkeypatch: pytest
         write_dataset("people", layout, identities=44, images=2)
         small = ["--data.identities_per_batch", "4"]
         extra = {
-            0: [*TINY, "--model.warmup_epochs", "1", *small],
+            0: [*TINY, "--model.strategy.warmup_epochs", "1", *small],
             1: [*TINY, *small],
             2: ["--data.trials", "2"] if layout == "sysu" else [],
         }

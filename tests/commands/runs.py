@@ -30,7 +30,7 @@ trainer:
   limit_train_batches: 3
 """
 SPACE = ("--model.space=vireid.search.BNSeparation", "--model.space.init_args.backbone=resnet10", "--model.space.init_args.width=8")
-SEARCH = (*SPACE, "--model.warmup_epochs=1")
+SEARCH = (*SPACE, "--model.strategy.warmup_epochs=1")
 
 
 @dataclass(frozen=True)

@@ -197,9 +197,9 @@ def test_search_and_retraining_need_their_split(search: Attempt, retrain: Attemp
 
 
 def test_a_search_without_architecture_steps(search: Attempt) -> None:
-    message = search("--model.warmup_epochs=2")
+    message = search("--model.strategy.warmup_epochs=2")
     assert "`trainer.max_epochs` is 2, which leaves no architecture step after 2 epochs of warm-up" in message
-    assert "lower `model.init_args.warmup_epochs`" in message
+    assert "lower `model.init_args.strategy.init_args.warmup_epochs`" in message
 
 
 def test_weights_that_cannot_be_had(retrain: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from vireid.commands.configs import packaged_configs
 from vireid.models import FineGrainedHead, to_cdnet_state
 from vireid.search import CombinedDepth, GumbelHard, Softmax, TopK
 from vireid.structures import Genotype
-from vireid.tasks import ClassificationModule, RetrainModule, SearchModule, read_checkpoint
+from vireid.tasks import ClassificationModule, RetrainModule, SearchModule, Unrolled, read_checkpoint
 
 NARROW = ["--model.space.init_args.operations=cnet_3", "--model.space.init_args.planes=[8,16,16,16]"]
 LAYERS = sorted(path.name for path in (packaged_configs() / "cdnet").glob("*.yaml"))
@@ -33,7 +33,7 @@ def test_search_train_test(data: str, root: str, request: pytest.FixtureRequest,
     common = ["-c", f"data/{data}.yaml", f"--data.root={request.getfixturevalue(root)}"]
     sizes = ["-c", str(small(tmp_path)), *NARROW]
     search, child = tmp_path / "search", tmp_path / "child"
-    shorter = "--model.architecture_schedule.init_args.milestones=[1]"
+    shorter = "--model.strategy.architecture_optimizer.schedule.milestones=[1]"
     main(["fit", *common, "-c", "search/cdnet.yaml", *sizes, shorter, "--run_dir", str(search)])
     genotype = Genotype.load(search / "genotype.json")
     assert set(genotype.choices) == {"cells.0", "cells.1", "cells.3", "cells.4", "cells.6", "cells.7"}
@@ -67,12 +67,17 @@ def test_other_relaxations(layer: str, market_root: Path, tmp_path: Path) -> Non
     relaxation, order, operations = SEARCHES[layer]
     words = ["fit", "-c", "data/market1501.yaml", "-c", "search/cdnet.yaml", "-c", f"cdnet/{layer}", f"--data.root={market_root}"]
     sizes = ["-c", str(small(tmp_path)), "--model.space.init_args.planes=[8,16]", "--model.space.init_args.stages=[1]"]
-    shorter = "--model.architecture_schedule.init_args.milestones=[1]"
+    shorter = "--model.strategy.architecture_optimizer.schedule.milestones=[1]"
     main([*words, *sizes, shorter, "--run_dir", str(tmp_path / "run")])
     module = SearchModule.load_from_checkpoint(last(tmp_path / "run"))
-    assert type(module.weight_relaxation) is type(module.architecture_relaxation) is relaxation
+    strategy = module.strategy
+    assert type(strategy.weight_relaxation) is type(strategy.relaxation) is relaxation
     assert relaxation is not TopK
-    assert (module.order, module.unrolled, len(module.space.sites()[0].candidates)) == (order, layer == "darts.yaml", operations)
+    assert (strategy.order, type(strategy) is Unrolled, len(module.space.sites()[0].candidates)) == (
+        order,
+        layer == "darts.yaml",
+        operations,
+    )
     assert not (module.architecture.logits == 0).all()
     temperatures = logged(tmp_path / "run")["search/temperature"]
     assert temperatures == pytest.approx([10.0, 0.1] if layer == "gdas.yaml" else [1.0, 1.0])
@@ -119,7 +124,7 @@ def test_weights_of_a_classification_start_a_training(market_root: Path, tmp_pat
 def test_norms_of_two_modalities(sysu_root: Path, tmp_path: Path) -> None:
     words = ["fit", "-c", "data/sysu.yaml", "-c", "search/cm_nas.yaml", "-c", "cdnet/joint_norm.yaml", f"--data.root={sysu_root}"]
     sizes = ["-c", str(small(tmp_path)), "--model.space.init_args.backbone=cnet_x0_25", "--trainer.limit_train_batches=1"]
-    quick = ["--model.warmup_epochs=0", "--trainer.max_epochs=1", "--data.heldout_fraction=0.5"]
+    quick = ["--model.strategy.warmup_epochs=0", "--trainer.max_epochs=1", "--data.heldout_fraction=0.5"]
     main([*words, *sizes, *quick, "--run_dir", str(tmp_path / "run")])
     genotype = Genotype.load(tmp_path / "run" / "genotype.json")
     assert len(genotype.choices) == 54

@@ -33,7 +33,7 @@ def test_search_show_train_test(layout: str, tmp_path: Path, monkeypatch: pytest
     root = {"market": MARKET, "sysu": "data/SYSU-MM01"}[layout]
     write_dataset(root, layout, identities=8, test_identities=4, images=2, height=64, width=32)
     search, show, train, test = blocks()[0]
-    extra = {search: [*SMALL, *NARROW, "--model.architecture_schedule.init_args.milestones=[1]"], train: [*SMALL, *NARROW]}
+    extra = {search: [*SMALL, *NARROW, "--model.strategy.architecture_optimizer.schedule.milestones=[1]"], train: [*SMALL, *NARROW]}
     for command in (search, show, train, test):
         here = command if layout == "market" else command.replace(MARKET, root).replace("market1501", "sysu")
         done = run(capsys, *shlex.split(here)[1:], *extra.get(command, []))

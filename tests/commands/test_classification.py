@@ -74,7 +74,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
 
 def test_a_search_on_classes(tmp_path: Path, capsys: Capsys) -> None:
     root, folder = write_cifar100(tmp_path / "data"), tmp_path / "search"
-    shorter = "--model.architecture_schedule.init_args.milestones=[1]"
+    shorter = "--model.strategy.architecture_optimizer.schedule.milestones=[1]"
     words = ["fit", "-c", "data/cifar100.yaml", "-c", "cdnet/cifar100_search.yaml", f"--data.root={root}"]
     main([*words, *NARROW[:2], *QUICK, shorter, "--trainer.limit_train_batches=2", "--run_dir", str(folder)])
     genotype = Genotype.load(folder / "genotype.json")

@@ -8,20 +8,20 @@ import pytorch_lightning as pl
 import torch
 
 from vireid import SearchModule, SYSUDataModule
-from vireid.search import Argmax, BNSeparation, Derivation, JointNorm, MainEffects, SearchSpace
+from vireid.search import Argmax, BNSeparation, Derivation, JointNorm, LossScore, MainEffects, SearchSpace, ShortTraining
 from vireid.structures import SearchBatch
-from vireid.tasks import SupernetScore
+from vireid.tasks import TwoLevels
 
+SCORE = LossScore(1, recalibration_batches=1, training=ShortTraining(1))  # children are scored after a training step
 SPACES: dict[str, tuple[SearchSpace, Derivation]] = {
     "separation": (BNSeparation("resnet10", width=8), Argmax()),
-    "joint": (JointNorm(backbone="resnet10", width=8), MainEffects(5)),  # all five candidates; children are scored after a training step
+    "joint": (JointNorm(backbone="resnet10", width=8), MainEffects(5, score=SCORE)),  # all five candidates
 }
 
 
 def search_module(name: str) -> SearchModule:
     space, derivation = SPACES[name]
-    score = SupernetScore("loss", recalibration_batches=1, loss_batches=1, training_steps=1)
-    return SearchModule(9, space, weights=None, warmup_epochs=1, derivation=derivation, derivation_score=score, seed=3)
+    return SearchModule(9, space, weights=None, strategy=TwoLevels(warmup_epochs=1), derivation=derivation, seed=3)
 
 
 def data_module(root: str) -> SYSUDataModule:

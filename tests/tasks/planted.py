@@ -47,7 +47,7 @@ from vireid import RetrainModule, SearchModule
 from vireid.losses import CrossEntropy, FourWayHardTriplet, Loss
 from vireid.search import GumbelHard, GumbelSoft, JointNorm, Relaxation, Softmax
 from vireid.search.space import CostKind
-from vireid.tasks import SGD, Adam, WarmupCosine
+from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, TwoLevels, WarmupCosine
 
 BACKBONE, LAST_STRIDE, CHANNELS = "resnet10", 1, 8
 STEPS, WARM_UP, ALTERNATING = 10, 3, 12  # batches an epoch; epochs
@@ -130,20 +130,21 @@ class Run:
         """Probabilities of the candidates by site."""
         task, (relaxation, start, end) = TASKS[self.task], RELAXATIONS[self.relaxation]
         people, epochs = draw_people(tree), WARM_UP + self.alternating
+        strategy = TwoLevels(
+            GumbelHard(),
+            relaxation=relaxation(),
+            architecture_optimizer=Adam(0.03, weight_decay=0.0),
+            temperature=Geometric(start, end),
+            penalties=[ExpectedCost(task.cost_weight, task.cost)],
+            warmup_epochs=WARM_UP,
+        )
         module = SearchModule(
             len(people),
             task.space(),
             weights=None,
             losses=losses(),
             optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
-            architecture_optimizer=Adam(0.03, weight_decay=0.0),
-            architecture_relaxation=relaxation(),
-            weight_relaxation=GumbelHard(),
-            warmup_epochs=WARM_UP,
-            temperature_start=start,
-            temperature_end=end,
-            cost=task.cost,
-            cost_weight=task.cost_weight,
+            strategy=strategy,
             seed=self.seed,
         )
         plant(module.network, task.alterations(self.stages, self.seed))

@@ -18,7 +18,7 @@ from vireid.errors import CheckpointError, OutputError, SettingsError, VireidErr
 from vireid.losses import CrossEntropy, SimilarityPreserving
 from vireid.search import BNSeparation, GumbelHard, Softmax
 from vireid.structures import Batch
-from vireid.tasks import EMA, SGD, LastCheckpoint, ReIDModule, Retrieval, SafeCheckpointIO, WarmupCosine, read_checkpoint
+from vireid.tasks import EMA, SGD, LastCheckpoint, ReIDModule, Retrieval, SafeCheckpointIO, TwoLevels, WarmupCosine, read_checkpoint
 from vireid.tasks.checkpoints import VERSION
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -39,7 +39,8 @@ def retrain_module() -> RetrainModule:
 
 
 def search_module() -> SearchModule:
-    return SearchModule(5, SPACE, weights=None, weight_relaxation=GumbelHard(), architecture_relaxation=Softmax(), warmup_epochs=1, seed=3)
+    strategy = TwoLevels(GumbelHard(), relaxation=Softmax(), warmup_epochs=1)
+    return SearchModule(5, SPACE, weights=None, strategy=strategy, seed=3)
 
 
 def moved(module: ReIDModule) -> ReIDModule:

@@ -12,8 +12,8 @@ import torch
 from tests.tasks.distributed_run import SPACES, search_module
 from vireid.nn import frozen_statistics
 from vireid.structures import Batch, Genotype, generator_for
-from vireid.tasks.optimisation.schedules import geometric
-from vireid.tasks.search.strategies import ARCHITECTURE_STEP, WEIGHT_STEP
+from vireid.tasks.search.run import ARCHITECTURE_STEP, WEIGHT_STEP
+from vireid.tasks.search.temperature import geometric
 
 RANKS = 2
 Run = list[dict[str, Any]]
@@ -74,11 +74,11 @@ def reference_gradients(name: str, run: Run) -> dict[str, dict[str, torch.Tensor
         module.zero_grad()
         logits = module.architecture.logits
         if part == "logits":
-            module.supernet.set_mixture(module.architecture_relaxation(logits, temperature, noise))
+            module.supernet.set_mixture(module.strategy.relaxation(logits, temperature, noise))
             with frozen_statistics(module.network):
                 loss = module.summed_loss(module.losses, module.network(batch.images, batch.n_visible), batch)[0]
         else:
-            module.supernet.set_mixture(module.weight_relaxation(logits.detach(), temperature, noise))
+            module.supernet.set_mixture(module.strategy.weight_relaxation(logits.detach(), temperature, noise))
             loss = module.summed_loss(module.losses, module.network(batch.images, batch.n_visible), batch)[0]
         loss.backward()
         for name, parameter in module.named_parameters():
@@ -88,7 +88,7 @@ def reference_gradients(name: str, run: Run) -> dict[str, dict[str, torch.Tensor
     module.load_state_dict(run[0]["first"]["state"])
     for rank in run:
         add("logits", rank["first"]["batch"].architecture)
-    optimizer = module.architecture_optimizer.build({"logits": [module.architecture.logits]})
+    optimizer = module.strategy.architecture_optimizer.build({"logits": [module.architecture.logits]})
     module.architecture.logits.grad = sums["logits"]["architecture.logits"].clone()
     optimizer.step()  # the architecture step comes first and moves the logits that the weight step samples from
     for rank in run:

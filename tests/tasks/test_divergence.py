@@ -12,7 +12,7 @@ from vireid import RetrainModule, SearchModule, SyntheticDataModule
 from vireid.cli import main
 from vireid.errors import DivergedError
 from vireid.search import BNSeparation
-from vireid.tasks import LastCheckpoint, SafeCheckpointIO
+from vireid.tasks import LastCheckpoint, SafeCheckpointIO, TwoLevels
 from vireid.tasks.base import ReIDModule
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -46,7 +46,7 @@ def test_the_last_good_checkpoint_stays(tmp_path: Path, every: int | None) -> No
 
 
 def test_a_search_ends_too(tmp_path: Path) -> None:
-    module = SearchModule(14, SPACE, weights=None, warmup_epochs=1)
+    module = SearchModule(14, SPACE, weights=None, strategy=TwoLevels(warmup_epochs=1))
     with pytest.raises(DivergedError, match="diverged"):
         fit(module, tmp_path, Poison(), search_split="identity")
     assert (tmp_path / "genotype.json").exists()  # of the epoch before

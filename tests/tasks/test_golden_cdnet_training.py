@@ -16,9 +16,9 @@ from vireid.errors import SettingsError
 from vireid.losses import BatchHardTriplet, CrossEntropy
 from vireid.models import BalanceHead, BNNeckHead, BranchNetwork, FineGrainedHead, ReIDNetwork, StandardHead
 from vireid.models.published.cdnet import cdnet_name
-from vireid.search import BNSeparation, CombinedDepth, RandomOneHot, Softmax, TopK
+from vireid.search import BNSeparation, CombinedDepth, Softmax, TopK
 from vireid.structures import Batch
-from vireid.tasks import SGD, RetrainModule, SearchModule
+from vireid.tasks import SGD, Adam, OptimizerSettings, RetrainModule, SearchModule, Unrolled
 
 DATA = golden("train_step")
 PLANES = tuple(DATA["planes"].tolist())
@@ -113,23 +113,11 @@ def test_without_a_head_it_is_the_batch_norm_neck() -> None:
     assert isinstance(module.network, ReIDNetwork)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"unrolled": True}, "`unrolled` needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`"),
-        ({"unrolled": True, "optimizer": SGD(nesterov=True)}, "`unrolled` needs `optimizer` to be vireid.tasks.SGD"),
-        (
-            {"unrolled": True, "optimizer": SGD(nesterov=False), "architecture_relaxation": RandomOneHot()},
-            "`unrolled` has nothing to act on",
-        ),
-        ({"level": "one", "unrolled": True}, "`unrolled` does not apply to `level: one`"),
-        ({"level": "one", "order": "weights_first"}, "`order` does not apply to `level: one`"),
-        ({"level": "one", "architecture_statistics": True}, "`architecture_statistics` does not apply to `level: one`"),
-    ],
-)
-def test_searches_that_are_refused(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        SearchModule(4, CombinedDepth("cnet_3", planes=(8, 16), stages=(1,)), None, **arguments)
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(nesterov=True)], ids=lambda optimizer: type(optimizer).__name__)
+def test_second_order_needs_plain_sgd(optimizer: OptimizerSettings) -> None:
+    space = CombinedDepth("cnet_3", planes=(8, 16), stages=(1,))
+    with pytest.raises(SettingsError, match=r"Unrolled needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`"):
+        SearchModule(4, space, None, optimizer=optimizer, strategy=Unrolled())
 
 
 def test_second_order_works_on_one_device(tmp_path: Path) -> None:
@@ -138,12 +126,9 @@ def test_second_order_works_on_one_device(tmp_path: Path) -> None:
         CombinedDepth("cnet_3", planes=(8, 16), stages=(1,)),
         None,
         optimizer=SGD(nesterov=False),
-        architecture_relaxation=Softmax(),
-        weight_relaxation=TopK(),
-        unrolled=True,
-        warmup_epochs=0,
+        strategy=Unrolled(TopK(), relaxation=Softmax(), warmup_epochs=0),
     )
     trainer = pl.Trainer(default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", logger=False, precision="bf16-mixed")
     trainer._accelerator_connector.precision_plugin.precision = "16-mixed"  # type: ignore[assignment]
-    with pytest.raises(SettingsError, match="`unrolled` works on one device and not in `16-mixed`"):
+    with pytest.raises(SettingsError, match="Unrolled works on one device and not in `16-mixed`"):
         trainer.fit(module, DataLoader([0], batch_size=None))  # type: ignore[arg-type, list-item]

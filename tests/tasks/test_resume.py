@@ -46,9 +46,10 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
         },
         "model": {"class_path": f"vireid.{'RetrainModule' if kind == 'retrain' else 'SearchModule'}"},
     }
+    strategy = {"class_path": "vireid.tasks.TwoLevels", "init_args": {"warmup_epochs": 1}}
     space_name = "JointNorm" if kind == "joint" else "BNSeparation"
     space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
-    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"warmup_epochs": 1, "optimizer": clipped_adam()}
+    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"strategy": strategy, "optimizer": clipped_adam()}
     settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
     if kind == "retrain":
         settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}

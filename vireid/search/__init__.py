@@ -9,13 +9,18 @@ from vireid.lazy import lazy
 if TYPE_CHECKING:
     from vireid.search.derivation import (
         Argmax as Argmax,
+        ChildScore as ChildScore,
         Derivation as Derivation,
         DerivationResult as DerivationResult,
         Evolution as Evolution,
+        LossScore as LossScore,
         MainEffects as MainEffects,
         Perturbation as Perturbation,
         RandomSearch as RandomSearch,
+        RetrievalScore as RetrievalScore,
         SampledTop as SampledTop,
+        ScoringDerivation as ScoringDerivation,
+        ShortTraining as ShortTraining,
     )
     from vireid.search.genotype_files.cdnet import load_cdnet_genotype as load_cdnet_genotype, save_cdnet_genotype as save_cdnet_genotype
     from vireid.search.genotype_files.formats import read_genotype as read_genotype
@@ -44,13 +49,18 @@ __getattr__, __dir__, __all__ = lazy(
     {
         ".derivation": [
             "Argmax",
+            "ChildScore",
             "Derivation",
             "DerivationResult",
             "Evolution",
+            "LossScore",
             "MainEffects",
             "Perturbation",
             "RandomSearch",
+            "RetrievalScore",
             "SampledTop",
+            "ScoringDerivation",
+            "ShortTraining",
         ],
         ".genotype_files.cdnet": ["load_cdnet_genotype", "save_cdnet_genotype"],
         ".genotype_files.formats": ["read_genotype"],

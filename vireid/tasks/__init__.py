@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vireid.tasks.callbacks.frozen_base import FrozenBase as FrozenBase
     from vireid.tasks.callbacks.recalibration import Recalibration as Recalibration
     from vireid.tasks.callbacks.running_statistics import recalibrate as recalibrate
+    from vireid.tasks.callbacks.stop_when_stable import StopWhenStable as StopWhenStable
     from vireid.tasks.checkpoints import (
         LastCheckpoint as LastCheckpoint,
         SafeCheckpointIO as SafeCheckpointIO,
@@ -32,8 +33,21 @@ if TYPE_CHECKING:
         WarmupMultiStep as WarmupMultiStep,
     )
     from vireid.tasks.retrain import RetrainModule as RetrainModule
-    from vireid.tasks.search.child_score import SupernetScore as SupernetScore
     from vireid.tasks.search.module import SearchModule as SearchModule
+    from vireid.tasks.search.one_level import OneLevel as OneLevel
+    from vireid.tasks.search.penalties import Entropy as Entropy, ExpectedCost as ExpectedCost, Penalty as Penalty
+    from vireid.tasks.search.random_paths import RandomPaths as RandomPaths
+    from vireid.tasks.search.run import SearchRun as SearchRun
+    from vireid.tasks.search.strategies import GradientStrategy as GradientStrategy, Strategy as Strategy
+    from vireid.tasks.search.temperature import (
+        Fixed as Fixed,
+        Geometric as Geometric,
+        Linear as Linear,
+        Stepped as Stepped,
+        Temperature as Temperature,
+    )
+    from vireid.tasks.search.two_levels import TwoLevels as TwoLevels
+    from vireid.tasks.search.unrolled import Unrolled as Unrolled
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -43,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".callbacks.frozen_base": ["FrozenBase"],
         ".callbacks.recalibration": ["Recalibration"],
         ".callbacks.running_statistics": ["recalibrate"],
+        ".callbacks.stop_when_stable": ["StopWhenStable"],
         ".checkpoints": ["LastCheckpoint", "SafeCheckpointIO", "read_checkpoint"],
         ".classification": ["ClassificationModule"],
         ".evaluation.accuracy": ["Accuracy"],
@@ -52,7 +67,14 @@ __getattr__, __dir__, __all__ = lazy(
         ".optimisation.optimisers": ["Adam", "AdamW", "OptimizerSettings", "SGD"],
         ".optimisation.schedules": ["Constant", "Exponential", "LinearWarmup", "Schedule", "WarmupCosine", "WarmupMultiStep"],
         ".retrain": ["RetrainModule"],
-        ".search.child_score": ["SupernetScore"],
         ".search.module": ["SearchModule"],
+        ".search.one_level": ["OneLevel"],
+        ".search.penalties": ["Entropy", "ExpectedCost", "Penalty"],
+        ".search.random_paths": ["RandomPaths"],
+        ".search.run": ["SearchRun"],
+        ".search.strategies": ["GradientStrategy", "Strategy"],
+        ".search.temperature": ["Fixed", "Geometric", "Linear", "Stepped", "Temperature"],
+        ".search.two_levels": ["TwoLevels"],
+        ".search.unrolled": ["Unrolled"],
     },
 )

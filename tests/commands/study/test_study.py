@@ -161,7 +161,7 @@ def test_the_report_alone_runs_and_changes_nothing_else(study: tuple[Path, str],
     path = folder / "jobs" / "search-bn-seed0.json"
     kept = path.read_text()
     older = json.loads(kept)
-    del older["settings"]["recipe"]["model"]["init_args"]["warmup_epochs"]  # as of a vireid without this argument
+    del older["settings"]["recipe"]["model"]["init_args"]["strategy"]["init_args"]["warmup_epochs"]  # as of a vireid without this argument
     path.write_text(json.dumps(older))
     before = everything(folder / "jobs")
     table = (folder / "table.md").read_text()
@@ -169,7 +169,7 @@ def test_the_report_alone_runs_and_changes_nothing_else(study: tuple[Path, str],
     assert everything(folder / "jobs") == before
     assert (folder / "table.md").read_text() == table
     done = run(capsys, "study", "--folder", folder, "--jobs", "0")
-    assert "`recipe.model.init_args.warmup_epochs` was absent, is now 1" in done.err
+    assert "`recipe.model.init_args.strategy.init_args.warmup_epochs` was absent, is now 1" in done.err
     path.write_text(kept)
 
 

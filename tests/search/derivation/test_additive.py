@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.search.derivation.toy import Additive, Toy, digits, uniform
+from tests.search.derivation.toy import Additive, Toy, by, digits, uniform
 from vireid.errors import SettingsError
 from vireid.search.derivation import MainEffects
 from vireid.search.derivation.additive import main_effects
@@ -23,7 +23,7 @@ class Noisy(Additive):
 
 def test_finds_the_best_of_an_additive_score_and_tries_every_candidate_equally_often() -> None:
     space, score = Toy((3, 2, 3)), Additive((0, 5, 1), (2, 0), (0, 0, 7))
-    result = MainEffects(12)(space, uniform(space), score, generator_for((0,)))
+    result = MainEffects(12)(space, uniform(space), by(score), generator_for((0,)))
     assert digits(result.genotype) == "102"
     assert result.history[-1].genotype.choices == result.genotype.choices
     points = [digits(entry.genotype) for entry in result.history[:12]]
@@ -33,13 +33,13 @@ def test_finds_the_best_of_an_additive_score_and_tries_every_candidate_equally_o
 def test_averages_noise_that_misleads_a_random_search() -> None:
     """An effect of 1 among noise of 1 over 40 points has a standard error of about 0.32 at each of four sites: right with P = 0.999."""
     space = Toy((2,) * 4)
-    found = [digits(MainEffects(40)(space, uniform(space), Noisy(s, *[(0, 1)] * 4), generator_for((s,))).genotype) for s in range(50)]
+    found = [digits(MainEffects(40)(space, uniform(space), by(Noisy(s, *[(0, 1)] * 4)), generator_for((s,))).genotype) for s in range(50)]
     assert sum(point == "1111" for point in found) >= 47
 
 
 def test_tied_sites_are_one_group_and_ties_go_to_the_first() -> None:
     space = Toy((3, 3, 2), groups="xx ")
-    result = MainEffects(6)(space, uniform(space), Additive((0, 1, 0), (0, 1, 0), (0, 0)), generator_for((0,)))
+    result = MainEffects(6)(space, uniform(space), by(Additive((0, 1, 0), (0, 1, 0), (0, 0))), generator_for((0,)))
     assert digits(result.genotype) == "110"
 
 
@@ -62,4 +62,4 @@ def test_a_design_smaller_than_a_list_of_candidates_is_refused() -> None:
         MainEffects(1)
     space = Toy((4, 2))
     with pytest.raises(SettingsError, match="`budget` must be at least 4, got 3"):
-        MainEffects(3)(space, uniform(space), Additive((0, 0, 0, 0), (0, 0)), generator_for((0,)))
+        MainEffects(3)(space, uniform(space), by(Additive((0, 0, 0, 0), (0, 0))), generator_for((0,)))

@@ -159,5 +159,5 @@ def test_supernet_errors() -> None:
     space = CombinedDepth("cnet", planes=PLANES)
     with pytest.raises(SettingsError, match="starts from scratch, got weights 'IMAGENET1K_V1'"):
         space.supernet("IMAGENET1K_V1")
-    with pytest.raises(SettingsError, match="has no normalisation sites, so `supernet_norms` does not apply"):
+    with pytest.raises(SettingsError, match="has no normalisation sites, so `norms` does not apply"):
         space.supernet(norms=SupernetNorms())

@@ -1,8 +1,7 @@
-"""Learning rates and temperatures of the published CDNet code, by epoch."""
+"""Learning rates of the published CDNet code, by epoch."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,8 @@ import pytest
 
 from tests.golden.cdnet import golden
 from vireid.errors import SettingsError
-from vireid.search import CombinedDepth
-from vireid.tasks import Exponential, LinearWarmup, SearchModule, WarmupCosine, WarmupMultiStep
-from vireid.tasks.optimisation.schedules import Schedule, linear
+from vireid.tasks import Exponential, LinearWarmup, WarmupCosine, WarmupMultiStep
+from vireid.tasks.optimisation.schedules import Schedule
 
 DATA = golden("schedules")
 RECIPES: dict[str, tuple[float, Schedule]] = {
@@ -39,23 +37,6 @@ def test_arguments_of_the_warm_ups_are_those_of_the_file() -> None:
     m1, m2, warmup, factor, epochs = DATA["warmup_multistep_args"]
     assert ((m1, m2), warmup, factor, epochs) == ((15, 25), 5, 0.5, len(DATA["warmup_multistep"]))
     assert DATA["warmup_cosine_args"].tolist() == [len(DATA["warmup_cosine"]), 1e-4, 5, 0.02]
-
-
-def test_temperature_of_the_gdas_folder() -> None:
-    found = [linear(10.0, 0.1, epoch, 240) for epoch in range(240)]
-    np.testing.assert_allclose(found, DATA["gdas_tau_240"], rtol=1e-12)
-    assert linear(10.0, 0.1, 0, 1) == 0.1
-    assert linear(10.0, 0.1, 0, 0) == 10.0
-
-
-def test_a_search_takes_the_linear_temperature() -> None:
-    space = CombinedDepth("cnet_3", planes=(8, 16), stages=(1,))
-    ends = {"temperature_start": 10.0, "temperature_end": 0.1, "warmup_epochs": 0, "temperature_decay": "linear"}
-    module = SearchModule(4, space, None, **ends)  # type: ignore[arg-type]
-    module._trainer = SimpleNamespace(max_epochs=240, current_epoch=60)  # type: ignore[assignment]
-    assert module.temperature == pytest.approx(DATA["gdas_tau_240"][60], rel=1e-12)
-    with pytest.raises(SettingsError, match="`temperature_decay: linear` and `temperature_every` exclude one another"):
-        SearchModule(4, space, None, **ends, temperature_every=5)  # type: ignore[arg-type]
 
 
 def test_length_of_a_warm_up() -> None:

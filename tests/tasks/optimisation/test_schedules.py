@@ -6,10 +6,8 @@ import torch
 
 from vireid.errors import SettingsError
 from vireid.tasks import Constant, WarmupCosine, WarmupMultiStep
-from vireid.tasks.optimisation.schedules import geometric, second_half_ramp, stepped
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "cmnas_lr.npz")
-OSNET = np.load(Path(__file__).parents[2] / "golden" / "osnet_nas_mixing.npz")
 BASES = np.array([0.001, 0.01, 0.01])  # trunk, neck, classifier: README of the golden files
 
 
@@ -57,23 +55,6 @@ def test_cosine_ends_near_zero_and_refuses_a_warm_up_that_fills_the_run() -> Non
         WarmupCosine(4, 4)
 
 
-def test_temperature_runs_from_first_to_last_architecture_epoch() -> None:
-    values = [geometric(5.0, 0.5, step, 50) for step in range(-10, 50)]
-    assert values[:11] == [5.0] * 11
-    assert values[-1] == pytest.approx(0.5)
-    assert np.allclose(np.diff(np.log(values[10:])), np.log(0.1) / 49)
-
-
-@pytest.mark.parametrize("row", range(6))
-def test_stepped_temperature_equals_the_published_code(row: int) -> None:
-    start, floor, every, factor, fixed = OSNET["temp_cfg"][row].tolist()
-    if fixed or every == -1:  # the published code then leaves the floor alone
-        found = [geometric(start, start, epoch, 150) for epoch in range(150)]
-    else:
-        found = [stepped(start, floor, epoch, int(every), factor) for epoch in range(150)]
-    np.testing.assert_allclose(found, OSNET["temp_lmda"][row], rtol=1e-12)
-
-
 def test_lengths_say_how_long_a_run_must_be() -> None:
     assert WarmupMultiStep((30, 45), warmup_epochs=5).length == 46
     assert WarmupMultiStep((), warmup_epochs=5).length == 5
@@ -91,10 +72,3 @@ def test_a_cosine_of_open_length_takes_that_of_the_run() -> None:
         schedule.over(2)
     steps = WarmupMultiStep()
     assert steps.over(10) is steps
-
-
-def test_entropy_ramp_is_zero_in_the_first_half_and_one_at_the_end() -> None:
-    values = [second_half_ramp(step, 50) for step in range(50)]
-    assert max(values[:25]) == 0
-    assert values[-1] == 1
-    assert values == sorted(values)

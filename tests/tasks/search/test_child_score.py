@@ -14,13 +14,13 @@ from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet, SimilarityPreserving
 from vireid.models import ReIDNetwork
 from vireid.results import score
-from vireid.search import BNSeparation, RandomOneHot
+from vireid.search import BNSeparation, ChildScore, LossScore, RetrievalScore
 from vireid.search.derivation import Argmax, Evolution, Perturbation, RandomSearch, SampledTop
 from vireid.structures import generator_for
-from vireid.tasks import LastCheckpoint, SafeCheckpointIO
+from vireid.tasks import LastCheckpoint, RandomPaths, SafeCheckpointIO, TwoLevels
 from vireid.tasks.callbacks.recalibration import training_batches
 from vireid.tasks.callbacks.running_statistics import recalibrate
-from vireid.tasks.search.child_score import InheritedScore, SupernetScore
+from vireid.tasks.search.child_score import InheritedScore
 
 SPACE = ("resnet10", 1, 8)
 
@@ -37,7 +37,8 @@ def trainer(folder: Path, epochs: int = 1, **arguments: Any) -> pl.Trainer:
 
 
 def module_for(datamodule: SYSUDataModule, **arguments: Any) -> SearchModule:
-    return SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, **{"warmup_epochs": 0, **arguments})
+    settings = {"strategy": TwoLevels(warmup_epochs=0), **arguments}
+    return SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, **settings)
 
 
 def state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -63,7 +64,7 @@ def naive_child(module: SearchModule, genotype: Genotype, batches: int) -> Searc
 
 def test_the_map_of_a_child_is_that_of_the_materialised_child(searched: SearchModule) -> None:
     genotype = searched.space.sample(generator_for((5,)))
-    found = InheritedScore(searched, SupernetScore("mAP", recalibration_batches=2))(genotype)
+    found = InheritedScore(searched, RetrievalScore(2))(genotype)
     before = state(searched)
     child = naive_child(searched, genotype, 2)
     datamodule, embeddings = searched.trainer.datamodule, []
@@ -79,7 +80,7 @@ def test_the_map_of_a_child_is_that_of_the_materialised_child(searched: SearchMo
 
 def test_the_loss_of_a_child_is_that_of_the_materialised_child(searched: SearchModule) -> None:
     genotype = searched.space.sample(generator_for((6,)))
-    found = InheritedScore(searched, SupernetScore("loss", recalibration_batches=2, loss_batches=3))(genotype)
+    found = InheritedScore(searched, LossScore(3, recalibration_batches=2))(genotype)
     before = state(searched)
     child = naive_child(searched, genotype, 2)
     losses = []
@@ -94,10 +95,11 @@ def test_the_loss_of_a_child_is_that_of_the_materialised_child(searched: SearchM
 
 def test_the_loss_of_a_child_is_that_of_the_architecture_step(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, validation="none")
-    module = module_for(datamodule, losses=[CrossEntropy(), FourWayHardTriplet(0.3)], architecture_losses=[SimilarityPreserving(7.0)])
+    strategy = TwoLevels(architecture_losses=[SimilarityPreserving(7.0)], warmup_epochs=0)
+    module = module_for(datamodule, losses=[CrossEntropy(), FourWayHardTriplet(0.3)], strategy=strategy)
     trainer(tmp_path).fit(module, datamodule=datamodule)
     genotype = module.space.sample(generator_for((6,)))
-    found = InheritedScore(module, SupernetScore("loss", recalibration_batches=2, loss_batches=1))(genotype)
+    found = InheritedScore(module, LossScore(1, recalibration_batches=2))(genotype)
     child = naive_child(module, genotype, 2)
     batch = datamodule.on_after_batch_transfer(training_batches(module.trainer, 1)[0].architecture, 0)
     with torch.no_grad():
@@ -105,13 +107,13 @@ def test_the_loss_of_a_child_is_that_of_the_architecture_step(sysu_root: Path, t
         assert found == pytest.approx(-float(7.0 * SimilarityPreserving()(inputs)), rel=1e-4)
 
 
-@pytest.mark.parametrize("criterion", ["mAP", "loss"])
-def test_scoring_leaves_weights_statistics_modes_and_randomness_alone(searched: SearchModule, criterion: Any) -> None:
+@pytest.mark.parametrize("asked", [RetrievalScore(2), LossScore(2, recalibration_batches=2)], ids=["mAP", "loss"])
+def test_scoring_leaves_weights_statistics_modes_and_randomness_alone(searched: SearchModule, asked: ChildScore) -> None:
     searched.train()
     searched.network.neck.eval()
     modes = {name: part.training for name, part in searched.named_modules()}
     before, random = state(searched), torch.get_rng_state()
-    inherited = InheritedScore(searched, SupernetScore(criterion, 2, 2))
+    inherited = InheritedScore(searched, asked)
     points = [searched.space.sample(generator_for((seed,))) for seed in (1, 2)]
     first = [inherited(point) for point in points]
     mixture = inherited.mixture(torch.full((len(searched.space.sites()), 2), 0.5))
@@ -126,19 +128,19 @@ def test_scoring_leaves_weights_statistics_modes_and_randomness_alone(searched: 
 
 def test_statistics_of_the_child_count(searched: SearchModule) -> None:
     genotype = searched.space.baselines()["all_separate"]
-    one, two = (InheritedScore(searched, SupernetScore("loss", batches, 1))(genotype) for batches in (1, 2))
+    one, two = (InheritedScore(searched, LossScore(1, recalibration_batches=batches))(genotype) for batches in (1, 2))
     assert one != two
 
 
 def test_a_score_that_is_not_a_number_is_the_worst(searched: SearchModule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SearchModule, "architecture_loss", lambda *_: (torch.tensor(torch.nan), {}))
-    assert InheritedScore(searched, SupernetScore("loss", 1, 1))(searched.space.sample(generator_for((1,)))) == -torch.inf
+    assert InheritedScore(searched, LossScore(1, recalibration_batches=1))(searched.space.sample(generator_for((1,)))) == -torch.inf
 
 
 def test_sampled_top_ends_a_search(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, validation="none")
-    settings = {"derivation": SampledTop(3), "derivation_score": SupernetScore("loss", 2, 2)}
-    module = module_for(datamodule, **settings)
+    derivation = SampledTop(3, score=LossScore(2, recalibration_batches=2))
+    module = module_for(datamodule, derivation=derivation)
     kept: list[dict[str, torch.Tensor]] = []
 
     class Keep(pl.Callback):
@@ -152,10 +154,10 @@ def test_sampled_top_ends_a_search(sysu_root: Path, tmp_path: Path) -> None:
     assert all(torch.equal(value, kept[-1][name]) for name, value in state(module).items()), "the derivation moves nothing"
     genotype = Genotype.load(tmp_path / "genotype.json")
     about = genotype.provenance["derivation"]
-    assert about["settings"] == SampledTop(3).settings()
-    assert about["score"] == SupernetScore("loss", 2, 2).settings()
+    assert about["settings"] == derivation.settings()
+    assert about["settings"]["init_args"]["score"] == LossScore(2, recalibration_batches=2).settings()
     assert 2 <= len(about["scores"]) <= 4
-    inherited = InheritedScore(module, module.derivation_score)
+    inherited = InheritedScore(module, module.derivation.score)
     assert inherited(genotype) == max(about["scores"]), "the best of those that were scored"
     assert inherited(module.space.genotype(module.architecture.choices())) == about["scores"][0], "the argmax comes first"
     assert module.derive() == genotype
@@ -174,41 +176,43 @@ def test_evaluation_is_of_the_derived_child(sysu_root: Path, tmp_path: Path) -> 
     assert all(choice.candidates[choice.active.index(True)] == "separate_bn" for choice in module.supernet.choices.values())
 
 
-@pytest.mark.parametrize("derivation", [RandomSearch(3), Evolution(4, 2, 2)], ids=lambda d: type(d).__name__)
+ONE = RetrievalScore(1)
+
+
+@pytest.mark.parametrize("derivation", [RandomSearch(3, score=ONE), Evolution(4, 2, 2, score=ONE)], ids=lambda d: type(d).__name__)
 def test_single_path_one_shot_search_needs_no_architecture_step(sysu_root: Path, tmp_path: Path, derivation: Any) -> None:
     datamodule = data(sysu_root)
-    settings = {"derivation_score": SupernetScore("mAP", 1), "warmup_epochs": 2}
-    module = module_for(datamodule, architecture_relaxation=RandomOneHot(), derivation=derivation, **settings)
+    module = module_for(datamodule, strategy=RandomPaths(), derivation=derivation)
     logits = module.architecture.logits.detach().clone()
     trainer(tmp_path, epochs=2).fit(module, datamodule=datamodule)
     assert torch.equal(module.architecture.logits, logits)
     scores = Genotype.load(tmp_path / "genotype.json").provenance["derivation"]["scores"]
     assert len(scores) == derivation.budget
-    assert InheritedScore(module, module.derivation_score)(module.derive()) == max(scores)
+    assert InheritedScore(module, module.derivation.score)(module.derive()) == max(scores)
 
 
 def test_learned_logits_are_not_needed_where_they_are_not_used(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root)
-    settings = {"derivation_score": SupernetScore("mAP", 1), "warmup_epochs": 1}
-    module = module_for(datamodule, derivation=RandomSearch(1), **settings)
-    trainer(tmp_path).fit(module, datamodule=datamodule)
+    rest = TwoLevels(warmup_epochs=1)
+    trainer(tmp_path).fit(module_for(datamodule, strategy=rest, derivation=RandomSearch(1, score=ONE)), datamodule=datamodule)
     with pytest.raises(SettingsError, match="derivation` that needs none: RandomSearch, Evolution or MainEffects"):
-        trainer(tmp_path).fit(module_for(datamodule, derivation=SampledTop(1), **settings), datamodule=datamodule)
+        trainer(tmp_path).fit(module_for(datamodule, strategy=rest, derivation=SampledTop(1, score=ONE)), datamodule=datamodule)
 
 
 def test_perturbation_ends_a_search(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, validation="none")
-    settings = {"derivation": Perturbation(), "derivation_score": SupernetScore("loss", 1, 1), "losses": [FourWayHardTriplet(0.3)]}
-    module = module_for(datamodule, **settings)
+    derivation = Perturbation(score=LossScore(1, recalibration_batches=1))
+    module = module_for(datamodule, derivation=derivation, losses=[FourWayHardTriplet(0.3)])
     trainer(tmp_path).fit(module, datamodule=datamodule)
     genotype = Genotype.load(tmp_path / "genotype.json")
     assert len(genotype.provenance["derivation"]["scores"]) == 2 * len(module.space.sites()) + 1
-    assert InheritedScore(module, module.derivation_score)(genotype) == genotype.provenance["derivation"]["scores"][-1]
+    assert InheritedScore(module, module.derivation.score)(genotype) == genotype.provenance["derivation"]["scores"][-1]
 
 
 def test_until_the_last_epoch_the_genotype_is_the_argmax(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, validation="none")
-    module = module_for(datamodule, derivation=RandomSearch(2), derivation_score=SupernetScore("loss", 1, 1))
+    derivation = RandomSearch(2, score=LossScore(1, recalibration_batches=1))
+    module = module_for(datamodule, derivation=derivation)
     seen: list[tuple[Genotype, dict[str, str]]] = []
 
     class Keep(pl.Callback):
@@ -221,14 +225,14 @@ def test_until_the_last_epoch_the_genotype_is_the_argmax(sysu_root: Path, tmp_pa
     for genotype, argmax in seen:
         assert genotype.choices == argmax
         assert genotype.provenance["derivation"] == {"settings": Argmax().settings()}
-    assert Genotype.load(tmp_path / "genotype.json").provenance["derivation"]["settings"] == RandomSearch(2).settings()
+    assert Genotype.load(tmp_path / "genotype.json").provenance["derivation"]["settings"] == derivation.settings()
 
 
 def test_a_run_that_dies_while_it_derives_derives_again(sysu_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(folder: Path, **fit: Any) -> SearchModule:
         datamodule = data(sysu_root, validation="none")
-        settings = {"derivation": Evolution(6, 3, 2), "derivation_score": SupernetScore("loss", 1, 1), "seed": 3}
-        module = module_for(datamodule, **settings)
+        derivation = Evolution(6, 3, 2, score=LossScore(1, recalibration_batches=1))
+        module = module_for(datamodule, derivation=derivation, seed=3)
         runner = trainer(folder, epochs=2, callbacks=[LastCheckpoint(folder)], enable_checkpointing=True, plugins=[SafeCheckpointIO()])
         runner.fit(module, datamodule=datamodule, **fit)
         return module
@@ -259,6 +263,8 @@ def test_a_run_that_dies_while_it_derives_derives_again(sysu_root: Path, tmp_pat
 def test_from_the_command_line(sysu_root: Path, tmp_path: Path) -> None:
     """The single-path one-shot baseline as a configuration; a test of its checkpoint evaluates the derived child."""
     sizes = {"height": 32, "width": 16, "identities_per_batch": 3, "images_per_identity": 2, "num_workers": 0}
+    evolution = {"budget": 4, "population": 2, "tournament": 2}
+    score = {"class_path": "vireid.search.RetrievalScore", "init_args": {"recalibration_batches": 1}}
     settings = {
         "data": {
             "class_path": "vireid.SYSUDataModule",
@@ -269,9 +275,8 @@ def test_from_the_command_line(sysu_root: Path, tmp_path: Path) -> None:
             "init_args": {
                 "space": BNSeparation(*SPACE).settings(),
                 "weights": None,
-                "architecture_relaxation": RandomOneHot().settings(),
-                "derivation": {"class_path": "vireid.search.Evolution", "init_args": {"budget": 4, "population": 2, "tournament": 2}},
-                "derivation_score": {"class_path": "vireid.tasks.SupernetScore", "init_args": {"recalibration_batches": 1}},
+                "strategy": "vireid.tasks.RandomPaths",
+                "derivation": {"class_path": "vireid.search.Evolution", "init_args": {**evolution, "score": score}},
             },
         },
         "trainer": {
@@ -287,7 +292,7 @@ def test_from_the_command_line(sysu_root: Path, tmp_path: Path) -> None:
     main(["fit", "-c", str(config), "--run_dir", str(folder)])
     genotype = Genotype.load(folder / "genotype.json")
     about = genotype.provenance["derivation"]
-    assert about["settings"] == Evolution(4, 2, 2).settings()
+    assert about["settings"] == Evolution(4, 2, 2, score=ONE).settings()
     assert len(about["scores"]) == 4
     words = ["validate", "--ckpt", str(folder / "checkpoints" / "last.ckpt"), "--run_dir", str(tmp_path / "check")]
     quiet = ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
@@ -300,28 +305,25 @@ def test_from_the_command_line(sysu_root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_scores_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
-    settings = {"derivation": SampledTop(2), "derivation_score": SupernetScore("mAP", 1)}
-    module = module_for(datamodule, **settings)
+    module = module_for(datamodule, derivation=SampledTop(2, score=ONE))
     trainer(tmp_path, accelerator="gpu", devices=1, precision=precision).fit(module, datamodule=datamodule)
     scores = Genotype.load(tmp_path / "genotype.json").provenance["derivation"]["scores"]
     assert all(0 < value <= 1 for value in scores)
 
 
 @pytest.mark.parametrize(
-    ("settings", "arguments", "message"),
+    ("score", "arguments", "message"),
     [
-        ({"criterion": "mAP"}, {"validation": "none"}, "validation` to `heldout`"),
-        ({"criterion": "mAP"}, {"validation": "faithful_test_set"}, "the test set must not choose an architecture"),
-        ({"criterion": "loss"}, {"search_split": "none"}, "search_split` to `identity` or `image`"),
+        (RetrievalScore(), {"validation": "none"}, "validation` to `heldout`"),
+        (RetrievalScore(), {"validation": "faithful_test_set"}, "the test set must not choose an architecture"),
+        (LossScore(), {"search_split": "none"}, "search_split` to `identity` or `image`"),
     ],
 )
 def test_data_that_cannot_score_are_refused_before_the_search(
-    sysu_root: Path, tmp_path: Path, settings: Any, arguments: dict[str, Any], message: str
+    sysu_root: Path, tmp_path: Path, score: ChildScore, arguments: dict[str, Any], message: str
 ) -> None:
     datamodule = data(sysu_root, **arguments)
-    module = module_for(
-        datamodule, derivation=RandomSearch(2), derivation_score=SupernetScore(**settings), architecture_relaxation=RandomOneHot()
-    )
+    module = module_for(datamodule, strategy=RandomPaths(), derivation=RandomSearch(2, score=score))
     with pytest.raises(SettingsError, match=message):
         trainer(tmp_path).fit(module, datamodule=datamodule)
 
@@ -330,10 +332,9 @@ def test_data_that_cannot_score_are_refused_before_the_search(
     ("settings", "message"),
     [
         ({"recalibration_batches": 0}, "`recalibration_batches` must be at least 1, got 0"),
-        ({"loss_batches": 0}, "`loss_batches` must be at least 1, got 0"),
-        ({"criterion": "rank1"}, "`criterion` must be mAP or loss, got 'rank1'"),
+        ({"batches": 0}, "`batches` of LossScore must be at least 1, got 0"),
     ],
 )
 def test_senseless_scores_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        SupernetScore(**settings)
+        LossScore(**settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,12 +13,12 @@ from torch import Tensor
 from tests.tasks.search.test_child_score import data, module_for, searched, state, trainer
 from vireid.errors import SettingsError
 from vireid.models import Backbone, Branch, BranchNeck, BranchNetwork, Head, NetworkOutput
-from vireid.search import RandomOneHot
+from vireid.search import LossScore, RetrievalScore, ShortTraining
 from vireid.search.derivation import MainEffects
 from vireid.structures import SearchBatch, generator_for
-from vireid.tasks import SGD, SearchModule
+from vireid.tasks import SGD, RandomPaths, SearchModule
 from vireid.tasks.callbacks.recalibration import training_rows
-from vireid.tasks.search.child_score import InheritedScore, SupernetScore
+from vireid.tasks.search.child_score import InheritedScore
 from vireid.tasks.search.child_training import kept_state, train_child
 
 __all__ = ["searched"]  # a fixture
@@ -68,8 +67,9 @@ def test_one_step_is_a_plain_step_of_the_optimiser(searched: SearchModule) -> No
 def test_training_changes_the_score_and_leaves_nothing_behind(searched: SearchModule, from_start: bool) -> None:
     before, random = state(searched), torch.get_rng_state()
     point, other = (searched.space.sample(generator_for((seed,))) for seed in (1, 2))
-    inherited, trained = InheritedScore(searched, SupernetScore("loss", 2, 2)), None
-    trained = InheritedScore(searched, SupernetScore("loss", 2, 2, training_steps=3, from_start=from_start))
+    inherited, trained = InheritedScore(searched, LossScore(2, recalibration_batches=2)), None
+    asked = LossScore(2, recalibration_batches=2, training=ShortTraining(3, from_start))
+    trained = InheritedScore(searched, asked)
     scores = [trained(point), trained(other), trained(point)]
     assert scores[0] == scores[2] != scores[1]
     assert scores[0] != inherited(point)
@@ -115,7 +115,7 @@ def test_a_head_of_ones_own_with_branches_and_dropout(sysu_root: Path, tmp_path:
         train_child(module, 1)
         torch.testing.assert_close(weight - before, -0.01 * expected.grad, rtol=1e-4, atol=1e-7)
     assert torch.equal(torch.get_rng_state(), random)
-    score = InheritedScore(module, SupernetScore("loss", 1, 1, training_steps=1, from_start=True))
+    score = InheritedScore(module, LossScore(1, recalibration_batches=1, training=ShortTraining(1, from_start=True)))
     assert score(module.space.baselines()["all_separate"]) == score(module.space.baselines()["all_separate"])
 
 
@@ -135,7 +135,7 @@ def test_from_the_start_is_the_same_after_any_search(sysu_root: Path, tmp_path: 
         datamodule = data(sysu_root)
         module = module_for(datamodule)
         trainer(tmp_path, epochs).fit(module, datamodule=datamodule)
-        settings = [SupernetScore("loss", 2, 2, training_steps=2, from_start=start) for start in (True, False)]
+        settings = [LossScore(2, recalibration_batches=2, training=ShortTraining(2, start)) for start in (True, False)]
         scores.append([InheritedScore(module, setting)(module.space.baselines()["all_shared"]) for setting in settings])
     assert scores[0][0] == scores[1][0]
     assert scores[0][1] != scores[1][1]
@@ -143,28 +143,19 @@ def test_from_the_start_is_the_same_after_any_search(sysu_root: Path, tmp_path: 
 
 def test_main_effects_of_short_trainings_end_a_search(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, search_split="none")
-    score = SupernetScore(recalibration_batches=1, training_steps=1, from_start=True)
-    module = module_for(
-        datamodule, architecture_relaxation=RandomOneHot(), derivation=MainEffects(4), derivation_score=score, warmup_epochs=1
-    )
+    score = RetrievalScore(1, ShortTraining(1, from_start=True))
+    module = module_for(datamodule, strategy=RandomPaths(), derivation=MainEffects(4, score=score))
     module.run_dir = tmp_path
     trainer(tmp_path).fit(module, datamodule=datamodule)
     assert module.derived is not None
     about = module.derived.provenance["derivation"]
     assert len(about["scores"]) == 5
-    assert about["score"]["init_args"]["training_steps"] == 1
+    assert about["settings"]["init_args"]["score"]["init_args"]["training"]["init_args"]["steps"] == 1
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"training_steps": -1}, "`training_steps` must be 0 or more, got -1"),
-        ({"from_start": True}, "`from_start` begins a training of `training_steps`"),
-    ],
-)
-def test_senseless_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        SupernetScore(**settings)
+def test_a_training_without_steps_is_refused() -> None:
+    with pytest.raises(SettingsError, match="`steps` of ShortTraining must be at least 1, got 0"):
+        ShortTraining(0)
 
 
 def test_trainings_without_a_loss_scale_are_refused() -> None:
@@ -173,4 +164,4 @@ def test_trainings_without_a_loss_scale_are_refused() -> None:
         trainer = type("Trainer", (), {"precision": "16-mixed"})()
 
     with pytest.raises(SettingsError, match="use `bf16-mixed` or `32-true`, not `16-mixed`"):
-        SupernetScore(training_steps=5).check(Half())
+        RetrievalScore(training=ShortTraining(5)).check(Half())

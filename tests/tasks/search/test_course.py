@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.tasks.search.toy import BEST, LOSSES, toy_fit, toy_module
+from tests.tasks.search.toy import BEST, LOSSES, toy_fit, toy_module, toy_strategy
 from vireid.search import ArchitectureParameters, Site
 from vireid.tasks import Adam
 from vireid.tasks.search.course import log_architecture, read_rows, stage_counts
@@ -20,7 +20,7 @@ DETAIL, SUMMARY = "architecture.csv", "architecture_summary.csv"
 
 
 def test_a_search_leaves_its_course(tmp_path: Path) -> None:
-    module = toy_module(warmup_epochs=1, architecture_optimizer=Adam(0.05, weight_decay=0.0))
+    module = toy_module(toy_strategy(warmup_epochs=1, architecture_optimizer=Adam(0.05, weight_decay=0.0)))
     toy_fit(module, tmp_path, epochs=4, batches=30)
     rows, summary = read_rows(tmp_path / DETAIL), read_rows(tmp_path / SUMMARY)
     assert [row["epoch"] for row in summary] == ["1", "2", "3"], "epochs with architecture steps"

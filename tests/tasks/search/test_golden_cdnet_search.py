@@ -18,7 +18,7 @@ from vireid.losses import BatchHardTriplet, CrossEntropy
 from vireid.models import BalanceHead
 from vireid.search import Softmax, TopK
 from vireid.structures import Batch, SearchBatch
-from vireid.tasks import SGD, Adam, SearchModule
+from vireid.tasks import SGD, Adam, Fixed, SearchModule, TwoLevels, Unrolled
 
 EPOCHS = 2
 
@@ -45,10 +45,10 @@ class Recording(SearchModule):
             self.seen[-1]["val_loss"] = dictionary["search/architecture_loss"]
         super().log_dict(dictionary, **kwargs)
 
-    def _step_logits(self) -> None:
+    def step_logits(self) -> None:
         assert self.architecture.logits.grad is not None
         self.seen[-1]["alpha_grad"] = self.architecture.logits.grad.clone()
-        super()._step_logits()
+        super().step_logits()
 
 
 def batch(data: dict[str, np.ndarray], part: str) -> Batch:
@@ -57,22 +57,24 @@ def batch(data: dict[str, np.ndarray], part: str) -> Batch:
     return Batch(tensor(data[f"{part}_img"]), labels, labels, zeros + 1, zeros, torch.arange(8), 8, (0,), 4)
 
 
-def search(name: str, path: Path, **arguments: Any) -> Recording:
+def search(name: str, path: Path, kind: type[TwoLevels] = TwoLevels, **arguments: Any) -> Recording:
     data, space = golden(f"search_{name}"), space_of_file(name)
+    strategy = kind(
+        architecture_losses=[CrossEntropy(), BatchHardTriplet()],
+        architecture_optimizer=Adam(3e-4, (0.5, 0.999), weight_decay=1e-3),
+        architecture_statistics=True,
+        temperature=Fixed(1.0),
+        warmup_epochs=0,
+        **arguments,
+    )
     module = Recording(
         4,
         space,
         None,
         [CrossEntropy(), BatchHardTriplet()],
         optimizer=SGD(float(data["sgd_lr"]), 0.9, False, 3e-4),
-        architecture_optimizer=Adam(3e-4, (0.5, 0.999), weight_decay=1e-3),
-        warmup_epochs=0,
-        temperature_start=1.0,
-        temperature_end=1.0,
-        architecture_losses=[CrossEntropy(), BatchHardTriplet()],
+        strategy=strategy,
         head=BalanceHead((int(data["fc_dim"]),), dropout=0.0, projection=True),
-        architecture_statistics=True,
-        **arguments,
     ).double()
     module.network.load_state_dict(filled_state(module.network.state_dict(), space, int(data["seed"])))
     module.architecture.logits.data = tensor(data["alphas"])
@@ -100,17 +102,15 @@ def compare(module: Recording, data: dict[str, np.ndarray], prefix: str, later: 
 @pytest.mark.parametrize("name", ["cdnet_topk", "cnet_topk"])
 def test_top_k(name: str, tmp_path: Path) -> None:
     data = golden(f"search_{name}")
-    module = search(name, tmp_path, weight_relaxation=TopK(2), architecture_relaxation=TopK(2), order="weights_first")
+    module = search(name, tmp_path, weight_relaxation=TopK(2), relaxation=TopK(2), order="weights_first")
     compare(module, data, "")
     module.supernet.set_mixture(TopK(2)(module.architecture.logits.detach(), 1.0, torch.Generator()))
     feature = module.network.eval().embed(tensor(data["val_img"]), 8)
     assert error(feature, data["eval_feature_after_2_iters"]) < 1e-5  # the statistics of architecture steps are in it
 
 
-@pytest.mark.parametrize("order", ["first_order", "unrolled"])
+@pytest.mark.parametrize(("order", "kind"), [("first_order", TwoLevels), ("unrolled", Unrolled)])
 @pytest.mark.parametrize("name", ["cdnet_darts", "cnet_darts"])
-def test_darts(name: str, order: str, tmp_path: Path) -> None:
-    module = search(
-        name, tmp_path, weight_relaxation=Softmax(), architecture_relaxation=Softmax(), unrolled=order == "unrolled"
-    )  # fmt: skip
+def test_darts(name: str, order: str, kind: type[TwoLevels], tmp_path: Path) -> None:
+    module = search(name, tmp_path, kind, weight_relaxation=Softmax(), relaxation=Softmax())
     compare(module, golden(f"search_{name}"), f"{order}/", later=1e-4 if order == "unrolled" else 1e-5)

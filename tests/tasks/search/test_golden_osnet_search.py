@@ -16,7 +16,7 @@ from vireid.losses import Loss, LossInputs
 from vireid.models import FullyConnectedHead
 from vireid.search import OSNetAIN, RectifiedGumbel
 from vireid.structures import Batch
-from vireid.tasks import SGD
+from vireid.tasks import SGD, OneLevel, Temperature
 
 STEPS = 6
 
@@ -27,6 +27,11 @@ class PublishedLoss(Loss):
     def forward(self, output: LossInputs) -> Tensor:
         assert output.logits is not None
         return loss_of(output.logits)
+
+
+class PublishedTemperature(Temperature):
+    def __call__(self, step: int, steps: int) -> float:
+        return float(DATA["traj_lmda"][min(step, steps - 1)])
 
 
 class Courses(pl.Callback):
@@ -42,19 +47,16 @@ class Courses(pl.Callback):
 def test_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = iter(torch.from_numpy(DATA["traj_u"]))
     monkeypatch.setattr("vireid.search.relaxations.rectified_gumbel.uniform_noise", lambda like, generator: next(rows))
-    monkeypatch.setattr(SearchModule, "temperature", property(lambda self: float(DATA["traj_lmda"][min(self.current_epoch, STEPS - 1)])))
     sgd = SGD(0.1, 0.9, False, 5e-4)
+    strategy = OneLevel(RectifiedGumbel(), sgd, PublishedTemperature(), warmup_epochs=0)
     module = SearchModule(
         7,
         OSNetAIN("x0_25"),
         weights=None,
         head=FullyConnectedHead(32, affine=False),
         losses=[PublishedLoss(1.0, "ce")],
-        level="one",
-        architecture_relaxation=RectifiedGumbel(),
         optimizer=sgd,
-        architecture_optimizer=sgd,
-        warmup_epochs=0,
+        strategy=strategy,
     ).double()
     module.network.load_state_dict(filled_network().state_dict())
     batch = Batch(images(), LABELS, LABELS, LABELS, torch.zeros(4, dtype=torch.int64), torch.arange(4), 4)

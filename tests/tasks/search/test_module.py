@@ -11,9 +11,9 @@ from vireid import Genotype, SearchModule, SYSUDataModule
 from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet
 from vireid.nn import CANDIDATES
-from vireid.search import BNSeparation, JointNorm
+from vireid.search import BNSeparation, GumbelHard, JointNorm
 from vireid.structures import generator_for
-from vireid.tasks import SGD, Adam
+from vireid.tasks import SGD, Adam, Entropy, ExpectedCost, SearchRun, TwoLevels
 
 SPACE = ("resnet10", 1, 8)
 
@@ -48,10 +48,10 @@ def data(root: Path, **arguments: Any) -> SYSUDataModule:
 
 
 def search(
-    root: Path, folder: Path, epochs: int = 2, batches: int = 2, split: str = "identity", **arguments: Any
+    root: Path, folder: Path, epochs: int = 2, batches: int = 2, split: str = "identity", warmup_epochs: int = 1, **arguments: Any
 ) -> tuple[SearchModule, Watch]:
     datamodule = data(root, search_split=split)
-    settings = {"space": BNSeparation(*SPACE), "weights": None, "warmup_epochs": 1, **arguments}
+    settings = {"space": BNSeparation(*SPACE), "weights": None, "strategy": TwoLevels(warmup_epochs=warmup_epochs), **arguments}
     module = SearchModule(datamodule.num_classes, **settings)
     watch = Watch()
     trainer = pl.Trainer(
@@ -91,7 +91,7 @@ def test_the_architecture_step_leaves_weights_and_statistics_alone(sysu_root: Pa
 def test_a_skipped_candidate_keeps_parameters_and_statistics(sysu_root: Path, tmp_path: Path) -> None:
     module, watch = search(sysu_root, tmp_path, epochs=1, batches=1, warmup_epochs=0)
     module.supernet.set_mixture(
-        module.weight_relaxation(watch.after[0]["architecture.logits"], 5.0, generator_for((0, 0, 0, 2)))  # the sample of that weight step
+        GumbelHard()(watch.after[0]["architecture.logits"], 5.0, generator_for((0, 0, 0, 2)))  # the sample of that weight step
     )
     skipped = {id(parameter) for parameter in module.supernet.skipped_parameters()}
     names = {name for name, parameter in module.named_parameters() if id(parameter) in skipped}
@@ -136,10 +136,11 @@ def test_image_split_uses_the_whole_loss_in_the_architecture_step(sysu_root: Pat
 
 
 def test_cost_and_entropy_weights_do_what_they_say(sysu_root: Path, tmp_path: Path) -> None:
-    plain, dear, sharp = (
-        search(sysu_root, tmp_path / name, epochs=4, architecture_optimizer=Adam(0.05, weight_decay=0), **extra)[0].architecture
-        for name, extra in (("plain", {}), ("dear", {"cost_weight": 50.0}), ("sharp", {"entropy_weight": 50.0}))
-    )
+    found = []
+    for name, penalties in (("plain", []), ("dear", [ExpectedCost(50.0)]), ("sharp", [Entropy(50.0)])):
+        strategy = TwoLevels(architecture_optimizer=Adam(0.05, weight_decay=0), penalties=penalties, warmup_epochs=1)
+        found.append(search(sysu_root, tmp_path / name, epochs=4, strategy=strategy)[0].architecture)
+    plain, dear, sharp = found
     assert dear.probabilities()[:, 1].mean() < plain.probabilities()[:, 1].mean()
     assert set(dear.choices().values()) == {"shared_bn"}
     assert sharp.entropy().mean() < plain.entropy().mean()
@@ -166,17 +167,17 @@ def test_clipping_and_accumulation_are_ours(sysu_root: Path, tmp_path: Path) -> 
     assert moved == [False, True, True], "after two batches, and at the end of the epoch"
 
 
-def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_path: Path) -> None:
     seen: list[list[str]] = []
-    original = SearchModule._weight_step
 
-    def noted(self: SearchModule, batch: Any, batch_idx: int) -> None:
-        original(self, batch, batch_idx)
-        seen.append(["".join(str(int(active)) for active in choice.active) for choice in self.supernet.choices.values()])
+    class Noted(TwoLevels):
+        def weight_step(self, run: SearchRun, rows: Any, batch_idx: int) -> None:
+            super().weight_step(run, rows, batch_idx)
+            seen.append(["".join(str(int(active)) for active in choice.active) for choice in run.supernet.choices.values()])
 
-    monkeypatch.setattr(SearchModule, "_weight_step", noted)
     logits = Adam(lr=5.0, weight_decay=0.0)  # steps that would change any sample
-    search(sysu_root, tmp_path, epochs=1, batches=4, warmup_epochs=0, accumulate_grad_batches=2, architecture_optimizer=logits)
+    strategy = Noted(architecture_optimizer=logits, warmup_epochs=0)
+    search(sysu_root, tmp_path, epochs=1, batches=4, strategy=strategy, accumulate_grad_batches=2)
     assert seen[0] == seen[1]
     assert seen[2] == seen[3]
     assert seen[0] != seen[2]
@@ -187,7 +188,7 @@ def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_
 def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
     arguments: dict[str, Any] = {"optimizer": unit_steps(gradient_clip_val=1e-3)}
-    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, warmup_epochs=0, **arguments)
+    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0), **arguments)
     watch = Watch()
     trainer = pl.Trainer(
         max_epochs=2,
@@ -215,7 +216,7 @@ def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: st
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
 def test_other_precisions_give_finite_losses(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
-    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, warmup_epochs=0)
+    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0))
     trainer = pl.Trainer(
         max_epochs=1,
         limit_train_batches=2,
@@ -234,7 +235,6 @@ def test_other_precisions_give_finite_losses(sysu_root: Path, tmp_path: Path, pr
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"temperature_end": 0.0}, "Temperatures must be positive"),
         ({"accumulate_grad_batches": 0}, "at least 1"),
     ],
 )

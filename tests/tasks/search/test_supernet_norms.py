@@ -12,8 +12,9 @@ from tests.tasks.search.test_child_score import data, module_for, state, trainer
 from vireid import Genotype, RetrainModule, SearchModule
 from vireid.cli import main
 from vireid.errors import SettingsError
-from vireid.search import BNSeparation, GumbelSoft, INPlacement, JointNorm, Supernet, SupernetNorms
+from vireid.search import BNSeparation, INPlacement, JointNorm, Supernet, SupernetNorms
 from vireid.structures import generator_for
+from vireid.tasks import OneLevel
 
 SPACE = JointNorm(backbone="resnet10", width=8)
 SIZES = {"height": 32, "width": 16, "identities_per_batch": 3, "images_per_identity": 2, "num_workers": 0}
@@ -29,7 +30,7 @@ def supernet(affine: Any) -> Supernet:
 def search(root: Path, folder: Path, **arguments: Any) -> tuple[SearchModule, dict[str, torch.Tensor]]:
     """A module after one batch of one level with soft weights, and its state before."""
     datamodule = data(root, validation="none", search_split="none")
-    module = module_for(datamodule, level="one", **arguments)
+    module = module_for(datamodule, strategy=OneLevel(warmup_epochs=0), **arguments)
     before = state(module)
     trainer(folder, limit_train_batches=1).fit(module, datamodule=datamodule)
     return module, before
@@ -61,11 +62,17 @@ def test_common_parameters_are_trained_and_a_genotype_of_such_a_search_is_a_poin
     words = ["fit", f"--run_dir={folder}", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.accelerator=cpu"]
     words += ["--data=vireid.SYSUDataModule", f"--data.root={sysu_root}", "--data.search_split=identity"]
     words += [f"--data.{name}={value}" for name, value in SIZES.items()]
-    words += ["--model=vireid.SearchModule", "--model.weights=null", "--model.warmup_epochs=0", "--trainer.enable_progress_bar=false"]
+    words += [
+        "--model=vireid.SearchModule",
+        "--model.weights=null",
+        "--model.strategy=vireid.tasks.TwoLevels",
+        "--model.strategy.warmup_epochs=0",
+        "--trainer.enable_progress_bar=false",
+    ]
     words += ["--model.space=vireid.search.BNSeparation", "--model.space.backbone=resnet10", "--model.space.width=8"]
-    main([*words, "--model.supernet_norms=vireid.search.SupernetNorms", "--model.supernet_norms.affine=common"])
+    main([*words, "--model.norms=vireid.search.SupernetNorms", "--model.norms.affine=common"])
     module = SearchModule.load_from_checkpoint(folder / "checkpoints" / "last.ckpt")
-    assert module.settings()["init_args"]["supernet_norms"] == SupernetNorms("common").settings(), "recorded"
+    assert module.settings()["init_args"]["norms"] == SupernetNorms("common").settings(), "recorded"
     for choice in module.supernet.choices.values():
         assert choice.affine == "common"
         assert not (choice.weight == 1).all(), "moved from where it began"
@@ -82,7 +89,7 @@ def test_skipped_candidates_follow_the_statistics_where_asked(sysu_root: Path, t
     def left_behind(name: str, norms: SupernetNorms) -> int:
         """Candidates whose statistics stayed where they were; the weight step draws one for each site."""
         datamodule = data(sysu_root, validation="none")
-        module = module_for(datamodule, supernet_norms=norms)
+        module = module_for(datamodule, norms=norms)
         before = state(module)
         trainer(tmp_path / name, epochs=1, limit_train_batches=1).fit(module, datamodule=datamodule)
         means = {key for key in before if key.endswith("running_mean") and ".layers." in key}
@@ -93,8 +100,8 @@ def test_skipped_candidates_follow_the_statistics_where_asked(sysu_root: Path, t
 
 
 def test_one_process_is_in_step_with_itself(sysu_root: Path, tmp_path: Path) -> None:
-    plain, _ = search(sysu_root, tmp_path / "plain", architecture_relaxation=GumbelSoft())
-    asked, _ = search(sysu_root, tmp_path / "asked", architecture_relaxation=GumbelSoft(), supernet_norms=SupernetNorms(synchronise=True))
+    plain, _ = search(sysu_root, tmp_path / "plain")
+    asked, _ = search(sysu_root, tmp_path / "asked", norms=SupernetNorms(synchronise=True))
     assert all(choice.synchronise for choice in asked.supernet.choices.values())
     for name, value in plain.state_dict().items():
         torch.testing.assert_close(asked.state_dict()[name], value, rtol=1e-4, atol=1e-5, msg=name)

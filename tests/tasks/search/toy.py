@@ -14,7 +14,7 @@ from vireid.losses import Loss, LossInputs
 from vireid.models import Backbone
 from vireid.search import SearchSpace, Site, Supernet, SupernetNorms
 from vireid.structures import Batch, Genotype, SearchBatch
-from vireid.tasks import SearchModule
+from vireid.tasks import Geometric, GradientStrategy, SearchModule, Strategy, TwoLevels
 
 THREE = ("x", "y", "z")
 LOSSES = {  # of every candidate; `a` and `d` are tied: each alone would take x, together they take y
@@ -110,8 +110,12 @@ def rows() -> Batch:
     return Batch(torch.zeros(2, 3, 1, 1), one, one, one, two, two, 1)
 
 
-def toy_module(**arguments: Any) -> SearchModule:
-    settings: dict[str, Any] = {"weights": None, "losses": [ToyLoss()], "warmup_epochs": 0, "temperature_start": 1.0}
+def toy_strategy(kind: type[GradientStrategy] = TwoLevels, **arguments: Any) -> GradientStrategy:
+    return kind(**{"warmup_epochs": 0, "temperature": Geometric(1.0, 0.5), **arguments})
+
+
+def toy_module(strategy: Strategy | None = None, **arguments: Any) -> SearchModule:
+    settings: dict[str, Any] = {"weights": None, "losses": [ToyLoss()], "strategy": strategy or toy_strategy()}
     return SearchModule(2, ToySpace(), **{**settings, **arguments})
 
 

@@ -21,7 +21,7 @@ from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, Simi
 from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation
 from vireid.structures import Genotype
-from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, WarmupCosine
+from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, TwoLevels, WarmupCosine
 
 SHOWN = "sysu/all/single-shot"
 BASELINES = ("all_shared", "all_separate", "stem_separate")
@@ -143,8 +143,7 @@ class Demo:
             weights=None,
             losses=self._losses(),
             optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
-            architecture_optimizer=Adam(0.03, weight_decay=0.0),
-            warmup_epochs=self.budget.warmup_epochs,
+            strategy=TwoLevels(architecture_optimizer=Adam(0.03, weight_decay=0.0), warmup_epochs=self.budget.warmup_epochs),
             seed=self.seed,
         )
         self._fit(module, data, self.folder / "search", epochs)

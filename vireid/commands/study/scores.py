@@ -12,11 +12,12 @@ import pytorch_lightning as pl
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.errors import ResultsError
 from vireid.files import write_text_atomically
+from vireid.search import RetrievalScore
 from vireid.settings import instantiate
 from vireid.structures import Genotype
 from vireid.tasks import SearchModule, read_checkpoint
 from vireid.tasks.checkpoints import SECTION
-from vireid.tasks.search.child_score import InheritedScore, SupernetScore
+from vireid.tasks.search.child_score import InheritedScore
 
 FORMAT, VERSION = "vireid.study.scores", 1
 
@@ -66,7 +67,7 @@ class _ScoreAll(pl.Callback):
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002 (interface)
         assert isinstance(pl_module, SearchModule)
-        score = InheritedScore(pl_module, SupernetScore())
+        score = InheritedScore(pl_module, RetrievalScore())
         derived = pl_module.space.genotype(pl_module.architecture.choices())
         self.scores = {name: score(genotype) for name, genotype in self.genotypes.items()}
         pl_module.supernet.set_genotype(derived)  # what the validation itself is about

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, require_at_least
+from vireid.search.derivation.base import DerivationResult, Probabilities, Scorer, ScoringDerivation, require_at_least
 from vireid.search.derivation.scored import History
 from vireid.search.space import SearchSpace
 from vireid.structures.sites import Site, groups
 
 
-class MainEffects(Derivation):
+class MainEffects(ScoringDerivation):
     """The best candidate of every group of tied sites by itself, from the scores of a balanced random design.
 
     Each candidate of a group comes up equally often among ``budget`` points (as nearly as the numbers allow), in an order that is
@@ -24,6 +25,7 @@ class MainEffects(Derivation):
 
     Args:
         budget: points of the design, at least the largest number of candidates.
+        shared: arguments that all derivations with a score take.
 
     Raises:
         SettingsError: a budget below that.
@@ -34,15 +36,16 @@ class MainEffects(Derivation):
 
     uses_probabilities = False
 
-    def __init__(self, budget: int = 24) -> None:
+    def __init__(self, budget: int = 24, **shared: Any) -> None:
+        super().__init__(**shared)
         require_at_least("budget", budget, 2)
         self.budget = budget
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
         tied = groups(space.sites())
         require_at_least("budget", self.budget, max(len(group[0].candidates) for group in tied))
         columns = [_balanced(len(group[0].candidates), self.budget, generator) for group in tied]
-        history = History(score)
+        history = History(scorer(self.score))
         for point in zip(*columns, strict=True):
             history.add(space.genotype(_choices(tied, point)))
         scores = torch.tensor([entry.score for entry in history.entries], dtype=torch.float64)

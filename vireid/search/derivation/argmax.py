@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -10,7 +11,8 @@ from vireid.search.derivation.base import (
     Derivation,
     DerivationResult,
     Probabilities,
-    Score,
+    Scorer,
+    ScoringDerivation,
     check_probabilities,
     largest,
     require_at_least,
@@ -28,7 +30,7 @@ class Argmax(Derivation):
         DARTS (Liu et al., ICLR 2019), arXiv 1806.09055.
     """
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
         sites = space.sites()
         check_probabilities(sites, probabilities)
         return DerivationResult(space.genotype(largest(sites, probabilities)))
@@ -37,13 +39,14 @@ class Argmax(Derivation):
         return 0
 
 
-class SampledTop(Derivation):
+class SampledTop(ScoringDerivation):
     """The best of the most probable point and of points drawn from the probabilities.
 
     Points that are drawn twice are scored once, so that a confident supernet costs few evaluations.
 
     Args:
         samples: points to draw, at least 1.
+        shared: arguments that all derivations with a score take.
 
     Raises:
         SettingsError: no samples.
@@ -53,16 +56,17 @@ class SampledTop(Derivation):
         Architecture Search with Uniform Sampling, ECCV 2020, arXiv 1904.00420 (there the sample is uniform and evolves).
     """
 
-    def __init__(self, samples: int = 50) -> None:
+    def __init__(self, samples: int = 50, **shared: Any) -> None:
+        super().__init__(**shared)
         require_at_least("samples", samples)
         self.samples = samples
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:
         sites = space.sites()
         check_probabilities(sites, probabilities)
         drawn = [draw(space, sites, probabilities, generator) for _ in range(self.samples)]
         different = {tuple(point.choices.values()): point for point in (space.genotype(largest(sites, probabilities)), *drawn)}
-        history = History(score)
+        history = History(scorer(self.score))
         for point in different.values():
             history.add(point)
         return history.result()

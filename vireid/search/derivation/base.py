@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
+from vireid.search.derivation.scores import ChildScore, RetrievalScore
 from vireid.search.space import SearchSpace
 from vireid.settings import Recorded
 from vireid.structures import Genotype
@@ -30,6 +31,10 @@ class Score(Protocol):
     def mixture(self, weights: Tensor, /) -> float:
         """Score of the supernet under ``(S, K)`` mixture weights; only :class:`Perturbation` asks for it."""
         ...
+
+
+Scorer = Callable[[ChildScore], Score]
+"""Puts the settings of a score to work on the supernet of a search."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,13 @@ class Derivation(Recorded, ABC):
     uses_probabilities: bool = True
 
     @abstractmethod
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:
         """Choose.
 
         Args:
             space: what to choose from; tied sites stay equal.
             probabilities: one row per site of ``space``, equal for tied sites.
-            score: larger is better.
+            scorer: makes scores of the derivation's own settings.
             generator: all randomness.
 
         Raises:
@@ -85,7 +90,26 @@ class Derivation(Recorded, ABC):
 
     @abstractmethod
     def evaluations(self, sites: Sequence[Site]) -> int:
-        """At most how often the score is asked for."""
+        """At most how often a score is asked for."""
+
+    def scores(self) -> Sequence[ChildScore]:
+        """Settings of the scores that will be asked for; a search refuses data that cannot give them before it starts."""
+        return ()
+
+
+class ScoringDerivation(Derivation, ABC):
+    """A derivation that scores children.
+
+    Args:
+        score: how a child is scored. Default mAP on held-out identities with inherited weights.
+    """
+
+    def __init__(self, score: ChildScore | None = None) -> None:
+        self.score = score or RetrievalScore()
+        self.record(score=self.score)
+
+    def scores(self) -> Sequence[ChildScore]:
+        return (self.score,)
 
 
 def check_probabilities(sites: Sequence[Site], probabilities: Probabilities) -> None:

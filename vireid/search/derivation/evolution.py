@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from vireid.errors import SettingsError
-from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Score, Scored, require_at_least
+from vireid.search.derivation.base import DerivationResult, Probabilities, Scored, Scorer, ScoringDerivation, require_at_least
 from vireid.search.derivation.scored import History
 from vireid.search.space import SearchSpace
 from vireid.structures.sites import Site
 
 
-class RandomSearch(Derivation):
+class RandomSearch(ScoringDerivation):
     """The best of ``budget`` uniformly random points.
 
     With N points in the space, one of which is best, it is found with probability ``1 - (1 - 1/N) ** budget``.
 
     Args:
         budget: points to draw, at least 1; a point that is drawn again is not scored again.
+        shared: arguments that all derivations with a score take.
 
     Raises:
         SettingsError: no budget.
@@ -32,12 +34,13 @@ class RandomSearch(Derivation):
 
     uses_probabilities = False
 
-    def __init__(self, budget: int = 100) -> None:
+    def __init__(self, budget: int = 100, **shared: Any) -> None:
+        super().__init__(**shared)
         require_at_least("budget", budget)
         self.budget = budget
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
-        history = History(score)
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
+        history = History(scorer(self.score))
         for _ in range(self.budget):
             history.add(space.sample(generator))
         return history.result()
@@ -46,7 +49,7 @@ class RandomSearch(Derivation):
         return self.budget
 
 
-class Evolution(Derivation):
+class Evolution(ScoringDerivation):
     """Regularised (ageing) evolution: the best of a random tournament has a mutant, and the oldest of the population dies.
 
     The tournament is drawn with replacement. The answer is the best point ever seen, dead or alive.
@@ -55,6 +58,7 @@ class Evolution(Derivation):
         budget: points in all, the first population included; a point that comes up again is counted, but not scored again.
         population: points alive, at most ``budget``.
         tournament: points that compete for a mutant, at most ``population``.
+        shared: arguments that all derivations with a score take.
 
     Raises:
         SettingsError: numbers that do not fit together.
@@ -66,7 +70,8 @@ class Evolution(Derivation):
 
     uses_probabilities = False
 
-    def __init__(self, budget: int = 100, population: int = 20, tournament: int = 5) -> None:
+    def __init__(self, budget: int = 100, population: int = 20, tournament: int = 5, **shared: Any) -> None:
+        super().__init__(**shared)
         require_at_least("budget", budget)
         require_at_least("population", population)
         require_at_least("tournament", tournament)
@@ -77,8 +82,8 @@ class Evolution(Derivation):
             )
         self.budget, self.population, self.tournament = budget, population, tournament
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
-        history = History(score)
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
+        history = History(scorer(self.score))
         alive: deque[Scored] = deque(maxlen=self.population)  # the oldest first; a full one drops it
         for _ in range(self.population):
             alive.append(history.add(space.sample(generator)))

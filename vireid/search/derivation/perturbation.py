@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from vireid.search.derivation.base import (
-    Derivation,
     DerivationResult,
     Probabilities,
     Score,
     Scored,
+    Scorer,
+    ScoringDerivation,
     check_probabilities,
     largest,
     mixture_weights,
@@ -22,7 +24,7 @@ from vireid.structures.sites import Site, groups
 Rows = dict[str, list[float]]
 
 
-class Perturbation(Derivation):
+class Perturbation(ScoringDerivation):
     """Site by site in random order, keep the candidate whose removal from the mixture hurts the supernet's score most.
 
     Tied sites are one decision. Ties go to the first candidate. The supernet is not trained between the decisions, as the paper
@@ -31,18 +33,21 @@ class Perturbation(Derivation):
     Args:
         renormalise: whether what remains of a site's weights is scaled up to sum to 1: a mixture of normalisations that sums to less
             would also shrink the activations. ``False`` as in the paper's code, which sets the weight of the removed candidate to 0.
+        shared: arguments that all derivations with a score take.
 
     Reference:
         DARTS-PT (Wang, Cheng, Chen, Tang, Hsieh: Rethinking Architecture Selection in Differentiable NAS, ICLR 2021),
         arXiv 2108.04392.
     """
 
-    def __init__(self, renormalise: bool = True) -> None:
+    def __init__(self, renormalise: bool = True, **shared: Any) -> None:
+        super().__init__(**shared)
         self.renormalise = renormalise
 
-    def __call__(self, space: SearchSpace, probabilities: Probabilities, score: Score, generator: torch.Generator) -> DerivationResult:
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:
         sites = space.sites()
         check_probabilities(sites, probabilities)
+        score = scorer(self.score)
         rows: Rows = {site.name: list(probabilities[site.name]) for site in sites}
         tied = groups(sites)
         history: list[Scored] = []

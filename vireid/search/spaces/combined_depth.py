@@ -83,7 +83,7 @@ class CombinedDepth(SearchSpace):
         if weights is not None:
             raise SettingsError(f"The supernet of CombinedDepth starts from scratch, got weights {weights!r}. Set `weights: null`.")
         if norms is not None:
-            raise SettingsError("CombinedDepth has no normalisation sites, so `supernet_norms` does not apply. Leave it out.")
+            raise SettingsError("CombinedDepth has no normalisation sites, so `norms` does not apply. Leave it out.")
         choices = {}
         for place in self.places:
             channels = place.in_channels, place.out_channels

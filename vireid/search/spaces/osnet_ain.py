@@ -103,7 +103,7 @@ class OSNetAIN(SearchSpace):
         if weights is not None:
             raise SettingsError(f"The supernet of OSNetAIN starts from scratch, got weights {weights!r}. Set `weights: null`.")
         if norms is not None:
-            raise SettingsError("OSNetAIN has no normalisation sites, so `supernet_norms` does not apply. Leave it out.")
+            raise SettingsError("OSNetAIN has no normalisation sites, so `norms` does not apply. Leave it out.")
         trunk = OSNetTrunk(self.channels, stem="in", affine=False)
         choices = {site.name: self._choice(trunk, site.name) for site in self.sites()}
         return OSNetSupernet(trunk, self.sites(), choices)

@@ -20,7 +20,7 @@ class SupernetNorms(Recorded):
 
         model:
           init_args:
-            supernet_norms:
+            norms:
               class_path: vireid.search.SupernetNorms
               init_args: {affine: common}
 

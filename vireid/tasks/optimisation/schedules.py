@@ -1,4 +1,4 @@
-"""Learning-rate factors and search schedules as pure functions of the epoch: nothing to save, nothing to lose on resume."""
+"""Learning-rate factors as pure functions of the epoch: nothing to save, nothing to lose on resume."""
 
 from __future__ import annotations
 
@@ -187,56 +187,3 @@ class Exponential(Schedule):
 
     def __call__(self, epoch: int) -> float:
         return float(self.gamma**epoch)
-
-
-def geometric(start: float, end: float, step: int, steps: int) -> float:
-    """Value at ``step`` of a geometric run from ``start`` (step 0) to ``end`` (step ``steps - 1`` and after).
-
-    Example:
-        >>> geometric(5.0, 0.5, 0, 50), round(geometric(5.0, 0.5, 49, 50), 9), geometric(5.0, 0.5, -3, 50)
-        (5.0, 0.5, 5.0)
-    """
-    if steps <= 1:
-        return end if step >= 0 and steps == 1 else start
-    position = min(max(step, 0), steps - 1) / (steps - 1)
-    return float(start * (end / start) ** position)
-
-
-def linear(start: float, end: float, step: int, steps: int) -> float:
-    """Value at ``step`` of a straight line from ``start`` (step 0) to ``end`` (step ``steps - 1`` and after).
-
-    Example:
-        >>> [linear(10.0, 0.0, step, 5) for step in (-1, 0, 1, 4, 9)]
-        [10.0, 10.0, 7.5, 0.0, 0.0]
-
-    Reference:
-        GDAS (Dong, Yang, CVPR 2019), public code: the temperature, from 10 to 0.1.
-    """
-    if steps <= 1:
-        return end if step >= 0 and steps == 1 else start
-    return start + (end - start) * min(max(step, 0), steps - 1) / (steps - 1)
-
-
-def stepped(start: float, floor: float, step: int, every: int, factor: float) -> float:
-    """``max(floor, start * factor ** (step // every))``; ``start`` before step 0.
-
-    Example:
-        >>> [stepped(10.0, 1.0, step, 20, 0.5) for step in (-1, 0, 19, 20, 40, 60, 80, 200)]
-        [10.0, 10.0, 10.0, 5.0, 2.5, 1.25, 1.0, 1.0]
-
-    Reference:
-        OSNet-AIN (Zhou et al., TPAMI 2021), public search code.
-    """
-    return float(max(floor, start * factor ** (max(step, 0) // every)))
-
-
-def second_half_ramp(step: int, steps: int) -> float:
-    """0 in the first half of ``steps``, then linear to 1 at the last.
-
-    Example:
-        >>> [second_half_ramp(step, 5) for step in range(5)]
-        [0.0, 0.0, 0.0, 0.5, 1.0]
-    """
-    if steps <= 1:
-        return 0.0
-    return max(0.0, 2 * min(step / (steps - 1), 1.0) - 1)

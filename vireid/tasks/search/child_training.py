@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from vireid.tasks.callbacks.recalibration import training_rows
 from vireid.tasks.optimisation.schedules import WarmupCosine
-
-if TYPE_CHECKING:
-    from vireid.tasks.search.module import SearchModule
+from vireid.tasks.search.run import SearchRun
 
 
 @contextmanager
@@ -28,23 +25,23 @@ def kept_state(network: nn.Module) -> Iterator[None]:
             parameter.grad = None
 
 
-def train_child(module: SearchModule, steps: int) -> None:
+def train_child(run: SearchRun, steps: int) -> None:
     """Weight steps, in place, on the child that the supernet runs now.
 
-    Losses and optimiser (with its factors and clipping) are the search's, without accumulation; the rate rises over the first tenth of
-    the steps and falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is
+    Losses, optimiser, factors by part and clipping are the search's, without accumulation; the rate rises over the first tenth of the
+    steps and falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is
     what layers draw; the random state is as before afterwards. Under several processes gradients are averaged.
     """
-    trainer, network = module.trainer, module.network
-    optimizer = module.optimizer.build(network.named_parts())
+    trainer, network = run.trainer, run.network
+    optimizer = run.optimizer.build(network.named_parts())
     rate = WarmupCosine(steps, steps // 10).scheduler(optimizer, steps)
     network.train()
-    devices = [module.device] if module.device.type == "cuda" else []
+    devices = [run.device] if run.device.type == "cuda" else []
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
         for batch in training_rows(trainer, steps):
-            module.seed_step(batch)
+            run.seed_step(batch)
             with trainer.precision_plugin.forward_context():
-                loss, _ = module.summed_loss(module.losses, module(batch), batch)
+                loss, _ = run.loss(run.losses, batch)
             loss.backward()  # type: ignore[no-untyped-call]
             for parameter in network.parameters():
                 if trainer.world_size > 1 and parameter.grad is not None:

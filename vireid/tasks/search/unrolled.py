@@ -1,15 +1,61 @@
-"""The architecture gradient of second order of DARTS: that of the loss after a weight step which is only thought."""
+"""Architecture steps of second order, as in DARTS: by the gradient of the loss after a weight step that is tried and taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
+from vireid.nn import frozen_statistics
+from vireid.structures import SearchBatch
+from vireid.tasks.search.run import WEIGHT_STEP, SearchRun, Terms
+from vireid.tasks.search.two_levels import TwoLevels
 
 RADIUS = 0.01  # of the finite difference, in the space of the weights
+
+
+class Unrolled(TwoLevels):
+    """As :class:`~vireid.tasks.TwoLevels`, with architecture steps of second order, DARTS's default.
+
+    An architecture step takes four passes instead of one (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`). It needs a plain
+    ``SGD`` of the weights and one device.
+
+    Reference:
+        Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019.
+    """
+
+    def prepare(self, run: SearchRun) -> None:
+        super().prepare(run)
+        check_unrolled(run.optimizer.create([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": run.optimizer.lr}]))
+
+    def check(self, run: SearchRun) -> None:
+        super().check(run)
+        if run.trainer.world_size > 1 or run.trainer.precision == "16-mixed":
+            raise SettingsError(
+                "Unrolled works on one device and not in `16-mixed`: set `trainer.devices` to 1, or choose the strategy "
+                "vireid.tasks.TwoLevels."
+            )
+
+    def architecture_step(self, run: SearchRun, batch: SearchBatch, batch_idx: int) -> None:
+        logits, found = run.architecture.logits, Terms()
+
+        def weight_loss() -> Tensor:
+            run.supernet.set_mixture(self.mixture(run, self.weight_relaxation, run.architecture.masked(), WEIGHT_STEP, batch_idx))
+            return run.loss(run.losses, batch.weights)[0]
+
+        def architecture_loss() -> Tensor:
+            loss, terms = self.mixed_architecture_loss(run, batch.architecture, batch_idx)
+            found.update(terms)
+            return loss
+
+        with nullcontext() if self.architecture_statistics else frozen_statistics(run.network):
+            gradient = unrolled_gradient(logits, run.weights_optimizer(), weight_loss, architecture_loss)
+        gradient = gradient / run.accumulate_grad_batches
+        logits.grad = gradient if logits.grad is None else logits.grad + gradient
+        self.end_architecture_step(run, batch, batch_idx, found)
 
 
 def unrolled_gradient(
@@ -61,7 +107,9 @@ def check_unrolled(optimizer: torch.optim.Optimizer) -> None:
         SettingsError: it is not plain SGD.
     """
     if not isinstance(optimizer, torch.optim.SGD) or any(group["nesterov"] for group in optimizer.param_groups):
-        raise SettingsError("`unrolled` needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`, whose step it looks ahead to.")
+        raise SettingsError(
+            "The strategy Unrolled needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`, whose step it looks ahead to."
+        )
 
 
 def _gradients(loss: Tensor, inputs: list[Tensor]) -> list[Tensor]:
