@@ -47,7 +47,7 @@ def test_modalities_are_separate() -> None:
 
 def test_output() -> None:
     net = network()
-    out = net(images(), 3)
+    (out,) = net(images(), 3).branches
     assert [tuple(t.shape) for t in out[:3]] == [(6, 64), (6, 64), (6, 5)]
     assert net.classifier is not None
     torch.testing.assert_close(out.logits, out.embeddings @ net.classifier.weight.T)
