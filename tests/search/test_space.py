@@ -28,7 +28,7 @@ class TestBNSeparation(SpaceContract):
 
 
 class TestBNSeparationOfTheStemAndStage2TiedByBlock(SpaceContract):
-    space = BNSeparation("resnet18", 2, 8, ["bn1", "layer2.*"], "block")
+    space = BNSeparation("resnet18", sites=["bn1", "layer2.*"], tie="block", last_stride=2, width=8)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from vireid.errors import GenotypeError, SettingsError
 from vireid.models import Backbone, build_resnet
 from vireid.nn import NormChoice
 from vireid.search import BNSeparation, Site, Supernet
-from vireid.search.spaces.norm_supernet import NormSupernet
+from vireid.search.spaces.supernet_norms import NormSupernet
 from vireid.structures import Genotype
 
 SPACE = BNSeparation("resnet10", width=8)

@@ -75,7 +75,7 @@ class Task:
     cost_weight: float
 
     def space(self) -> JointNorm:
-        return JointNorm(self.candidates, BACKBONE, LAST_STRIDE, CHANNELS)
+        return JointNorm(BACKBONE, candidates=self.candidates, last_stride=LAST_STRIDE, width=CHANNELS)
 
     def alterations(self, stages: str, seed: int) -> dict[str, Affine]:
         sites = {site.name: int(site.channels or 0) for site in self.space().sites()}

@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from vireid.models.published.iv_reid import load_iv_reid_state as load_iv_reid_state
     from vireid.models.published.loading import StateReport as StateReport
     from vireid.models.published.osnet import load_osnet_state as load_osnet_state
-    from vireid.models.trunks.cdnet import CDNetTrunk as CDNetTrunk
-    from vireid.models.trunks.osnet import OSNETS as OSNETS, OSNetTrunk as OSNetTrunk, build_osnet as build_osnet
-    from vireid.models.trunks.resnet import ResNetTrunk as ResNetTrunk, build_resnet as build_resnet
+    from vireid.models.trunks.base import Trunk as Trunk
+    from vireid.models.trunks.cdnet import CDNet as CDNet, CDNetTrunk as CDNetTrunk
+    from vireid.models.trunks.osnet import OSNETS as OSNETS, OSNet as OSNet, OSNetTrunk as OSNetTrunk, build_osnet as build_osnet
+    from vireid.models.trunks.resnet import ResNet as ResNet, ResNetTrunk as ResNetTrunk, build_resnet as build_resnet
     from vireid.models.trunks.resnet_ibn import build_resnet_ibn as build_resnet_ibn
+    from vireid.models.trunks.timm import Timm as Timm
+    from vireid.models.trunks.torchvision import Torchvision as Torchvision
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -76,9 +79,12 @@ __getattr__, __dir__, __all__ = lazy(
         ".published.iv_reid": ["load_iv_reid_state"],
         ".published.loading": ["StateReport"],
         ".published.osnet": ["load_osnet_state"],
-        ".trunks.cdnet": ["CDNetTrunk"],
-        ".trunks.osnet": ["OSNETS", "OSNetTrunk", "build_osnet"],
-        ".trunks.resnet": ["ResNetTrunk", "build_resnet"],
+        ".trunks.base": ["Trunk"],
+        ".trunks.cdnet": ["CDNet", "CDNetTrunk"],
+        ".trunks.osnet": ["OSNETS", "OSNet", "OSNetTrunk", "build_osnet"],
+        ".trunks.resnet": ["ResNet", "ResNetTrunk", "build_resnet"],
         ".trunks.resnet_ibn": ["build_resnet_ibn"],
+        ".trunks.timm": ["Timm"],
+        ".trunks.torchvision": ["Torchvision"],
     },
 )

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from vireid.search.relaxations.top_k import TopK as TopK
     from vireid.search.space import SearchSpace as SearchSpace, space_of as space_of
     from vireid.search.spaces.combined_depth import CombinedDepth as CombinedDepth
-    from vireid.search.spaces.joint_norm import JointNorm as JointNorm
-    from vireid.search.spaces.norm_restrictions import BNSeparation as BNSeparation, INPlacement as INPlacement
+    from vireid.search.spaces.joint_norm import BNSeparation as BNSeparation, INPlacement as INPlacement, JointNorm as JointNorm
     from vireid.search.spaces.osnet_ain import OSNetAIN as OSNetAIN
     from vireid.search.spaces.osnet_choice import SharedBlockChoice as SharedBlockChoice
     from vireid.search.spaces.supernet_norms import SupernetNorms as SupernetNorms
@@ -76,8 +75,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".relaxations.top_k": ["TopK"],
         ".space": ["SearchSpace", "space_of"],
         ".spaces.combined_depth": ["CombinedDepth"],
-        ".spaces.joint_norm": ["JointNorm"],
-        ".spaces.norm_restrictions": ["BNSeparation", "INPlacement"],
+        ".spaces.joint_norm": ["BNSeparation", "INPlacement", "JointNorm"],
         ".spaces.osnet_ain": ["OSNetAIN"],
         ".spaces.osnet_choice": ["SharedBlockChoice"],
         ".spaces.supernet_norms": ["SupernetNorms"],

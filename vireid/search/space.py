@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -178,14 +178,42 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
     Settings that the genotype leaves out count as their defaults.
     """
     mine = space.identity()
+    if genotype.space == mine:
+        return []
     if genotype.space.get("class_path") != mine["class_path"]:
         return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
     try:
-        theirs = instantiate(dict(genotype.space), allowed=(*importable(), mine["class_path"])).identity()
+        theirs = instantiate(dict(genotype.space), allowed=(*importable(), *_class_paths(mine))).identity()
     except (CheckpointError, ValueError) as error:
         return [f"its space cannot be built ({str(error).rstrip('.')})"]
-    pairs = [(name, theirs["init_args"][name], value) for name, value in mine["init_args"].items()]
-    return [f"its `{name}` is {found!r}, not {wanted!r}" for name, found, wanted in pairs if found != wanted]
+    return list(_differences(theirs["init_args"], mine["init_args"]))
+
+
+def _class_paths(settings: Any) -> Iterator[str]:
+    """Of an object and the objects in it."""
+    for item in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
+        yield from _class_paths(item)
+    if isinstance(settings, dict) and "class_path" in settings:
+        yield settings["class_path"]
+
+
+def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], of: str = "") -> Iterator[str]:
+    """Settings that differ; of an object of the same class, which of its settings do."""
+    for name, wanted in mine.items():
+        found: Any = theirs.get(name)
+        label = of if of and name == "name" else name
+        if _is_object(found) and _is_object(wanted) and found["class_path"] == wanted["class_path"]:
+            yield from _differences(found["init_args"], wanted["init_args"], name)
+        elif found != wanted:
+            yield f"its `{label}` is {_said(found)}, not {_said(wanted)}"
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and "class_path" in value
+
+
+def _said(value: Any) -> str:
+    return str(value["class_path"]) if _is_object(value) else repr(value)
 
 
 def space_of(genotype: Genotype) -> SearchSpace:
@@ -194,6 +222,12 @@ def space_of(genotype: Genotype) -> SearchSpace:
     Raises:
         GenotypeError: the genotype names something else, or settings that do not fit.
     """
+    own = sorted({path for path in _class_paths(dict(genotype.space)) if not str(path).startswith(importable())})
+    if own:
+        raise GenotypeError(
+            f"The genotype's space cannot be built: it names {', '.join(map(repr, own))}, and a file may import classes of vireid alone. "
+            f"Give the space itself (`space=` in Python, `model.space` in YAML), or allow the class: --allow {','.join(own)}."
+        )
     try:
         space = instantiate(dict(genotype.space), importable())
     except (CheckpointError, ValueError) as error:

@@ -23,15 +23,16 @@ class Supernet(Backbone):
         trunk: has a module at the name of every site; it is changed in place.
         sites: choices to open, in the order of architecture parameters.
         choices: site name to the layer with its candidates, in the order of ``sites``.
+        out_channels: of the feature map; ``None`` takes the trunk's attribute of this name.
 
     Attributes:
         sites, choices: as given.
     """
 
-    def __init__(self, trunk: nn.Module, sites: Sequence[Site], choices: Mapping[str, Choice]) -> None:
+    def __init__(self, trunk: nn.Module, sites: Sequence[Site], choices: Mapping[str, Choice], out_channels: int | None = None) -> None:
         for name, choice in choices.items():
             trunk.set_submodule(name, choice)
-        super().__init__(trunk)
+        super().__init__(trunk, out_channels)
         self.sites = tuple(sites)
         self.choices: dict[str, Choice] = dict(choices)
 

@@ -92,8 +92,13 @@ def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> Non
             hints = {**get_type_hints(constructor), **hints}
         for name, value in settings.get("init_args", {}).items():
             texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
-            if texts and _wants_object(hints.get(name)):
+            if any(_imports(text, hints.get(name)) for text in texts):
                 raise CheckpointError(f"{settings['class_path']} needs the settings of an object as `{name}`, the file has {texts[0]!r}.")
+
+
+def _imports(text: str, hint: Any) -> bool:
+    """Whether the parser may take a text for the path of a class; where a name may stand too, that is one with a dot."""
+    return _wants_object(hint) and (str not in get_args(hint) or "." in text)
 
 
 def _wants_object(hint: Any) -> bool:
@@ -113,7 +118,8 @@ def import_class(path: Any, allowed: tuple[str, ...] = ("vireid.",)) -> type:
     try:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise CheckpointError(f"There is no class {path!r} in this version of vireid.") from error
+        where = "in this version of vireid" if str(path).startswith("vireid.") else f"to import ({error})"
+        raise CheckpointError(f"There is no class {path!r} {where}.") from error
     if not (isinstance(cls, type) and issubclass(cls, Recorded)):
         raise CheckpointError(f"{path!r} is not a class that can be rebuilt from saved settings (one that derives from Recorded).")
     return cls

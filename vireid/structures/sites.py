@@ -14,9 +14,10 @@ class Site:
         name: stable name; for a normalisation, the module name in the trunk.
         candidates: ids, in the order of architecture parameters; ties go to the first.
         stage: 0 for the stem, 1..4 for the stages of a ResNet, 2..5 for ``conv2`` .. ``conv5`` of an OSNet, 1..3 for
-            those of a CDNet.
+            those of a CDNet; of other trunks, how often the map shrank before.
         role: what it is for in its block, such as ``bn1`` or ``downsample``; ``stem`` for the stem.
         channels: channels that the site normalises.
+        block: name of the module that is tied by ``tie: block``, such as ``layer1.0``; empty for a site that stands alone.
         group: sites of one group are tied: they share one row of architecture parameters. Empty for a group of its own.
     """
 
@@ -26,6 +27,7 @@ class Site:
     role: str = ""
     channels: int | None = None
     group: str = ""
+    block: str = ""
 
 
 def groups(sites: Sequence[Site]) -> list[tuple[Site, ...]]:

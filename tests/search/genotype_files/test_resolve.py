@@ -75,7 +75,7 @@ def test_a_list_is_a_point_of_the_space_that_is_given(folder: Path, space: Joint
     [
         ("r50.cfg", BNSeparation("resnet10"), GenotypeError, "holds 53 values, but resnet10 has 12 sites"),
         ("r50.cfg", BNSeparation(sites=("layer1.*",)), GenotypeError, "there is no site 'bn1'"),
-        ("r50.cfg", JointNorm(backbone="osnet_x0_25"), SettingsError, "`backbone` must be one of resnet10"),
+        ("r50.cfg", JointNorm(backbone="osnet_x0_25"), SettingsError, "A CM-NAS list is of a ResNet .*, not of 'vireid.models.OSNet'"),
         ("ain.txt", BNSeparation(), SettingsError, "must be one of osnet_ain_x1_0, .*, got 'resnet50'"),
         ("ain.txt", CombinedDepth(), GenotypeError, "belongs to 'vireid.search.OSNetAIN', not to 'vireid.search.CombinedDepth'"),
         ("cdnet.json", CombinedDepth("cnet"), GenotypeError, "layers that this CombinedDepth does not have"),

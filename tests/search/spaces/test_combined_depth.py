@@ -14,7 +14,7 @@ from tests.golden.cdnet import golden
 from tests.search.contract import SpaceContract, seeded
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
 from vireid.models import count, to_cdnet_state
-from vireid.nn.kernel_choice import KernelChoice
+from vireid.nn.block_choice import KernelChoice
 from vireid.search import CombinedDepth, SupernetNorms
 from vireid.search.spaces.combined_depth_cost import frame_price
 

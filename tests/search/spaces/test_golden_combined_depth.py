@@ -7,7 +7,7 @@ import torch
 
 from tests.golden.cdnet import error, golden, tensor
 from tests.golden.cdnet_search import FILES, logits, loss, network, space_of_file
-from vireid.nn.kernel_choice import KernelChoice
+from vireid.nn.block_choice import KernelChoice
 from vireid.search import ArchitectureParameters, GumbelHard, Relaxation, Softmax, TopK
 from vireid.search.relaxations import gumbel as gumbel_module
 

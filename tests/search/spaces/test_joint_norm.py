@@ -25,7 +25,7 @@ class TestJointNorm(SpaceContract):
 
 class TestJointNormWithSubsetsTiedByStage(SpaceContract):
     space = JointNorm(
-        ("ibn", "in", "separate_bn", "shared_bn"), "resnet18", 1, 8, tie="stage",
+        "resnet18", candidates=("ibn", "in", "separate_bn", "shared_bn"), width=8, tie="stage",
         subsets={"*": ["separate_bn", "shared_bn"], "layer[12].*": ["ibn", "in", "separate_bn"]},
     )  # fmt: skip
 
@@ -60,11 +60,12 @@ def test_the_default_is_every_candidate_at_every_norm() -> None:
 def test_restrictions_are_the_joint_space_with_fewer_candidates() -> None:
     for restriction, kept in ((BNSeparation, ["shared_bn", "separate_bn"]), (INPlacement, ["shared_bn", "in", "ibn"])):
         arguments: dict[str, Any] = {"backbone": "resnet18", "width": 16, "sites": ["layer1.*"], "tie": "block"}
-        joint = JointNorm(kept, **arguments)
+        joint = JointNorm(candidates=kept, **arguments)
         assert restriction(**arguments).sites() == joint.sites()
         points = {name: point.choices for name, point in joint.baselines().items()}
         assert {name: point.choices for name, point in restriction(**arguments).baselines().items()} == points
         assert set(restriction().settings()["init_args"]) == {"backbone", "last_stride", "width", "sites", "tie"}
+        assert set(restriction().identity()["init_args"]) == {"backbone", "sites", "tie"}
 
 
 def test_old_files_of_the_restriction_still_load() -> None:
@@ -104,8 +105,8 @@ def test_the_last_subset_that_matches_counts() -> None:
 
 def test_order_of_arguments_does_not_matter() -> None:
     subsets = {"bn1": ["ibn", "in"]}
-    mine = JointNorm(("ibn", "shared_bn", "in"), "resnet10", subsets=subsets)
-    other = JointNorm(("shared_bn", "in", "ibn"), "resnet10", subsets={"bn1": ["in", "ibn"]})
+    mine = JointNorm("resnet10", candidates=("ibn", "shared_bn", "in"), subsets=subsets)
+    other = JointNorm("resnet10", candidates=("shared_bn", "in", "ibn"), subsets={"bn1": ["in", "ibn"]})
     assert mine.settings() == other.settings()
     mine.validate(other.sample(torch.Generator()))
     assert subsets == {"bn1": ["ibn", "in"]}

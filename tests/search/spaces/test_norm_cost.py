@@ -5,24 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vireid.models import ResNet
+from vireid.models.trunks.discovery import discover
 from vireid.search import BNSeparation, JointNorm
-from vireid.search.spaces.norm_cost import latency, price, trunk_facts
+from vireid.search.spaces.norm_cost import latency, price
 
 SPACE = JointNorm(backbone="resnet10", width=8)
 SITES = {site.name: site for site in SPACE.sites()}
-FACTS = trunk_facts("resnet10", 1, 8)
+FACTS = discover(ResNet("resnet10", width=8))
 
 
 def test_multiply_adds_of_resnet50_as_published() -> None:
-    assert trunk_facts("resnet50", 2, 64).multiply_adds == 2_669_150_208
-    assert trunk_facts("resnet50", 2, 64).parameters == 23_508_032
+    assert discover(ResNet("resnet50", last_stride=2)).multiply_adds == 2_669_150_208
+    assert discover(ResNet("resnet50", last_stride=2)).parameters == 23_508_032
 
 
 def test_pixels_follow_the_strides() -> None:
-    bottleneck = trunk_facts("resnet50", 1, 64).pixels
+    bottleneck = discover(ResNet("resnet50")).pixels
     found = [bottleneck[name] for name in ("bn1", "layer1.2.bn3", "layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.1", "layer4.2.bn3")]
     assert found == [128 * 64, 64 * 32, 64 * 32, 32 * 16, 32 * 16, 16 * 8]
-    assert trunk_facts("resnet50", 2, 64).pixels["layer4.2.bn3"] == 8 * 4
+    assert discover(ResNet("resnet50", last_stride=2)).pixels["layer4.2.bn3"] == 8 * 4
     assert list(bottleneck) == [site.name for site in JointNorm().sites()]
 
 

@@ -31,7 +31,7 @@ def trainer(folder: Path, *callbacks: pl.Callback, **arguments: Any) -> pl.Train
 
 
 def child(datamodule: SYSUDataModule, **arguments: Any) -> RetrainModule:
-    return RetrainModule(datamodule.num_classes, "all_separate", BNSeparation("resnet10", 1, 8), weights=None, **arguments)
+    return RetrainModule(datamodule.num_classes, "all_separate", BNSeparation("resnet10", width=8), weights=None, **arguments)
 
 
 class Statistics(pl.Callback):
@@ -70,7 +70,7 @@ def test_an_evaluation_sees_the_averages_and_the_network_keeps_its_own(sysu_root
 
 def test_rows_say_so_and_later_rows_do_not(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root)
-    module = SearchModule(datamodule.num_classes, BNSeparation("resnet10", 1, 8), weights=None)
+    module = SearchModule(datamodule.num_classes, BNSeparation("resnet10", width=8), weights=None)
     trainer(tmp_path / "with", Recalibration(2)).test(module, datamodule=datamodule, verbose=False)
     note = "derived child with inherited weights, not retrained; running statistics re-estimated on 2 training batches"
     assert {result.remark for result in module.results} == {note}

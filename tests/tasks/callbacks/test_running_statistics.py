@@ -16,7 +16,7 @@ from vireid.search import BNSeparation
 from vireid.structures import Batch, generator_for
 from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
 
-SPACE = BNSeparation("resnet10", 1, 8)
+SPACE = BNSeparation("resnet10", width=8)
 
 
 def batch(seed: int, visible: int = 4, infrared: int = 4) -> Batch:

@@ -22,7 +22,7 @@ from vireid.tasks.callbacks.recalibration import training_batches
 from vireid.tasks.callbacks.running_statistics import recalibrate
 from vireid.tasks.search.child_score import InheritedScore
 
-SPACE = ("resnet10", 1, 8)
+SPACE: dict[str, Any] = {"backbone": "resnet10", "width": 8}
 
 
 def data(root: Path, **arguments: Any) -> SYSUDataModule:
@@ -38,7 +38,7 @@ def trainer(folder: Path, epochs: int = 1, **arguments: Any) -> pl.Trainer:
 
 def module_for(datamodule: SYSUDataModule, **arguments: Any) -> SearchModule:
     settings = {"strategy": TwoLevels(warmup_epochs=0), **arguments}
-    return SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, **settings)
+    return SearchModule(datamodule.num_classes, BNSeparation(**SPACE), weights=None, **settings)
 
 
 def state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -273,7 +273,7 @@ def test_from_the_command_line(sysu_root: Path, tmp_path: Path) -> None:
         "model": {
             "class_path": "vireid.SearchModule",
             "init_args": {
-                "space": BNSeparation(*SPACE).settings(),
+                "space": BNSeparation(**SPACE).settings(),
                 "weights": None,
                 "strategy": "vireid.tasks.RandomPaths",
                 "derivation": {"class_path": "vireid.search.Evolution", "init_args": {**evolution, "score": score}},

@@ -15,7 +15,7 @@ from vireid.search import BNSeparation, GumbelHard, JointNorm
 from vireid.structures import generator_for
 from vireid.tasks import SGD, Adam, Entropy, ExpectedCost, SearchRun, TwoLevels
 
-SPACE = ("resnet10", 1, 8)
+SPACE: dict[str, Any] = {"backbone": "resnet10", "width": 8}
 
 
 class Watch(pl.Callback):
@@ -51,7 +51,7 @@ def search(
     root: Path, folder: Path, epochs: int = 2, batches: int = 2, split: str = "identity", warmup_epochs: int = 1, **arguments: Any
 ) -> tuple[SearchModule, Watch]:
     datamodule = data(root, search_split=split)
-    settings = {"space": BNSeparation(*SPACE), "weights": None, "strategy": TwoLevels(warmup_epochs=warmup_epochs), **arguments}
+    settings = {"space": BNSeparation(**SPACE), "weights": None, "strategy": TwoLevels(warmup_epochs=warmup_epochs), **arguments}
     module = SearchModule(datamodule.num_classes, **settings)
     watch = Watch()
     trainer = pl.Trainer(
@@ -103,7 +103,7 @@ def test_a_skipped_candidate_keeps_parameters_and_statistics(sysu_root: Path, tm
     assert all(f"network.backbone.{name}" in watch.moved(0) for name in used if name.endswith("weight"))
 
 
-@pytest.mark.parametrize("space", [BNSeparation(*SPACE), JointNorm(CANDIDATES, *SPACE)], ids=lambda space: type(space).__name__)
+@pytest.mark.parametrize("space", [BNSeparation(**SPACE), JointNorm(**SPACE)], ids=lambda space: type(space).__name__)
 def test_same_seed_same_genotype_and_another_seed_differs(space: JointNorm, sysu_root: Path, tmp_path: Path) -> None:
     modules = [search(sysu_root, tmp_path / str(i), epochs=3, seed=seed, space=space)[0] for i, seed in enumerate((1, 1, 2))]
     logits = [module.architecture.logits.detach() for module in modules]
@@ -188,7 +188,7 @@ def test_one_sample_of_the_architecture_per_optimiser_step(sysu_root: Path, tmp_
 def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
     arguments: dict[str, Any] = {"optimizer": unit_steps(gradient_clip_val=1e-3)}
-    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0), **arguments)
+    module = SearchModule(datamodule.num_classes, BNSeparation(**SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0), **arguments)
     watch = Watch()
     trainer = pl.Trainer(
         max_epochs=2,
@@ -216,7 +216,7 @@ def test_mixed_precision_on_a_gpu(sysu_root: Path, tmp_path: Path, precision: st
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
 def test_other_precisions_give_finite_losses(sysu_root: Path, tmp_path: Path, precision: str) -> None:
     datamodule = data(sysu_root)
-    module = SearchModule(datamodule.num_classes, BNSeparation(*SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0))
+    module = SearchModule(datamodule.num_classes, BNSeparation(**SPACE), weights=None, strategy=TwoLevels(warmup_epochs=0))
     trainer = pl.Trainer(
         max_epochs=1,
         limit_train_batches=2,
@@ -240,4 +240,4 @@ def test_other_precisions_give_finite_losses(sysu_root: Path, tmp_path: Path, pr
 )
 def test_senseless_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        SearchModule(3, BNSeparation(*SPACE), weights=None, **arguments)
+        SearchModule(3, BNSeparation(**SPACE), weights=None, **arguments)

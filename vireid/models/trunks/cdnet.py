@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
+from vireid.models.backbone import Backbone
+from vireid.models.published.cdnet import load_reported
+from vireid.models.trunks.base import Trunk
 from vireid.models.trunks.cdnet_blocks import CombinedBlock, CombinedDepthBlock, ConvStem, DownSample, initialise
-from vireid.structures.cdnet_sites import STAGES, Layer, block_stages
+from vireid.structures.cdnet_sites import OPERATIONS, PUBLISHED, STAGES, Layer, Operations, block_stages, candidate_name, cell_stage
+from vireid.structures.sites import Site
 
 PLANES = (64, 256, 384, 512)
 
@@ -145,3 +149,73 @@ def _downsample(channels: int) -> nn.Module:
     cell = DownSample(channels)
     initialise(cell)
     return cell
+
+
+WIDTHS = {"x1_0": 1.0, "x0_75": 0.75, "x0_5": 0.5, "x0_25": 0.25}
+CDNETS: dict[str, tuple[Operations, float]] = {
+    f"{operations}_{name}": (operations, width) for operations in PUBLISHED for name, width in WIDTHS.items()
+}
+"""Name of a network to its operations and its factor on all channels."""
+ROLES = {"squeeze": "squeeze", "conv1": "depthwise", "conv2": "depthwise", "restore": "restore", "expand": "downsample"}
+
+
+class CDNet(Trunk):
+    """A published CDNet or CNet, or one with other operations.
+
+    Its normalisations have the names of published checkpoints behind ``base.``. Stages are 0 for the stem and 1 to 3, a halving
+    belonging to the stage before it; roles are ``stem``, ``squeeze``, ``depthwise``, ``restore``, ``downsample`` and ``transition``.
+
+    Args:
+        name: ``cdnet_x1_0`` or ``cnet_x1_0``, both also as ``x0_75``, ``x0_5`` and ``x0_25``.
+        operations: kernels and repeats of each of the six blocks in order, such as ``3x5-1`` (of a CNet ``3x5``); ``None`` for the
+            published ones.
+
+    Raises:
+        SettingsError: an unknown name, or operations that are none.
+
+    Example:
+        >>> CDNet("cnet_x1_0").settings()["init_args"]["operations"]
+        ['5x7', '7x9', '7x9', '7x9', '7x9', '3x5']
+
+    Reference:
+        Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021.
+    """
+
+    builds_on_meta: ClassVar[bool] = True
+
+    def __init__(self, name: str, operations: list[str] | None = None) -> None:
+        if name not in CDNETS:
+            raise SettingsError(f"`name` of a CDNet must be one of {', '.join(CDNETS)}, got {name!r}.")
+        kind, self.width = CDNETS[name]
+        known = {candidate_name(layer): layer for layer in OPERATIONS[kind]}
+        chosen = list(PUBLISHED[kind] if operations is None else operations)
+        if len(chosen) != sum(STAGES) or not set(chosen) <= set(known):
+            raise SettingsError(f"`operations` of {name} must name {sum(STAGES)} of {', '.join(known)}, got {', '.join(map(str, chosen))}.")
+        self.name, self.layers = name, [known[operation] for operation in chosen]
+        self.record(operations=chosen)
+
+    def build(self, weights: str | None = None) -> CDNetTrunk:
+        """The network, with published initial weights.
+
+        Args:
+            weights: file of a published checkpoint of this network; what does not match is logged.
+
+        Raises:
+            MissingFileError, CheckpointError: no such file, or nothing of it fits.
+        """
+        trunk = CDNetTrunk(self.layers, scaled_planes(PLANES, self.width))
+        if weights is not None:
+            load_reported(Backbone(trunk), weights)
+        return trunk
+
+    def stage(self, site: Site) -> int:
+        first, number = site.name.split(".")[:2]
+        return cell_stage(int(number)) if first == "cells" else 0
+
+    def block(self, site: Site) -> str:
+        return ".".join(site.name.split(".")[:2]) if self.stage(site) else "stem"
+
+    def role(self, site: Site) -> str:
+        if not self.stage(site):
+            return "stem"
+        return next((ROLES[part] for part in site.name.split(".") if part in ROLES), "transition")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models.published.osnet import load_reported
+from vireid.models.trunks.base import Placement, Trunk
 from vireid.models.trunks.osnet_blocks import OSBLOCKS
 from vireid.models.trunks.osnet_layers import ConvLayer
 from vireid.structures.osnet_sites import OSNET_CHANNELS, OSNET_SITES, Channels
+from vireid.structures.sites import Site
 
 NONE = ("none",) * 6
 IBN = ("out", "out", "none", "none", "none", "none")
@@ -112,3 +115,68 @@ def _check(placements: Sequence[str], stem: str) -> None:
         raise SettingsError(f"`placements` must name one of {', '.join(OSBLOCKS)} for each of 6 blocks, got {tuple(placements)}.")
     if stem not in STEM_NORMS:
         raise SettingsError(f"`stem` must be one of {', '.join(STEM_NORMS)}, got {stem!r}.")
+
+
+class OSNet(Trunk):
+    """A published OSNet, or one with other placements of instance normalisation.
+
+    Its normalisations have the names of published OSNet-AIN checkpoints; what is IN already is no site. Stages are 0 for the stem, 2 to 4
+    for those of blocks with the transition behind them, and 5 for ``conv5``; roles are ``stem``, ``conv1``, ``stream``, ``conv3`` and
+    ``downsample`` in a block, and ``transition``. Plain networks have OSNet-AIN as the hand-made point ``osnet_ain``: IN at the stem, and
+    in the blocks whose last batch normalisation it replaces.
+
+    Args:
+        name: ``osnet_x1_0`` or ``osnet_ain_x1_0``, both also as ``x0_75``, ``x0_5`` and ``x0_25``, or ``osnet_ibn_x1_0``.
+        placements: ``none``, ``in``, ``out`` or ``inout`` for each of the six blocks in order; ``None`` for the published ones.
+
+    Raises:
+        SettingsError: an unknown name, or placements that are none.
+
+    Example:
+        >>> OSNet("osnet_ain_x0_25").settings()["init_args"]["placements"]
+        ['in', 'in', 'none', 'in', 'in', 'none']
+
+    Reference:
+        Zhou, Yang, Cavallaro, Xiang: Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019.
+    """
+
+    builds_on_meta: ClassVar[bool] = True
+
+    def __init__(self, name: str, placements: list[str] | None = None) -> None:
+        if name not in OSNETS:
+            raise SettingsError(f"`name` of an OSNet must be one of {', '.join(OSNETS)}, got {name!r}.")
+        self.name = name
+        self.channels, self.stem, published = OSNETS[name]
+        self.blocks = tuple(published if placements is None else placements)
+        _check(self.blocks, self.stem)
+        self.record(placements=list(self.blocks))
+
+    def build(self, weights: str | Path | None = None) -> OSNetTrunk:
+        """See :func:`build_osnet`.
+
+        Args:
+            weights: file of a published checkpoint.
+        """
+        return build_trunk(self.channels, self.blocks, self.stem, weights)
+
+    def stage(self, site: Site) -> int:
+        number = int(site.name[len("conv")])  # conv1 is the stem, pool2 stands behind conv2
+        return 0 if number == 1 else number
+
+    def block(self, site: Site) -> str:
+        return ".".join(site.name.split(".")[:2]) if self.stage(site) else "stem"
+
+    def role(self, site: Site) -> str:
+        parts = site.name.split(".")
+        if len(parts) < 4:
+            return "transition" if self.stage(site) else "stem"
+        return "stream" if parts[2] == "conv2" else parts[2]
+
+    def placements(self) -> Mapping[str, Placement]:
+        """``osnet_ain``, of a plain network."""
+        return {"osnet_ain": _ain} if (self.stem, self.blocks) == ("bn", NONE) else {}
+
+
+def _ain(site: Site) -> str:
+    inside = {f"{name}.conv3.bn" for name, placement in zip(OSNET_SITES, AIN, strict=True) if placement == "in"}
+    return "in" if site.role == "stem" or site.name in inside else "shared_bn"

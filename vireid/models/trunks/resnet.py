@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.models import resnet as torchvision_resnet
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from vireid.errors import SettingsError
-from vireid.models.trunks.pretrained import pretrained_state
+from vireid.models.trunks.base import Placement, Trunk
+from vireid.models.trunks.pretrained import load_pretrained, pretrained_state
 from vireid.structures.resnet_sites import RESNETS
+from vireid.structures.sites import Site
 
 BLOCKS: dict[str, type[nn.Module]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
 FULL_WIDTH = 64
 
 
-class ResNetTrunk(ResNet):  # type: ignore[misc]  # torchvision has no types
+class ResNetTrunk(torchvision_resnet.ResNet):  # type: ignore[misc]  # torchvision has no types
     """Convolutional part of a torchvision ResNet: ``(B, 3, H, W)`` to ``(B, out_channels, H', W')``.
 
     Module names, and at width 64 the initialisation, are torchvision's.
@@ -56,7 +60,8 @@ def build_resnet(backbone: str, weights: str | None = None, last_stride: int = 1
 
     Args:
         backbone: ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101``, ``resnet152``, or ``resnet10`` (one basic block per stage).
-        weights: name of torchvision's weights for that backbone, such as ``IMAGENET1K_V1``; ``None`` for random weights.
+        weights: name of torchvision's weights for that backbone, such as ``IMAGENET1K_V1``, or a file of such weights; ``None`` for
+            random weights.
         last_stride: 1 (usual in re-identification) or 2 (torchvision's).
         width: channels of the stem; other values than 64 only for basic blocks and without ``weights``.
 
@@ -70,7 +75,7 @@ def build_resnet(backbone: str, weights: str | None = None, last_stride: int = 1
     kind, depths = RESNETS[backbone]
     trunk = ResNetTrunk(kind, depths, last_stride, width)
     if state is not None:
-        trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+        load_pretrained(trunk, state, f"The weights {weights} of {backbone}")
     return trunk
 
 
@@ -86,3 +91,65 @@ def check_resnet(backbone: str, last_stride: int, width: int) -> None:
         raise SettingsError(f"`last_stride` must be 1 or 2, got {last_stride!r}.")
     if width < 1 or (width != FULL_WIDTH and RESNETS[backbone][0] != "basic"):
         raise SettingsError(f"`width` must be 64 for {backbone}; only basic blocks take other (positive) values, got {width!r}.")
+
+
+class ResNet(Trunk):
+    """A ResNet of torchvision, with the stride of its last stage and its width to choose.
+
+    Its normalisations have torchvision's names. Stages are 1 to 4 behind the stem; roles are ``stem``, ``bn1``, ``bn2``, ``bn3`` and
+    ``downsample``. IBN-Net's ``ibn_a`` and ``ibn_b`` are hand-made points.
+
+    Args:
+        name: ``resnet10`` (one basic block a stage), ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101`` or ``resnet152``.
+        last_stride: stride of stage 4: 1 (usual in re-identification) or 2 (torchvision's).
+        width: channels of the stem, 1 or more; 64 except for networks of basic blocks (resnet10, resnet18, resnet34).
+
+    Raises:
+        SettingsError: an unknown name, or arguments that do not fit it.
+
+    Example:
+        >>> ResNet("resnet18", width=32).settings()["init_args"]
+        {'name': 'resnet18', 'last_stride': 1, 'width': 32}
+
+    Reference:
+        He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016.
+    """
+
+    own_weights = "IMAGENET1K_V1"
+    builds_on_meta: ClassVar[bool] = True
+
+    def __init__(self, name: str, last_stride: int = 1, width: int = FULL_WIDTH) -> None:
+        check_resnet(name, last_stride, width)
+        self.name, self.last_stride, self.width = name, last_stride, width
+
+    def build(self, weights: str | None = None) -> ResNetTrunk:
+        """See :func:`build_resnet`.
+
+        Args:
+            weights: torchvision's name, such as ``IMAGENET1K_V1``, or a file of weights.
+        """
+        return build_resnet(self.name, weights, self.last_stride, self.width)
+
+    def stage(self, site: Site) -> int:
+        return int(site.name[len("layer")]) if site.name.startswith("layer") else 0
+
+    def block(self, site: Site) -> str:
+        return ".".join(site.name.split(".")[:2]) if self.stage(site) else "stem"
+
+    def role(self, site: Site) -> str:
+        return site.name.split(".")[2] if self.stage(site) else "stem"
+
+    def placements(self) -> Mapping[str, Placement]:
+        """IBN-Net's networks, see :meth:`vireid.search.JointNorm.baselines`."""
+        return {"ibn_a": _ibn_a, "ibn_b": _ibn_b(self.name)}
+
+
+def _ibn_a(site: Site) -> str:
+    return "ibn" if site.role == "bn1" and site.stage <= 3 else "shared_bn"
+
+
+def _ibn_b(name: str) -> Placement:
+    kind, depths = RESNETS[name]
+    last = "bn2" if kind == "basic" else "bn3"
+    places = {"bn1", *(f"layer{stage}.{depths[stage - 1] - 1}.{last}" for stage in (1, 2))}
+    return lambda site: "in" if site.name in places else "shared_bn"

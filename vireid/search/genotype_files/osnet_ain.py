@@ -64,7 +64,9 @@ def read(path: str, arguments: Mapping[str, Any]) -> Genotype:
     """
     width = arguments.get("width", "x1_0")
     named = isinstance(width, str)  # the width of a CDNet is a number
-    backbone = arguments.get("backbone", f"osnet_ain_{width if named else 'x1_0'}")
+    backbone: Any = arguments.get("backbone", f"osnet_ain_{width if named else 'x1_0'}")
+    if isinstance(backbone, Mapping):
+        backbone = (backbone.get("init_args") or {}).get("name")
     if backbone not in BACKBONES:
         raise SettingsError(f"`backbone` of an OSNet-AIN list must be one of {', '.join(BACKBONES)}, got {backbone!r}.")
     return load_osnet_list(path, BACKBONES[backbone])

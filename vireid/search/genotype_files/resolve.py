@@ -9,7 +9,7 @@ from typing import Any
 from vireid.errors import GenotypeError
 from vireid.search.genotype_files.formats import ENDINGS, format_of
 from vireid.search.space import SearchSpace, space_of
-from vireid.search.spaces.norm_restrictions import BNSeparation
+from vireid.search.spaces.joint_norm import BNSeparation
 from vireid.settings import plain
 from vireid.structures import Genotype
 

@@ -12,8 +12,7 @@ from vireid.models import Backbone, CDNetTrunk
 from vireid.models.published.cdnet import load_reported
 from vireid.models.trunks.cdnet import PLANES, combined_block, places, scaled_planes
 from vireid.models.trunks.cdnet_blocks import SQUEEZE
-from vireid.nn.block_choice import Checkpointing
-from vireid.nn.kernel_choice import KernelChoice
+from vireid.nn.block_choice import Checkpointing, KernelChoice
 from vireid.search.space import CostKind, SearchSpace
 from vireid.search.spaces.combined_depth_cost import Price, block_price, frame_price, total
 from vireid.search.spaces.supernet_norms import SupernetNorms

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import torch
 from torch import nn
 
+from vireid.models.trunks.discovery import TrunkFacts
 from vireid.nn import SeparateBatchNorm2d
 from vireid.nn.norm.norm_candidates import norm_candidate
-from vireid.search.norm_plans import norm_plan
 from vireid.search.space import CostKind
 from vireid.structures.sites import Site
 
-IMAGE = (256, 128)  # height and width that elements and multiply-adds are counted for
 ELEMENT = 120  # multiply-adds in the time of one element normalised at inference, see `latency`
 
 
@@ -36,21 +35,6 @@ class Price:
     statistics: int
     modality_specific: bool
     elements: int
-
-
-@dataclass(frozen=True)
-class TrunkFacts:
-    """Of a plain trunk, on an image of 256 x 128.
-
-    Attributes:
-        parameters: of the trunk.
-        multiply_adds: of its convolutions; normalisations folded.
-        pixels: height times width at every normalisation, by its name.
-    """
-
-    parameters: int
-    multiply_adds: int
-    pixels: dict[str, int]
 
 
 def latency(elements: int, multiply_adds: int) -> float:
@@ -110,28 +94,6 @@ def cost_table(sites: Sequence[Site], kind: CostKind, facts: TrunkFacts) -> torc
     for row, values in zip(table, rows, strict=True):
         row[: len(values)] = torch.tensor(values)
     return table / max(float(table.max()), 1.0)
-
-
-@lru_cache(maxsize=32)
-def trunk_facts(backbone: str, last_stride: int, width: int) -> TrunkFacts:
-    """Facts of the trunk that :func:`~vireid.search.norm_plans.norm_plan` describes; nothing is computed to trace its shapes."""
-    with torch.device("meta"):
-        trunk = norm_plan(backbone, last_stride, width).build(None).eval()
-        images = torch.empty(1, 3, *IMAGE)
-    pixels: dict[str, int] = {}
-    multiply_adds = 0
-
-    def look(name: str, module: nn.Module, _: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal multiply_adds
-        if isinstance(module, nn.BatchNorm2d):
-            pixels[name] = output.shape[2] * output.shape[3]
-        elif isinstance(module, nn.Conv2d):
-            multiply_adds += output.numel() * module.weight[0].numel()
-
-    for name, module in trunk.named_modules():
-        module.register_forward_hook(partial(look, name))
-    trunk(images)
-    return TrunkFacts(sum(parameter.numel() for parameter in trunk.parameters()), multiply_adds, pixels)
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -17,10 +18,31 @@ Tie = Literal["none", "block", "stage", "role"]
 
 GROUP_NAMES: dict[str, Callable[[Site], str]] = {
     "none": lambda site: "",  # noqa: ARG005  # a group of its own
-    "block": lambda site: ".".join(site.name.split(".")[:2]) if site.stage else site.role,
-    "stage": lambda site: f"layer{site.stage}" if site.stage else site.role,
+    "block": lambda site: site.block,
+    "stage": lambda site: f"layer{site.stage}" if site.stage else "stem",
     "role": lambda site: site.role,
 }
+
+
+INSTANCE = ("in", "ibn", "separate_ibn")
+"""Candidates that need more than one pixel."""
+
+
+def on_maps(norms: Sequence[Site], pixels: Mapping[str, int], candidates: tuple[str, ...], trunk: str) -> tuple[Site, ...]:
+    """Normalisations with their candidates: on a map of one pixel there is no instance to normalise.
+
+    Args:
+        norms: every normalisation of a trunk, without candidates.
+        pixels: of their maps.
+        candidates: of the space.
+        trunk: its name, for the warning.
+    """
+    lost = [name for name in INSTANCE if name in candidates]
+    tiny = [norm.name for norm in norms if pixels[norm.name] == 1] if lost else []
+    if tiny:
+        warnings.warn(f"{trunk}: maps of 1 x 1 have no instance to normalise: {', '.join(tiny)} lose {', '.join(lost)}.", stacklevel=2)
+    fewer = tuple(candidate for candidate in candidates if candidate not in lost)
+    return tuple(replace(norm, candidates=fewer if norm.name in tiny else candidates) for norm in norms)
 
 
 def ordered_candidates(candidates: Sequence[str], argument: str) -> tuple[str, ...]:
@@ -71,12 +93,13 @@ def select_sites(norms: Sequence[Site], patterns: Sequence[str], subsets: Mappin
         raise SettingsError(f"`sites` must be a list of patterns of site names, such as ['bn1', 'layer1.*'], got {patterns!r}.")
     if tie not in GROUP_NAMES:
         raise SettingsError(f"`tie` must be one of {', '.join(GROUP_NAMES)}, got {tie!r}.")
-    chosen = {site.name: site for site in norms if any(_matches(site, pattern) for pattern in patterns)}
     _check_patterns("sites", patterns, norms)
+    chosen = {site.name: site for site in norms if any(_matches(site, pattern) for pattern in patterns)}
     _check_patterns("subsets", tuple(subsets), tuple(chosen.values()))
-    for pattern, candidates in subsets.items():
-        chosen.update({site.name: replace(site, candidates=candidates) for site in chosen.values() if _matches(site, pattern)})
-    tied = tuple(replace(site, group=GROUP_NAMES[tie](site)) for site in chosen.values())
+    narrowed = (_narrowed(site, subsets) for site in chosen.values())
+    tied = tuple(replace(site, group=GROUP_NAMES[tie](site)) for site in narrowed if len(site.candidates) > 1)
+    if not tied:
+        raise SettingsError("No site has two candidates left, so there is nothing to search. Change `sites`, `candidates` or `subsets`.")
     for members in groups(tied):
         other = next((site for site in members if site.candidates != members[0].candidates), members[0])
         if other is not members[0]:
@@ -85,6 +108,12 @@ def select_sites(norms: Sequence[Site], patterns: Sequence[str], subsets: Mappin
                 f"{', '.join(members[0].candidates)} and {other.name} has {', '.join(other.candidates)}. Change `subsets` or `tie`."
             )
     return tied
+
+
+def _narrowed(site: Site, subsets: Mapping[str, tuple[str, ...]]) -> Site:
+    """With the candidates of the last subset that matches, of those that it may have at all."""
+    found = [candidates for pattern, candidates in subsets.items() if _matches(site, pattern)]
+    return replace(site, candidates=tuple(name for name in found[-1] if name in site.candidates)) if found else site
 
 
 def _matches(site: Site, pattern: str) -> bool:

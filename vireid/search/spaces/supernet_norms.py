@@ -1,4 +1,4 @@
-"""How the candidates of a normalisation live together during a search."""
+"""The weight-sharing network of a normalisation space, and how the candidates of a site live together in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from vireid.errors import SettingsError
 from vireid.nn import NormChoice
 from vireid.nn.norm.norm_choice import Affine
+from vireid.search.supernet import Supernet
 from vireid.settings import Recorded
+from vireid.structures.sites import Site
 
 
 class SupernetNorms(Recorded):
@@ -51,3 +54,41 @@ class SupernetNorms(Recorded):
             SettingsError: see :class:`~vireid.nn.NormChoice`.
         """
         return NormChoice(bn, candidates, self.affine, self.update_skipped, self.synchronise)
+
+
+class NormSupernet(Supernet):
+    """A trunk with a :class:`~vireid.nn.NormChoice` at every site.
+
+    Args:
+        trunk: pretrained trunk with a ``BatchNorm2d`` at every site; it is changed in place.
+        sites: choices to open, in the order of architecture parameters.
+        norms: how the candidates of a site live together.
+        out_channels: of the feature map; ``None`` takes the trunk's attribute of this name.
+
+    Raises:
+        SettingsError: a site is not a ``BatchNorm2d`` of the trunk, or ``norms`` that no site can have.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, sites: Sequence[Site], norms: SupernetNorms | None = None, out_channels: int | None = None
+    ) -> None:
+        norms = norms or SupernetNorms()
+        choices = {site.name: norms.choice(batch_norm_at(trunk, site.name), site.candidates) for site in sites}
+        super().__init__(trunk, sites, choices, out_channels)
+
+
+def batch_norm_at(trunk: nn.Module, name: str) -> nn.BatchNorm2d:
+    """The ``BatchNorm2d`` of a trunk with this module name.
+
+    Raises:
+        SettingsError: no module of this name, or another kind.
+    """
+    try:
+        found = trunk.get_submodule(name)
+    except AttributeError:
+        raise SettingsError(
+            f"The trunk has no module {name!r} now, but had it when its sites were found. It must build the same network each time."
+        ) from None
+    if type(found) is not nn.BatchNorm2d:
+        raise SettingsError(f"{name!r} must be a BatchNorm2d to become a choice, it is a {type(found).__name__}.")
+    return found
