@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from vireid.models import BalanceHead, BNNeckHead, BranchNetwork, FineGrainedHea
 from vireid.models.published.cdnet import cdnet_name
 from vireid.search import BNSeparation, CombinedDepth, Softmax, TopK
 from vireid.structures import Batch
-from vireid.tasks import SGD, Adam, OptimizerSettings, RetrainModule, SearchModule, Unrolled
+from vireid.tasks import SGD, Adam, OptimizerSettings, RetrainModule, SearchModule, TorchOptimizer, Unrolled
 
 DATA = golden("train_step")
 PLANES = tuple(DATA["planes"].tolist())
@@ -113,7 +114,10 @@ def test_without_a_head_it_is_the_batch_norm_neck() -> None:
     assert isinstance(module.network, ReIDNetwork)
 
 
-@pytest.mark.parametrize("optimizer", [Adam(), SGD(nesterov=True)], ids=lambda optimizer: type(optimizer).__name__)
+DAMPED = partial(torch.optim.SGD, momentum=0.9, dampening=0.5)
+
+
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(nesterov=True), TorchOptimizer(DAMPED)], ids=lambda optimizer: type(optimizer).__name__)
 def test_second_order_needs_plain_sgd(optimizer: OptimizerSettings) -> None:
     space = CombinedDepth("cnet_3", planes=(8, 16), stages=(1,))
     with pytest.raises(SettingsError, match=r"Unrolled needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`"):

@@ -1,6 +1,7 @@
 """A killed run that is resumed ends with the same weights, architecture parameters, optimisers and genotype, bit for bit."""
 
 import json
+import math
 import os
 import random
 import signal
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from vireid.cli import main
 from vireid.structures import Genotype
+from vireid.tasks import read_checkpoint
 
 EPOCHS, BATCHES = 3, 5
 # four random places and one in the middle of writing a checkpoint
@@ -22,11 +25,24 @@ HEAD = {"class_path": "vireid.models.BNNeckHead", "init_args": {"dropout": 0.2}}
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
 
 
+RMSPROP = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 0.002, "alpha": 0.9, "momentum": 0.5, "centered": True}}
+
+
 def clipped_adam() -> dict[str, Any]:
     """The default of a search, with clipping."""
     schedule = {"class_path": "vireid.tasks.WarmupMultiStep", "init_args": {"milestones": [30, 45], "warmup_epochs": 5}}
     shared = {"schedule": schedule, "lr_factors": {"trunk": 0.1}, "gradient_clip_val": 5.0}
     return {"class_path": "vireid.tasks.Adam", "init_args": shared}
+
+
+def of_torch() -> dict[str, Any]:
+    """Optimiser and scheduler of torch, both with a state that the next step needs."""
+    shared = {
+        "schedule": {"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR", "init_args": {"T_max": 5, "eta_min": 1e-4}},
+        "lr_factors": {"trunk": 0.1},
+        "gradient_clip_val": 5.0,
+    }
+    return {"class_path": "vireid.tasks.TorchOptimizer", "init_args": {"optimizer": RMSPROP, **shared}}
 
 
 def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
@@ -49,8 +65,9 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
     strategy = {"class_path": "vireid.tasks.TwoLevels", "init_args": {"warmup_epochs": 1}}
     space_name = "JointNorm" if kind == "joint" else "BNSeparation"
     space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
-    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"strategy": strategy, "optimizer": clipped_adam()}
-    settings["model"]["init_args"] = {"space": space, "weights": None, **extra}
+    optimizer = {"retrain": of_torch(), "joint": RMSPROP, "search": clipped_adam()}[kind]
+    extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"strategy": strategy}
+    settings["model"]["init_args"] = {"space": space, "weights": None, "optimizer": optimizer, **extra}
     if kind == "retrain":
         settings["model"]["init_args"]["ema"] = {"class_path": "vireid.tasks.EMA", "init_args": {"decay": 0.9, "pull_back_every": 1}}
     config = folder.with_suffix(".json")
@@ -125,3 +142,16 @@ def test_the_search_moved_every_logit(runs: dict[tuple[str, int], list[Path]], k
     logits = final(runs[kind, 0][0])["state_dict"]["architecture.logits"]
     assert logits.shape == (12, candidates)
     assert logits.ne(0).all()
+
+
+def test_a_checkpoint_names_the_classes_of_torch_and_is_enough_for_a_test(runs: dict[tuple[str, int], list[Path]], tmp_path: Path) -> None:
+    last = runs["retrain", 0][0] / "checkpoints" / "last.ckpt"
+    content = read_checkpoint(last)
+    saved = content["vireid"]["model"]["init_args"]["optimizer"]["init_args"]
+    assert (saved["optimizer"]["class_path"], saved["optimizer"]["init_args"]["alpha"]) == ("torch.optim.RMSprop", 0.9)
+    assert saved["schedule"]["init_args"]["scheduler"]["init_args"]["T_max"] == 5
+    factor = (1 + math.cos(math.pi * EPOCHS / 5)) / 2
+    rates = [group["lr"] for group in content["optimizer_states"][0]["param_groups"]]
+    assert rates == [pytest.approx(1e-4 + (base - 1e-4) * factor, rel=1e-12) for base in (2e-4, 2e-3, 2e-3)]
+    main(["test", "--ckpt", str(last), "--run_dir", str(tmp_path / "test"), "--trainer.enable_progress_bar=false"])
+    assert (tmp_path / "test" / "metrics.json").exists()

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 from vireid.errors import CheckpointError
 from vireid.settings.constructors import reachable
 from vireid.settings.recorded import Recorded
+from vireid.settings.torch_classes import without_torch
 
 
 def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra: Any) -> Any:
@@ -30,7 +31,8 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
     if "class_path" not in settings:
         return {key: instantiate(item, allowed) for key, item in settings.items()}
     cls = import_class(settings["class_path"], allowed)
-    arguments = instantiate(settings.get("init_args", {}), allowed)
+    rest, of_torch = without_torch(settings)
+    arguments = {**instantiate(rest.get("init_args", {}), allowed), **of_torch}
     try:
         return cls(**{**arguments, **extra})
     except TypeError as error:
@@ -38,10 +40,11 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
 
 
 def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
-    """Refuse settings that name a class outside ``allowed``, wherever it is nested. Imports nothing.
+    """Refuse settings that name a class outside ``allowed``, wherever it is nested. Imports nothing but torch.
 
     Settings of an object have a class path and its arguments, nothing else, and arguments have plain names: a parser reads
-    ``head.class_path`` as a class path too.
+    ``head.class_path`` as a class path too. Where an optimiser or a schedule of torch is expected, exactly these may be named, see
+    :mod:`~vireid.settings.torch_classes`.
 
     Args:
         settings: plain values of dictionaries and lists.
@@ -62,7 +65,7 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
             )
         if "class_path" in settings:
             _check_form(settings)
-        for item in settings.values():
+        for item in without_torch(settings)[0].values():
             check_class_paths(item, allowed)
 
 
@@ -84,7 +87,7 @@ def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> Non
     """
     if not isinstance(settings, (dict, list)):
         return
-    for item in settings.values() if isinstance(settings, dict) else settings:
+    for item in without_torch(settings)[0].values() if isinstance(settings, dict) else settings:
         check_objects(item, allowed)
     if isinstance(settings, dict) and "class_path" in settings:
         hints: dict[str, Any] = {}

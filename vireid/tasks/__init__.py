@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         WarmupCosine as WarmupCosine,
         WarmupMultiStep as WarmupMultiStep,
     )
+    from vireid.tasks.optimisation.torch_optimizer import TorchOptimizer as TorchOptimizer
+    from vireid.tasks.optimisation.torch_schedule import TorchSchedule as TorchSchedule
     from vireid.tasks.retrain import RetrainModule as RetrainModule
     from vireid.tasks.search.module import SearchModule as SearchModule
     from vireid.tasks.search.one_level import OneLevel as OneLevel
@@ -66,6 +68,8 @@ __getattr__, __dir__, __all__ = lazy(
         ".optimisation.ema": ["EMA"],
         ".optimisation.optimisers": ["Adam", "AdamW", "OptimizerSettings", "SGD"],
         ".optimisation.schedules": ["Constant", "Exponential", "LinearWarmup", "Schedule", "WarmupCosine", "WarmupMultiStep"],
+        ".optimisation.torch_optimizer": ["TorchOptimizer"],
+        ".optimisation.torch_schedule": ["TorchSchedule"],
         ".retrain": ["RetrainModule"],
         ".search.module": ["SearchModule"],
         ".search.one_level": ["OneLevel"],

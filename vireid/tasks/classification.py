@@ -12,6 +12,7 @@ from vireid.tasks.evaluation.accuracy import Accuracy
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import SGD, OptimizerSettings
 from vireid.tasks.optimisation.schedules import WarmupMultiStep
+from vireid.tasks.optimisation.torch_optimizer import OptimizerClass
 from vireid.tasks.retrain import RetrainModule
 
 
@@ -29,8 +30,8 @@ class ClassificationModule(RetrainModule):
         space: the space of a baseline name; for images of 32 x 32 one with a small stem, such as ``CombinedDepth(small=True)``.
         weights: where the trunk starts, as its space understands it; null for random initial weights.
         losses: weighted terms; default cross-entropy.
-        optimizer: optimiser with its learning rates, schedule and clipping. The default is that of CDNet (Li, Wu, Zheng, CVPR 2021) on
-            CIFAR-100.
+        optimizer: optimiser with its learning rates, schedule and clipping, or a class of ``torch.optim``. The default is that of CDNet
+            (Li, Wu, Zheng, CVPR 2021) on CIFAR-100.
         ema: average of the weights; null for none.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`.
         evaluation: what is counted; default :class:`~vireid.tasks.Accuracy`.
@@ -50,7 +51,7 @@ class ClassificationModule(RetrainModule):
         space: SearchSpace | None = None,
         weights: str | None = None,
         losses: list[Loss] | None = None,
-        optimizer: OptimizerSettings | None = None,
+        optimizer: OptimizerSettings | OptimizerClass | None = None,
         ema: EMA | None = None,
         head: Head | None = None,
         evaluation: Accuracy | None = None,

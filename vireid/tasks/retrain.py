@@ -19,6 +19,7 @@ from vireid.tasks.evaluation.base import Stage
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
+from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_optimizer
 
 
@@ -37,8 +38,8 @@ class RetrainModule(ReIDModule):
             they must agree.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
         losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
-        optimizer: optimiser with its learning rates, schedule and clipping. Default: CM-NAS's Adam at 0.01, the trunk at a tenth of it,
-            with its schedule.
+        optimizer: optimiser with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default: CM-NAS's Adam at
+            0.01, the trunk at a tenth of it, with its schedule.
         ema: average of the weights; null for none. See :class:`~vireid.tasks.EMA` for the faithful and the clean mode.
         trunk_parts: changes to the trunk, in this order, after its weights are loaded: streams per modality, attention, graphs. Default
             none.
@@ -59,7 +60,7 @@ class RetrainModule(ReIDModule):
         space: SearchSpace | None = None,
         weights: str | None = "IMAGENET1K_V1",
         losses: list[Loss] | None = None,
-        optimizer: OptimizerSettings | None = None,
+        optimizer: OptimizerSettings | OptimizerClass | None = None,
         ema: EMA | None = None,
         trunk_parts: list[TrunkPart] | None = None,
         head: Head | None = None,
@@ -72,7 +73,8 @@ class RetrainModule(ReIDModule):
         self.space.validate(self.genotype)
         self.record(genotype=self.genotype.to_dict(), space=None)
         self.losses = LossSum(losses or cm_nas_losses())
-        self.optimizer = optimizer or cm_nas_optimizer()
+        self.optimizer = as_optimizer(optimizer or cm_nas_optimizer())
+        self.record(optimizer=self.optimizer)
         self.ema = ema
         self.evaluation, self.seed = evaluation or Retrieval(), seed
         self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()

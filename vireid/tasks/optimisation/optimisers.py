@@ -13,6 +13,7 @@ from vireid.errors import SettingsError
 from vireid.settings import Recorded
 from vireid.tasks.optimisation.clipping import Clipping
 from vireid.tasks.optimisation.schedules import Schedule
+from vireid.tasks.optimisation.torch_schedule import SchedulerClass, TorchSchedule, as_schedule
 
 
 class OptimizerSettings(Recorded):
@@ -23,19 +24,20 @@ class OptimizerSettings(Recorded):
 
     Args:
         lr: base learning rate, at least 0.
-        schedule: factor on all learning rates by epoch; null for 1 in all epochs.
+        schedule: learning rates by epoch, as factors on those of epoch 0; or a scheduler of ``torch.optim.lr_scheduler``, see
+            :class:`TorchSchedule`. Null for the same rates in all epochs.
         lr_factors: factors on the learning rate by part of the network, such as ``{trunk: 0.1}``, each at least 0. Parts are ``trunk``,
             ``neck``, ``classifier`` and those that a head adds; a part that is not named has 1. Null for 1 everywhere.
         gradient_clip_val: largest norm of the gradient over all parts together, after unscaling, above 0; null to clip nothing.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number out of range, or a schedule that does not go with the rest.
     """
 
     def __init__(
         self,
         lr: float,
-        schedule: Schedule | None = None,
+        schedule: Schedule | TorchSchedule | SchedulerClass | None = None,
         lr_factors: dict[str, float] | None = None,
         gradient_clip_val: float | None = None,
     ) -> None:
@@ -45,8 +47,11 @@ class OptimizerSettings(Recorded):
             raise SettingsError(f"`gradient_clip_val` must be above 0, got {gradient_clip_val}. Leave it out to clip nothing.")
         if wrong := {part: factor for part, factor in (lr_factors or {}).items() if not factor >= 0}:
             raise SettingsError(f"`lr_factors` must be at least 0, got {wrong}.")
-        self.lr, self.schedule = lr, schedule
+        self.lr, self.schedule = lr, as_schedule(schedule)
         self.lr_factors, self.gradient_clip_val = dict(lr_factors or {}), gradient_clip_val
+        if self.lr_factors and isinstance(self.schedule, TorchSchedule) and self.schedule.sets_rates:
+            raise SettingsError(f"{self.schedule.choice.path} brings rates of its own, without `lr_factors`. Leave one of the two out.")
+        self.record(schedule=self.schedule)
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """The optimiser over ``groups``, which carry their own ``lr``."""

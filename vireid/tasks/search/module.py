@@ -20,6 +20,7 @@ from vireid.tasks.base import ReIDModule, seeded
 from vireid.tasks.evaluation.base import Stage, is_scored
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
+from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import run_derivation
 from vireid.tasks.search.course_picture import draw_architecture
@@ -50,9 +51,9 @@ class SearchModule(ReIDModule):
         space: what to search; default CM-NAS on ResNet-50.
         weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
         losses: terms of the weight step. Default: cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
-        optimizer: optimiser of the weights, with its learning rates, schedule and clipping. Default: CM-NAS's Adam at 0.01, the trunk at
-            a tenth of it, by its schedule compressed: a warm-up of 5 epochs, a tenth at epochs 30 and 45. A schedule that is longer than
-            the run is refused, except for this one.
+        optimizer: optimiser of the weights, with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default:
+            CM-NAS's Adam at 0.01, the trunk at a tenth of it, by its schedule compressed: a warm-up of 5 epochs, a tenth at epochs 30
+            and 45. A schedule that is longer than the run is refused, except for this one.
         strategy: what a step does. Default :class:`~vireid.tasks.TwoLevels`; or :class:`~vireid.tasks.OneLevel`,
             :class:`~vireid.tasks.Unrolled`, :class:`~vireid.tasks.RandomPaths`.
         derivation: how the genotype is chosen after the last epoch; default the largest logits. With one that does not use the logits
@@ -78,7 +79,7 @@ class SearchModule(ReIDModule):
         space: SearchSpace | None = None,
         weights: str | None = "IMAGENET1K_V1",
         losses: list[Loss] | None = None,
-        optimizer: OptimizerSettings | None = None,
+        optimizer: OptimizerSettings | OptimizerClass | None = None,
         strategy: Strategy | None = None,
         derivation: Derivation | None = None,
         head: Head | None = None,
@@ -94,7 +95,8 @@ class SearchModule(ReIDModule):
         self.num_classes, self.weights, self.head, self.norms = num_classes, weights, head or BNNeckHead(), norms
         self.space = space or BNSeparation()
         self.losses = LossSum(losses or cm_nas_losses())
-        self.optimizer = optimizer or cm_nas_search_optimizer()
+        self.optimizer = as_optimizer(optimizer or cm_nas_search_optimizer())
+        self.record(optimizer=self.optimizer)
         self.strategy, self.derivation = strategy or TwoLevels(), derivation or Argmax()
         self.evaluation = evaluation or Retrieval()
         self.accumulate_grad_batches, self.seed = accumulate_grad_batches, seed

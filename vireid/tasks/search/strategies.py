@@ -13,6 +13,7 @@ from vireid.search import GumbelSoft, Relaxation
 from vireid.settings import Recorded
 from vireid.structures import Batch, SearchBatch, generator_for
 from vireid.tasks.optimisation.optimisers import Adam, OptimizerSettings
+from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.search.penalties import Penalty
 from vireid.tasks.search.run import SearchRun, Terms, search_split
 from vireid.tasks.search.temperature import Geometric, Temperature
@@ -91,8 +92,8 @@ class GradientStrategy(Strategy, ABC):
     Args:
         relaxation: how logits become mixture weights in the step that moves them; also says where logits start and what probabilities
             they mean. It must learn. Default soft Gumbel samples.
-        architecture_optimizer: optimiser of the logits with its schedule; weight decay would pull them back to "no preference".
-            Default Adam at 0.006 without weight decay, at the same rate in all epochs.
+        architecture_optimizer: optimiser of the logits with its schedule, or a class of ``torch.optim``; weight decay would pull them
+            back to "no preference". Default Adam at 0.006 without weight decay, at the same rate in all epochs.
         temperature: temperature of the relaxations in every epoch. Default geometric, from 5 to 0.5.
         penalties: terms that are added to the loss of a step that moves the logits. Default none.
         warmup_epochs: first epochs, at least 0, in which weights move and logits do not.
@@ -104,7 +105,7 @@ class GradientStrategy(Strategy, ABC):
     def __init__(
         self,
         relaxation: Relaxation | None = None,
-        architecture_optimizer: OptimizerSettings | None = None,
+        architecture_optimizer: OptimizerSettings | OptimizerClass | None = None,
         temperature: Temperature | None = None,
         penalties: list[Penalty] | None = None,
         warmup_epochs: int = 10,
@@ -118,7 +119,8 @@ class GradientStrategy(Strategy, ABC):
             )
         if warmup_epochs < 0:
             raise SettingsError(f"`warmup_epochs` must be at least 0, got {warmup_epochs}.")
-        self.architecture_optimizer = architecture_optimizer or Adam(lr=6e-3, weight_decay=0.0)
+        self.architecture_optimizer = as_optimizer(architecture_optimizer or Adam(lr=6e-3, weight_decay=0.0))
+        self.record(architecture_optimizer=self.architecture_optimizer)
         self.temperature = temperature or Geometric()
         self.penalties = nn.ModuleList(penalties or [])
         self.warmup_epochs = warmup_epochs

@@ -106,7 +106,8 @@ def check_unrolled(optimizer: torch.optim.Optimizer) -> None:
     Raises:
         SettingsError: it is not plain SGD.
     """
-    if not isinstance(optimizer, torch.optim.SGD) or any(group["nesterov"] for group in optimizer.param_groups):
+    others = ("nesterov", "dampening", "maximize")
+    if not isinstance(optimizer, torch.optim.SGD) or any(group[name] for group in optimizer.param_groups for name in others):
         raise SettingsError(
             "The strategy Unrolled needs `optimizer` to be vireid.tasks.SGD with `nesterov: false`, whose step it looks ahead to."
         )
