@@ -43,16 +43,15 @@ def summarize(
         raise OutputError(f"{output!r} exists, and nothing is overwritten. Name another file.")
     read = [read_results(run) for run in runs]
     rows = over_seeds_rows(read) if over_seeds else over_trials_rows(read) if over_trials else single_rows(read)
-    text = FORMATS[format](rows, _note(rows))
-    console = table_console()
+    note, console = _note(rows), table_console()
     if output is not None:
-        write_text_atomically(Path(output), text)
+        write_text_atomically(Path(output), FORMATS[format](rows, note))
         console.print(f"Wrote {output}", highlight=False, soft_wrap=True)
     elif format == "terminal":
         console.print(terminal_table(rows))
-        console.print(_note(rows), highlight=False, markup=False)
+        console.print(note, highlight=False, markup=False)
     else:
-        console.out(text, end="", highlight=False)
+        console.out(FORMATS[format](rows, note), end="", highlight=False)
     return 0
 
 
