@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from vireid.errors import SettingsError
 from vireid.structures.sites import Site, groups
 
 SHOWN = 8
@@ -26,6 +27,26 @@ def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[s
         if name in known and candidate not in known[name]:
             problems.append(f"{name} cannot be {candidate!r}, only {' or '.join(known[name])}")
     return [*problems, *tie_problems(choices, sites)]
+
+
+def check_same_sites(space: str, now: Sequence[str], before: Sequence[str], when: str) -> None:
+    """Refuse a space that says other sites than before.
+
+    Args:
+        space: its class.
+        now, before: names of the sites, in order.
+        when: the sites were ``before``, in words.
+
+    Raises:
+        SettingsError: naming sites that differ.
+    """
+    if list(now) != list(before):
+        changed = [name for name in [*before, *now] if (name in now) != (name in before)]
+        what = f"{', '.join(changed[:SHOWN])}" if changed else "their order"
+        raise SettingsError(
+            f"The sites of {space} are not those of {when} ({what} changed). Logits and genotypes need the same sites in the same order "
+            "each time: they must follow from the arguments of the space alone."
+        )
 
 
 def tie_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[str]:

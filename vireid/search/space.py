@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from vireid.models import Backbone
 from vireid.search.choices import choice_problems
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
-from vireid.settings import Recorded, instantiate
+from vireid.settings import Recorded, class_paths, differences, instantiate
 from vireid.structures import Genotype
 from vireid.structures.sites import Site, groups
 
@@ -26,7 +26,13 @@ CostKind = Literal["modality_specific_sites", "unfoldable_sites", "parameters", 
 
 
 class SearchSpace(Recorded, ABC):
-    """Named sites with ordered candidates, and the networks that they span."""
+    """Named sites with ordered candidates, and the networks that they span.
+
+    Attributes:
+        own_weights: what ``weights: default`` means for its networks: a name or a file; ``None`` for random weights.
+    """
+
+    own_weights: str | None = None
 
     @abstractmethod
     def sites(self) -> list[Site]:
@@ -73,6 +79,10 @@ class SearchSpace(Recorded, ABC):
         Raises:
             GenotypeError: see :meth:`validate`.
         """
+
+    def named_weights(self, weights: str | None) -> str | None:
+        """``weights``, with the space's own for ``default``."""
+        return self.own_weights if weights == "default" else weights
 
     def identity(self) -> dict[str, Any]:
         """Settings that say which points there are; they go into genotypes. By default all; those of the search alone are left out."""
@@ -183,37 +193,10 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
     if genotype.space.get("class_path") != mine["class_path"]:
         return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
     try:
-        theirs = instantiate(dict(genotype.space), allowed=(*importable(), *_class_paths(mine))).identity()
+        theirs = instantiate(dict(genotype.space), allowed=(*importable(), *class_paths(mine))).identity()
     except (CheckpointError, ValueError) as error:
         return [f"its space cannot be built ({str(error).rstrip('.')})"]
-    return list(_differences(theirs["init_args"], mine["init_args"]))
-
-
-def _class_paths(settings: Any) -> Iterator[str]:
-    """Of an object and the objects in it."""
-    for item in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
-        yield from _class_paths(item)
-    if isinstance(settings, dict) and "class_path" in settings:
-        yield settings["class_path"]
-
-
-def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], of: str = "") -> Iterator[str]:
-    """Settings that differ; of an object of the same class, which of its settings do."""
-    for name, wanted in mine.items():
-        found: Any = theirs.get(name)
-        label = of if of and name == "name" else name
-        if _is_object(found) and _is_object(wanted) and found["class_path"] == wanted["class_path"]:
-            yield from _differences(found["init_args"], wanted["init_args"], name)
-        elif found != wanted:
-            yield f"its `{label}` is {_said(found)}, not {_said(wanted)}"
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and "class_path" in value
-
-
-def _said(value: Any) -> str:
-    return str(value["class_path"]) if _is_object(value) else repr(value)
+    return list(differences(theirs["init_args"], mine["init_args"]))
 
 
 def space_of(genotype: Genotype) -> SearchSpace:
@@ -222,7 +205,7 @@ def space_of(genotype: Genotype) -> SearchSpace:
     Raises:
         GenotypeError: the genotype names something else, or settings that do not fit.
     """
-    own = sorted({path for path in _class_paths(dict(genotype.space)) if not str(path).startswith(importable())})
+    own = sorted({path for path in class_paths(dict(genotype.space)) if not str(path).startswith(importable())})
     if own:
         raise GenotypeError(
             f"The genotype's space cannot be built: it names {', '.join(map(repr, own))}, and a file may import classes of vireid alone. "

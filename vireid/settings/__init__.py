@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vireid.lazy import lazy
 
 if TYPE_CHECKING:
+    from vireid.settings.compared import class_paths as class_paths, differences as differences
     from vireid.settings.plain_values import (
         HasSettings as HasSettings,
         class_path as class_path,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        ".compared": ["class_paths", "differences"],
         ".plain_values": ["HasSettings", "class_path", "plain", "settings_of"],
         ".rebuilding": ["check_class_paths", "check_objects", "import_class", "instantiate"],
         ".recorded": ["Recorded"],

@@ -36,7 +36,8 @@ class RetrainModule(ReIDModule):
             ``all_separate``, ``stem_separate``, ..., or ``random-SEED`` for a random point).
         space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
             they must agree.
-        weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
+        weights: of the trunk: ``default`` for its own, such as ImageNet's where it has any; a name that the trunk knows (torchvision's
+            ``IMAGENET1K_V1``, a tag of timm), or a file; null for random initial weights.
         losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default: CM-NAS's Adam at
             0.01, the trunk at a tenth of it, with its schedule.
@@ -58,7 +59,7 @@ class RetrainModule(ReIDModule):
         num_classes: int,
         genotype: str | Path | dict[str, Any] = "all_shared",
         space: SearchSpace | None = None,
-        weights: str | None = "IMAGENET1K_V1",
+        weights: str | None = "default",
         losses: list[Loss] | None = None,
         optimizer: OptimizerSettings | OptimizerClass | None = None,
         ema: EMA | None = None,
@@ -69,9 +70,10 @@ class RetrainModule(ReIDModule):
     ) -> None:
         super().__init__()
         self.genotype = resolve_genotype(genotype, space)
-        self.space = space_of(self.genotype)
+        self.space = space or space_of(self.genotype)
         self.space.validate(self.genotype)
-        self.record(genotype=self.genotype.to_dict(), space=None)
+        weights = self.space.named_weights(weights)
+        self.record(genotype=self.genotype.to_dict(), weights=weights)
         self.losses = LossSum(losses or cm_nas_losses())
         self.optimizer = as_optimizer(optimizer or cm_nas_optimizer())
         self.record(optimizer=self.optimizer)

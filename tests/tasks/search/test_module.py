@@ -10,7 +10,6 @@ import torch
 from vireid import Genotype, SearchModule, SYSUDataModule
 from vireid.errors import SettingsError
 from vireid.losses import CrossEntropy, FourWayHardTriplet
-from vireid.nn import CANDIDATES
 from vireid.search import BNSeparation, GumbelHard, JointNorm
 from vireid.structures import generator_for
 from vireid.tasks import SGD, Adam, Entropy, ExpectedCost, SearchRun, TwoLevels

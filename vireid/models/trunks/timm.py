@@ -59,11 +59,9 @@ class Timm(Trunk):
         from_file = weights is not None and Path(weights).is_file()
         fetched = weights is not None and not from_file
         if fetched:
-            tags = list(timm.models.get_arch_pretrained_cfgs(name))
+            tags = [full.partition(".")[2] for full in timm.models.get_arch_pretrained_cfgs(name)]
             if weights not in tags:
-                raise SettingsError(
-                    f"`weights` of {name} must be one of {', '.join(tags) or 'none that timm has'}, a file, or null; got {weights!r}."
-                )
+                raise SettingsError(f"`weights` of {name} must be {''.join(f'{tag}, ' for tag in tags)}a file or null, got {weights!r}.")
             name = f"{name}.{weights}"
         try:
             network: nn.Module = timm.create_model(name, **{**OURS, "pretrained": fetched}, **self.arguments)

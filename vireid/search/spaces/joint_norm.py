@@ -72,6 +72,7 @@ class JointNorm(SearchSpace):
         self.trunk = trunk_of(backbone, last_stride, width)
         self.candidates = ordered_candidates(candidates, "`candidates`")
         self._facts = discover(self.trunk)
+        self.own_weights = self.trunk.own_weights
         self.norms = on_maps(self._facts.norms, self._facts.pixels, self.candidates, str(self.trunk))
         found = {pattern: ordered_subset(ids, self.candidates, pattern) for pattern, ids in dict(subsets or {}).items()}
         self._sites = select_sites(self.norms, sites, found, tie)

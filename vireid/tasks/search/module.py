@@ -14,6 +14,7 @@ from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
+from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule, seeded
@@ -49,7 +50,8 @@ class SearchModule(ReIDModule):
     Args:
         num_classes: identities with a classifier row; linked from the data on the command line.
         space: what to search; default CM-NAS on ResNet-50.
-        weights: torchvision weight name such as ``IMAGENET1K_V1``, or null for random initial weights.
+        weights: of the trunk: ``default`` for its own, such as ImageNet's where it has any; a name that the trunk knows (torchvision's
+            ``IMAGENET1K_V1``, a tag of timm), or a file; null for random initial weights.
         losses: terms of the weight step. Default: cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser of the weights, with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default:
             CM-NAS's Adam at 0.01, the trunk at a tenth of it, by its schedule compressed: a warm-up of 5 epochs, a tenth at epochs 30
@@ -77,7 +79,7 @@ class SearchModule(ReIDModule):
         self,
         num_classes: int,
         space: SearchSpace | None = None,
-        weights: str | None = "IMAGENET1K_V1",
+        weights: str | None = "default",
         losses: list[Loss] | None = None,
         optimizer: OptimizerSettings | OptimizerClass | None = None,
         strategy: Strategy | None = None,
@@ -92,8 +94,10 @@ class SearchModule(ReIDModule):
         self.automatic_optimization = False
         if accumulate_grad_batches < 1:
             raise SettingsError(f"`accumulate_grad_batches` must be at least 1, got {accumulate_grad_batches}.")
-        self.num_classes, self.weights, self.head, self.norms = num_classes, weights, head or BNNeckHead(), norms
+        self.num_classes, self.head, self.norms = num_classes, head or BNNeckHead(), norms
         self.space = space or BNSeparation()
+        self.weights = self.space.named_weights(weights)
+        self.record(weights=self.weights)
         self.losses = LossSum(losses or cm_nas_losses())
         self.optimizer = as_optimizer(optimizer or cm_nas_search_optimizer())
         self.record(optimizer=self.optimizer)
@@ -105,12 +109,16 @@ class SearchModule(ReIDModule):
         self.optimizer.check_parts(self.network.named_parts())
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
         self.architecture = ArchitectureParameters(self.space.sites(), self.strategy.relaxation, noise)
+        self._check_sites([site.name for site in self.supernet.sites], "its supernet")
         self.strategy.prepare(self)
         self._ddp_params_and_buffers_to_ignore = ["architecture.logits"]  # reduced by hand, in the architecture step only
 
     def _new_network(self) -> ReIDNetwork | BranchNetwork:
         with seeded(self.seed):
             return self.head.build(self.space.supernet(self.weights, self.norms), self.num_classes)
+
+    def _check_sites(self, before: list[str], when: str) -> None:
+        check_same_sites(type(self.space).__name__, [site.name for site in self.space.sites()], before, when)
 
     # --- set-up ---------------------------------------------------------------------------------------------------------------------
 
@@ -282,8 +290,11 @@ class SearchModule(ReIDModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["derived"] = None if self.derived is None else self.derived.to_dict()
+        checkpoint["sites"] = [site.name for site in self.architecture.sites]  # what the rows of the logits mean
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if "sites" in checkpoint:
+            self._check_sites(checkpoint["sites"], "the checkpoint")
         derived = checkpoint.get("derived")
         self.derived = None if derived is None else Genotype.from_dict(derived, source="the genotype of the checkpoint")
 
