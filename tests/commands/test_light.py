@@ -80,3 +80,10 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_what_reads_small_files_imports_no_torch(folder: Path, command: str) -> None:
     assert heavy(*command.split(), cwd=folder) == "[]"
+
+
+@pytest.mark.parametrize("command", ["genotype validate ours.json", "genotype show cdnet.json --cost"])
+def test_what_asks_the_space_imports_no_lightning(folder: Path, command: str) -> None:
+    loaded = heavy(*command.split(), cwd=folder)
+    assert "'torch'" in loaded
+    assert "lightning" not in loaded

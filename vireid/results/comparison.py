@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.metrics import PairedTest, paired_test, paired_tests
-from vireid.results import Result, RunResults
-from vireid.results.result import METRICS
+from vireid.results.files import RunResults
+from vireid.results.result import METRICS, Result
 from vireid.results.summary import TRIAL, remarks
 
 Over = Literal["people", "trials", "runs"]

@@ -9,8 +9,8 @@ from typing import Literal
 
 from vireid.errors import ResultsError, SettingsError
 from vireid.metrics import bootstrap_interval
-from vireid.results import Result, RunResults
-from vireid.results.result import METRICS
+from vireid.results.files import RunResults
+from vireid.results.result import METRICS, Result
 
 TRIAL = re.compile(r"(?P<base>.+)/trial-(?P<number>\d+)")
 Kind = Literal["galleries", "seeds", "trials"]
