@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,14 @@ DATA = golden("osnet_nas_supernet")
 SPACE = OSNetAIN("x0_25")
 PLACEMENTS = ["none", "in", "out", "inout"]
 LABELS = torch.from_numpy(DATA["y"])
+# Tolerances of the trajectory, step by step. Every step multiplies rounding errors by 10 to 300, in the published numbers too, and in the
+# last one a ReLU can be on the other side of zero. These are ten times the largest differences between the course and 60 others whose
+# images differ by a relative 1e-15, and at least 1e-9. All is float64, apart from the targets of `loss_of`, which are as published.
+ROUNDING = {
+    "loss": (1e-9, 1e-9, 2e-8, 5e-7, 1e-5, 5e-4),
+    "w": (1e-9, 1e-9, 2e-8, 3e-6, 1e-5, 3e-2),
+    "bias": (1e-9, 1e-9, 6e-9, 1e-7, 2e-6, 3e-5),
+}
 
 
 def published_name(name: str) -> str:
@@ -86,22 +95,45 @@ def test_one_forward_pass_in_both_modes(k: int) -> None:
     close(net(images(), 4).embeddings, DATA[f"feat_eval_l{k}"])
 
 
-def test_trajectory_of_one_optimiser_over_everything() -> None:
-    """Each step multiplies rounding errors by 30 to 100: inputs that differ by 1e-15 differ by 4e-6 in the loss after five steps."""
-    net, w = network().train(), torch.ones(6, 4, dtype=torch.float64, requires_grad=True)
+@dataclass(frozen=True)
+class Course:
+    """What a search goes through: losses before the steps, architecture weights and the classifier's biases after them."""
+
+    loss: list[Tensor] = field(default_factory=list)
+    w: list[Tensor] = field(default_factory=list)
+    bias: list[Tensor] = field(default_factory=list)
+
+
+def course(x: Tensor) -> Course:
+    """Six steps of one optimiser over everything, on one batch."""
+    net, w, seen = network().train(), torch.ones(6, 4, dtype=torch.float64, requires_grad=True), Course()
     optimiser = torch.optim.SGD([*net.parameters(), w], lr=0.1, momentum=0.9, weight_decay=5e-4)
-    close(w, DATA["traj_w"][0])
+    assert net.classifier is not None
     for step in range(6):
         supernet(net).set_mixture(weights_of(w, DATA["traj_u"][step], float(DATA["traj_lmda"][step])))
-        loss = loss_of(net(images(), 4).logits)
-        rtol = 1e-9 if step < 4 else 1e-6
-        close(loss, DATA["traj_loss"][step], rtol)
+        loss = loss_of(net(x, 4).logits)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        close(w, DATA["traj_w"][step + 1], rtol)
-        assert net.classifier is not None
-        close(net.classifier.bias, DATA["traj_cls_bias"][step], rtol)
+        for values, value in zip((seen.loss, seen.w, seen.bias), (loss, w, net.classifier.bias), strict=True):
+            values.append(value.detach().clone())
+    return seen
+
+
+def check_course(found: Course) -> None:
+    """Compare with the published course, each step and quantity by its own tolerance."""
+    for step in range(len(found.w)):
+        close(found.w[step], DATA["traj_w"][step + 1], ROUNDING["w"][step])
+        close(found.bias[step], DATA["traj_cls_bias"][step], ROUNDING["bias"][step])
+    for step, loss in enumerate(found.loss):
+        close(loss, DATA["traj_loss"][step], ROUNDING["loss"][step])
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_trajectory_of_one_optimiser_over_everything(seed: int | None) -> None:
+    """With a seed, on images that differ by rounding: another processor does as much."""
+    noise = 0.0 if seed is None else 1e-15 * torch.randn(images().shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    check_course(course(images() * (1 + noise)))
 
 
 def derived(w: np.ndarray) -> Genotype:

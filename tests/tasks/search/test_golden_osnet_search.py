@@ -9,8 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from tests.golden.osnet_checks import close
-from tests.search.spaces.test_golden_osnet_supernet import DATA, LABELS, filled_network, images, loss_of
+from tests.search.spaces.test_golden_osnet_supernet import DATA, LABELS, Course, check_course, course, filled_network, images, loss_of
 from vireid import SearchModule
 from vireid.losses import Loss, LossInputs
 from vireid.models import FullyConnectedHead
@@ -36,12 +35,11 @@ class PublishedTemperature(Temperature):
 
 class Courses(pl.Callback):
     def __init__(self) -> None:
-        self.logits: list[Tensor] = []
-        self.biases: list[Tensor] = []
+        self.seen = Course()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.logits.append(pl_module.architecture.logits.detach().clone())  # type: ignore[union-attr, operator]
-        self.biases.append(pl_module.network.classifier.bias.detach().clone())  # type: ignore[union-attr, operator]
+        self.seen.w.append(pl_module.architecture.logits.detach().clone())  # type: ignore[union-attr, operator]
+        self.seen.bias.append(pl_module.network.classifier.bias.detach().clone())  # type: ignore[union-attr, operator]
 
 
 def test_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +61,7 @@ def test_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     courses, quiet = Courses(), {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = pl.Trainer(max_epochs=STEPS, accelerator="cpu", default_root_dir=tmp_path, callbacks=[courses], **quiet)  # type: ignore[arg-type]
     trainer.fit(module, torch.utils.data.DataLoader([batch], batch_size=None))
-    for step in range(STEPS):
-        rtol = 1e-9 if step < 4 else 1e-6  # see tests/search/test_golden_osnet_supernet.py
-        close(courses.logits[step], DATA["traj_w"][step + 1], rtol)
-        close(courses.biases[step], DATA["traj_cls_bias"][step], rtol)
+    check_course(courses.seen)
+    by_hand = course(images())
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(courses.seen.w, by_hand.w, strict=True))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(courses.seen.bias, by_hand.bias, strict=True))
