@@ -25,7 +25,7 @@ def test_good_trees(sysu_root: Path, regdb_root: Path, folder_root: Path) -> Non
     counts = check_dataset(sysu_root).counts
     assert counts["val", "cam3"] == (3, 9)
     assert counts["val", "cam1"] == (0, 0)
-    assert "cam3 has 9 val images, the release 1980" in check_dataset(sysu_root).warnings
+    assert "val has 9 cam3 images, the release 1980" in check_dataset(sysu_root).warnings
 
 
 def test_unknown_layout(tmp_path: Path) -> None:

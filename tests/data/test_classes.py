@@ -276,7 +276,7 @@ def test_settings_rebuild_the_module(tmp_path: Path) -> None:
         ({"eval_batch_size": 0}, "`eval_batch_size` must be at least 1"),
         ({"num_workers": -1}, "`num_workers` must be at least 0"),
         ({"heldout_fraction": 1.0}, "`heldout_fraction` must be between 0 and 1"),
-        ({"search_split": "identity"}, "`search_split` must be none or image for images of classes, got 'identity'"),
+        ({"search_split": "identity"}, "`search_split` must be none or image, got 'identity'"),
     ],
 )
 def test_constructor_errors(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:

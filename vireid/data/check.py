@@ -16,9 +16,8 @@ from vireid.data.datasets.folder import PairedFolder
 from vireid.data.datasets.llcm import LLCM
 from vireid.data.datasets.market import DukeMTMC, Market1501
 from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
-from vireid.data.datasets.official import Counts, regdb_counts, regdb_differences, sysu_counts, sysu_differences
 from vireid.data.datasets.regdb import TRIALS, RegDB
-from vireid.data.datasets.releases import differences, split_counts
+from vireid.data.datasets.releases import Counts, differences, found_in, found_in_sysu
 from vireid.data.datasets.sysu import SYSU
 from vireid.errors import DatasetError, VireidError
 from vireid.structures import Modality, Record
@@ -162,8 +161,9 @@ def _sysu(root: Path, report: CheckReport) -> list[Record]:
     if dataset.strays:
         report.warnings.append(f"{len(dataset.strays)} entries are not images, e.g. {dataset.strays[0]}")
     if len(lists) == 3:
-        report.counts = sysu_counts(dataset)
-        report.warnings.extend(sysu_differences(report.counts, {split: len(pids) for split, pids in lists.items()}))
+        found = found_in_sysu(dataset)
+        report.counts = found.counts
+        report.warnings.extend(differences(found))
         if shared := set(lists["test"]) & {*lists["train"], *lists["val"]}:
             report.errors.append(f"{len(shared)} identities are in the test list and in a training list, e.g. {min(shared)}")
     if (root / "exp" / "rand_perm_cam.mat").is_file() and "test" in lists:
@@ -179,15 +179,16 @@ def _regdb(root: Path, report: CheckReport) -> list[Record]:
     for trial in range(1, TRIALS + 1):
         dataset = RegDB(root, trial)
         try:
-            found = [*dataset.records("train"), *dataset.records("test")]
-            counts = regdb_counts(dataset)
+            splits = dataset.splits()
         except VireidError as error:
             report.errors.append(str(error))
             continue
-        records.extend(found)
-        report.errors.extend(one_modality_problems(f"trial {trial}", found))
-        report.counts.update({(f"{split} {trial}", name): value for (split, name), value in counts.items()})
-        report.warnings.extend(f"trial {trial}: {difference}" for difference in regdb_differences(counts))
+        both = [*splits["train"], *splits["test"]]
+        records.extend(both)
+        report.errors.extend(one_modality_problems(f"trial {trial}", both))
+        found = found_in("regdb", root, splits)
+        report.counts.update({(f"{split} {trial}", name): value for (split, name), value in found.counts.items()})
+        report.warnings.extend(f"trial {trial}: {difference}" for difference in differences(found))
     return records
 
 
@@ -248,8 +249,9 @@ def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Se
     """Counts, differences from the release, strays, and people that are in training and test; gives all records."""
     if strays:
         report.warnings.append(f"{len(strays)} entries are not images, e.g. {strays[0]}")
-    report.counts = split_counts(splits)
-    report.warnings.extend(differences(report.layout, splits))
+    found = found_in(report.layout, Path(), splits)
+    report.counts = found.counts
+    report.warnings.extend(differences(found))
     test = {record.pid for split, records in splits.items() if split != "train" for record in records}
     if shared := test & {record.pid for record in splits.get("train", [])}:
         report.errors.append(f"{len(shared)} identities are in the test and in the training, e.g. {min(shared)}")

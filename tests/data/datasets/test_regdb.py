@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import REGDB_IMAGES, make_regdb
 from vireid.data import RegDB
-from vireid.data.datasets.official import regdb_counts, regdb_differences
+from vireid.data.datasets.releases import Found, differences, found_in
 from vireid.errors import DatasetError, DatasetNotFoundError
 from vireid.structures import Modality
 
@@ -83,10 +83,14 @@ def test_absent_empty_and_damaged_lists(tree: Path) -> None:
 
 
 def test_tables_of_the_release(regdb_root: Path) -> None:
-    counts = regdb_counts(RegDB(regdb_root))
-    assert counts["train", "Visible"] == (6, 6 * REGDB_IMAGES)
-    assert len(regdb_differences(counts)) == 4
-    official = dict.fromkeys(counts, (206, 2060))
-    assert regdb_differences(official) == []
-    official["test", "Thermal"] = (205, 2050)
-    assert regdb_differences(official) == ["Thermal has 2050 test images of 205 identities, the release 2060 of 206"]
+    found = found_in("regdb", regdb_root, RegDB(regdb_root).splits())
+    assert found.counts["train", "visible"] == (6, 6 * REGDB_IMAGES)
+    assert found.identities == {"train": 6, "test": 6}
+    assert len(differences(found)) == 6
+    official = dict.fromkeys(found.counts, (206, 2060))
+    assert differences(Found("regdb", regdb_root, official, {"train": 206, "test": 206})) == []
+    official["test", "infrared"] = (205, 2050)
+    assert differences(Found("regdb", regdb_root, official, {"train": 206, "test": 205})) == [
+        "test has 205 identities, the release 206",
+        "test has 2050 infrared images, the release 2060",
+    ]

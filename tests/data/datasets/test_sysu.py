@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import SYSU_IMAGES, SYSU_TEST, SYSU_TRAIN, SYSU_VAL, make_sysu
 from vireid.data import SYSU
-from vireid.data.datasets.official import SYSU_IMAGES as OFFICIAL_IMAGES, sysu_differences
+from vireid.data.datasets.releases import RELEASES, SYSU_IMAGES as OFFICIAL_IMAGES, Found, differences, found_in_sysu
 from vireid.data.datasets.sysu import OFFICIAL_VAL_IDS
 from vireid.errors import DatasetError, DatasetNotFoundError
 from vireid.structures import Evaluation, Modality, Record, Setting
@@ -134,12 +134,20 @@ def test_tables_of_the_release(release: SYSU, splits: Mapping[str, Any]) -> None
             sizes = splits["counts"][camera - 1, splits[f"{split}_id"]]
             counts[split, f"cam{camera}"] = int((sizes > 0).sum()), int(sizes.sum())
     lengths = {split: len(splits[f"{split}_id"]) for split in OFFICIAL_IMAGES}
-    assert sysu_differences(counts, lengths) == []
+    assert differences(Found("sysu", release.root, counts, lengths)) == []
     counts["test", "cam3"] = 93, 1880
-    assert sysu_differences(counts, {**lengths, "val": 98}) == [
-        "the val list names 98 identities, the release 99",
-        "cam3 has 1880 test images, the release 1883",
+    assert differences(Found("sysu", release.root, counts, {**lengths, "val": 98})) == [
+        "val has 98 identities, the release 99",
+        "test has 1880 cam3 images, the release 1883",
     ]
+
+
+def test_what_is_on_disk_is_counted_per_camera(release: SYSU) -> None:
+    found = found_in_sysu(release)
+    assert found.identities == RELEASES["sysu"].identities
+    assert {key: images for key, (_, images) in found.counts.items() if key[0] == "test"} == {
+        key: images for key, images in RELEASES["sysu"].images.items() if key[0] == "test"
+    }
 
 
 def test_training_records(sysu_root: Path) -> None:

@@ -235,12 +235,12 @@ class TestSYSU(Contract):
         with caplog.at_level(logging.WARNING):
             make().setup("fit")
             assert not caplog.records
-            monkeypatch.setattr("vireid.data.datasets.official.COMPLETE", 0)
+            monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
             data = make()
             data.setup("fit")
             data.setup("test")
         (record,) = caplog.records
-        assert "the train list names 6 identities, the release 296" in record.getMessage()
+        assert "train has 6 identities, the release 296" in record.getMessage()
 
 
 class TestRegDB(Contract):
@@ -268,9 +268,9 @@ class TestRegDB(Contract):
         with caplog.at_level(logging.WARNING):
             make().setup("fit")
             assert not caplog.records
-            monkeypatch.setattr("vireid.data.datasets.official.COMPLETE", 0)
+            monkeypatch.setattr("vireid.data.datasets.releases.COMPLETE", 0)
             make().setup("fit")
-        assert "Visible has 24 train images of 6 identities, the release 2060 of 206" in caplog.text
+        assert "train has 24 visible images, the release 2060" in caplog.text
 
 
 class TestPairedFolder(Contract):

@@ -54,6 +54,10 @@ class RegDB:
         """
         return [record for modality in Modality for record in self._list(split, modality)]
 
+    def splits(self) -> dict[str, list[Record]]:
+        """Images of ``train`` and ``test``."""
+        return {"train": self.records("train"), "test": self.records("test")}
+
     def train_records(self) -> list[Record]:
         """All training images of the trial."""
         return self.records("train")

@@ -1,4 +1,4 @@
-"""Published sizes of LLCM, Market-1501, DukeMTMC-reID and MSMT17, to notice an incomplete copy."""
+"""Published sizes of the data sets, to notice an incomplete copy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vireid.data.datasets.official import COMPLETE, Counts
+from vireid.data.datasets.sysu import CAMERAS, SYSU
 from vireid.structures import Modality, Record
 
 log = logging.getLogger(__name__)
 
+Counts = dict[tuple[str, str], tuple[int, int]]  # (split, modality or camera) -> identities, images
+COMPLETE = 0.9  # share of the published images from which a tree is taken for a copy of the release
 ONE_MODALITY = ("train", "query", "gallery")
 
 
@@ -21,7 +23,7 @@ class Release:
 
     Attributes:
         name: of the dataset.
-        images: per split and modality.
+        images: per split and modality or camera.
         identities: per split; splits without a published number are left out.
     """
 
@@ -30,12 +32,39 @@ class Release:
     identities: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a tree holds.
+
+    Attributes:
+        layout: a name in :data:`RELEASES`.
+        root: of the tree.
+        counts: per split and modality or camera.
+        identities: per split; splits that are left out are not compared.
+    """
+
+    layout: str
+    root: Path
+    counts: Counts
+    identities: Mapping[str, int]
+
+
 def _visible(name: str, *images: int) -> Release:
     return Release(name, {(split, "visible"): count for split, count in zip(ONE_MODALITY, images, strict=True)})
 
 
 LLCM_IMAGES = {("train", "visible"): 16_946, ("train", "infrared"): 13_975, ("test", "visible"): 8_680, ("test", "infrared"): 7_166}
+# SYSU-MM01: derived from the official permutations (images per camera) and lists (identities per split); val ids: see SYSU.ids.
+SYSU_IMAGES = {
+    "train": (4721, 5753, 5929, 4821, 4989, 4000),
+    "val": (0, 0, 1980, 990, 984, 0),
+    "test": (1374, 1565, 1883, 1918, 1918, 1920),
+}
+SYSU_CAMERAS = {(split, f"cam{c}"): n for split, images in SYSU_IMAGES.items() for c, n in zip(CAMERAS, images, strict=True)}
+REGDB_IMAGES = {(split, modality): 2_060 for split in ("train", "test") for modality in ("visible", "infrared")}  # of each trial
 RELEASES = {
+    "sysu": Release("SYSU-MM01", SYSU_CAMERAS, {"train": 296, "val": 99, "test": 96}),
+    "regdb": Release("RegDB", REGDB_IMAGES, {"train": 206, "test": 206}),
     "llcm": Release("LLCM", LLCM_IMAGES, {"train": 713, "test": 351}),
     "market1501": _visible("Market-1501", 12_936, 3_368, 15_913),
     "dukemtmc": _visible("DukeMTMC-reID", 16_522, 2_228, 17_661),
@@ -54,25 +83,40 @@ def split_counts(splits: Mapping[str, Sequence[Record]]) -> Counts:
     return counts
 
 
-def differences(layout: str, splits: Mapping[str, Sequence[Record]]) -> list[str]:
-    """Sentences that name found and published numbers, one per difference; splits that are not given are not compared."""
-    release, counts = RELEASES[layout], split_counts(splits)
-    found = []
-    for split, official in ((split, count) for split, count in release.identities.items() if split in splits):
-        identities = len({record.pid for record in splits[split]})
-        if identities != official:
-            found.append(f"{split} has {identities} identities, the release {official}")
-    for (split, modality), official in release.images.items():
-        images = counts.get((split, modality), (0, 0))[1]
-        if split in splits and images != official:
-            found.append(f"{split} has {images} {modality} images, the release {official}")
-    return found
+def found_in(layout: str, root: Path, splits: Mapping[str, Sequence[Record]]) -> Found:
+    """Sizes of the splits that are given."""
+    return Found(layout, root, split_counts(splits), {split: len({record.pid for record in records}) for split, records in splits.items()})
 
 
-def warn_of_differences(layout: str, root: Path, splits: Mapping[str, Sequence[Record]]) -> None:
+def found_in_sysu(dataset: SYSU) -> Found:
+    """Sizes of SYSU-MM01, per camera: identities of the lists, images on disk."""
+    counts, lists = {}, {split: dataset.ids(split) for split in ("train", "val", "test")}
+    for split, pids in lists.items():
+        for camera in CAMERAS:
+            sizes = [len(dataset.files(camera, pid)) for pid in pids]
+            counts[split, f"cam{camera}"] = sum(size > 0 for size in sizes), sum(sizes)
+    return Found("sysu", dataset.root, counts, {split: len(pids) for split, pids in lists.items()})
+
+
+def differences(found: Found) -> list[str]:
+    """Sentences that name found and published numbers, one per difference."""
+    release = RELEASES[found.layout]
+    sentences = [
+        f"{split} has {found.identities[split]} identities, the release {official}"
+        for split, official in release.identities.items()
+        if found.identities.get(split, official) != official
+    ]
+    for (split, part), official in release.images.items():
+        images = found.counts.get((split, part), (0, 0))[1]
+        if split in found.identities and images != official:
+            sentences.append(f"{split} has {images} {part} images, the release {official}")
+    return sentences
+
+
+def warn_of_differences(found: Found) -> None:
     """Log one warning if the tree is nearly, but not quite, the release; a tree that is much smaller is meant to be."""
-    release = RELEASES[layout]
-    nearly = sum(map(len, splits.values())) >= COMPLETE * sum(release.images.values())
-    found = differences(layout, splits) if nearly else []
-    if found:
-        log.warning("%s differs from %s as released: %s.", root, release.name, "; ".join(found))
+    release = RELEASES[found.layout]
+    official = sum(count for (split, _), count in release.images.items() if split in found.identities)
+    nearly = sum(images for _, images in found.counts.values()) >= COMPLETE * official
+    if nearly and (sentences := differences(found)):
+        log.warning("%s differs from %s as released: %s.", found.root, release.name, "; ".join(sentences))

@@ -10,9 +10,10 @@ from torch.utils.data import DataLoader
 
 from vireid.data.augmentation.base import Augmentation, CMNASAugmentation
 from vireid.data.datasets.evaluations import first_trials
+from vireid.data.datasets.releases import Found, warn_of_differences
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
-from vireid.data.modules.division import Parts, SearchSplit, Validation, divide, ids_digest
-from vireid.data.modules.loading import BatchDataModule
+from vireid.data.modules.division import Parts, SearchSplit, divide, ids_digest
+from vireid.data.modules.loading import BatchDataModule, at_least
 from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.data.samplers.without_replacement import SAMPLERS, Sampling
@@ -31,19 +32,27 @@ class ReIDDataModule(BatchDataModule):
     evaluation batches, whatever the Trainer's ``use_distributed_sampler``.
 
     Args:
-        height, width: size of network input, in pixels.
-        identities_per_batch: P.
-        images_per_identity: K, per modality.
-        sampling: how they are drawn.
-        augmentation: of training images; ``None`` is :class:`CMNASAugmentation`.
-        search_split: which images the architecture step gets.
-        heldout_fraction: share of identities that are held out by seed.
-        validation: images of the validation loop.
-        seed: of sampling, augmentation and held-out identities.
-        num_workers: processes that read images.
-        eval_batch_size: images in an evaluation batch.
-        on_bad_image: what an unreadable training image does.
-        cache_images: keep all training images in memory.
+        height: of network input, in pixels; images are resized with the Lanczos filter.
+        width: of network input, in pixels.
+        identities_per_batch: P, the identities in a batch (of each process).
+        images_per_identity: K, the images of each identity and modality in a batch.
+        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
+            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
+        augmentation: what happens to training images; its mean and std normalise all images. Null is
+            ``vireid.data.CMNASAugmentation`` with its defaults.
+        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities, those
+            of ``validation: heldout`` too), ``image`` (half the images of every identity and modality; the weight step gets the other
+            half), ``cdnet`` (K of them; the weight step gets the others) or ``cdnet_leaking`` (the published form of that, in which
+            both steps share images).
+        on_bad_image: an unreadable training image stops with its name (``error``) or is replaced by another image of the same
+            identity and modality, with a warning (``skip``). Evaluation always stops.
+        cache_images: read all training images once and keep them, resized, in memory (98 kB each at 256 x 128, per process on a
+            node).
+        shared: validation, seed and loading, as in :class:`BatchDataModule`. Identities are held out; a batch of evaluation holds one
+            modality.
+
+    Raises:
+        SettingsError: a number out of range.
     """
 
     single_modality = False
@@ -52,44 +61,25 @@ class ReIDDataModule(BatchDataModule):
     def __init__(
         self,
         *,
-        height: int,
-        width: int,
-        identities_per_batch: int,
-        images_per_identity: int,
-        sampling: Sampling,
-        augmentation: Augmentation | None,
-        search_split: SearchSplit,
-        heldout_fraction: float,
-        validation: Validation,
-        seed: int,
-        num_workers: int,
-        eval_batch_size: int,
-        on_bad_image: OnBadImage,
-        cache_images: bool,
+        height: int = 256,
+        width: int = 128,
+        identities_per_batch: int = 16,
+        images_per_identity: int = 4,
+        sampling: Sampling = "with_replacement",
+        augmentation: Augmentation | None = None,
+        search_split: SearchSplit = "none",
+        on_bad_image: OnBadImage = "error",
+        cache_images: bool = False,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        positive = {
-            "height": height,
-            "width": width,
-            "identities_per_batch": identities_per_batch,
-            "images_per_identity": images_per_identity,
-            "eval_batch_size": eval_batch_size,
-        }
-        for name, value in positive.items():
-            if value < 1:
-                raise SettingsError(f"`{name}` must be at least 1, got {value}.")
-        if num_workers < 0:
-            raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
-        if not 0 < heldout_fraction < 1:
-            raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
-        self.sampling: Sampling = sampling
+        super().__init__(**shared)
+        at_least(1, height=height, width=width, identities_per_batch=identities_per_batch, images_per_identity=images_per_identity)
         self.height, self.width = height, width
-        self.identities_per_batch, self.images_per_identity = identities_per_batch, images_per_identity
+        self.identities_per_batch, self.images_per_identity, self.sampling = identities_per_batch, images_per_identity, sampling
         self.augmentation = augmentation if augmentation is not None else CMNASAugmentation()
-        self.search_split, self.heldout_fraction, self.validation = search_split, heldout_fraction, validation
-        self.seed, self.num_workers, self.eval_batch_size = seed, num_workers, eval_batch_size
-        self.on_bad_image, self.cache_images = on_bad_image, cache_images
+        self.search_split, self.on_bad_image, self.cache_images = search_split, on_bad_image, cache_images
         self._evaluations: dict[Stage, Evaluation] = {}
+        self._compared = False
 
     # What a subclass says
 
@@ -108,6 +98,17 @@ class ReIDDataModule(BatchDataModule):
     def _heldout_ids(self, pids: list[int]) -> tuple[int, ...]:
         """Identities, among ascending ``pids``, that the weight step never sees; by default a seeded share."""
         return split_ids(pids, self.heldout_fraction, self.seed)[1]
+
+    def _found(self) -> Found | None:
+        """What the tree holds, to compare it with the release; nothing where there is no release."""
+        return None
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
+        """Log one warning if the tree is nearly, but not quite, the release."""
+        found = None if self._compared else self._found()
+        self._compared = True
+        if found is not None:
+            warn_of_differences(found)
 
     # Identities
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from torch.utils.data import DataLoader
 
 from vireid.data.augmentation.base import Augmentation
 from vireid.data.class_images import ClassEvaluation, ClassImages, ImageSource
 from vireid.data.images import SearchImages
-from vireid.data.modules.division import SearchSplit, Validation
-from vireid.data.modules.loading import BatchDataModule
+from vireid.data.modules.loading import BatchDataModule, at_least
 from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.data.samplers.uniform_sampler import UniformSampler
@@ -30,14 +29,11 @@ class ClassificationDataModule(BatchDataModule):
     random half of the training images.
 
     Args:
-        batch_size: images in a batch (of each process).
+        batch_size: images in a batch (of each process); the last, incomplete batch of an epoch is dropped.
         augmentation: of training images; its mean and std normalise all images.
-        search_split: images of the architecture step: ``none`` or ``image``.
-        heldout_fraction: share of the training images that ``validation: heldout`` keeps away from training.
-        validation: ``none``, ``heldout``, or ``faithful_test_set``.
-        seed: of order, augmentation and held-out images.
-        num_workers: processes that read images.
-        eval_batch_size: images in an evaluation batch.
+        search_split: ``none`` (plain training), or ``image``: a random half of the training images is for the architecture step.
+        heldout_fraction: share of the training images that ``validation: heldout`` keeps away from training, in (0, 1).
+        shared: validation, seed and loading, as in :class:`BatchDataModule`.
 
     Raises:
         SettingsError: a number out of range.
@@ -48,29 +44,15 @@ class ClassificationDataModule(BatchDataModule):
     def __init__(
         self,
         *,
-        batch_size: int,
+        batch_size: int = 128,
         augmentation: Augmentation,
-        search_split: SearchSplit,
-        heldout_fraction: float,
-        validation: Validation,
-        seed: int,
-        num_workers: int,
-        eval_batch_size: int,
+        search_split: Literal["none", "image"] = "none",
+        heldout_fraction: float = 0.1,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if value < 1:
-                raise SettingsError(f"`{name}` must be at least 1, got {value}.")
-        if num_workers < 0:
-            raise SettingsError(f"`num_workers` must be at least 0, got {num_workers}.")
-        if not 0 < heldout_fraction < 1:
-            raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
-        if search_split not in ("none", "image"):
-            raise SettingsError(f"`search_split` must be none or image for images of classes, got {search_split!r}.")
-        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.augmentation, self.search_split = augmentation, search_split
-        self.heldout_fraction, self.validation = heldout_fraction, validation
-        self.seed, self.num_workers = seed, num_workers
+        super().__init__(heldout_fraction=heldout_fraction, **shared)
+        at_least(1, batch_size=batch_size)
+        self.batch_size, self.augmentation, self.search_split = batch_size, augmentation, search_split
 
     @abstractmethod
     def _training_source(self) -> ImageSource:

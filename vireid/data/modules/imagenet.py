@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from vireid.data.augmentation.base import Augmentation, FlipShiftAugmentation
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.data.modules.classification import ClassificationDataModule
-from vireid.data.modules.division import SearchSplit, Validation
-from vireid.errors import SettingsError
+from vireid.data.modules.loading import at_least
 
 
 class ImageNetDataModule(ClassificationDataModule):
@@ -20,14 +20,9 @@ class ImageNetDataModule(ClassificationDataModule):
     Args:
         root: folder with ``train`` and ``val``, in which each class is a folder of images such as ``n01440764``.
         size: of network input, height and width, in pixels.
-        batch_size: images in a batch (of each process); the last, incomplete batch of an epoch is dropped.
         augmentation: what happens to training images after the crop; its mean and std normalise all images. Null is a horizontal flip.
-        search_split: ``none`` (plain training), or ``image``: a random half of the training images is for the architecture step.
-        heldout_fraction: share of the training images that ``validation: heldout`` keeps away from training, in (0, 1).
-        validation: ``none``; ``heldout`` (cropped in the middle); ``faithful_test_set`` (the test, as published scripts select on).
-        seed: of order, crops, augmentation and held-out images.
-        num_workers: processes that read images.
-        eval_batch_size: images in an evaluation batch.
+        num_workers: processes that read images; 0 reads in the training process.
+        shared: batches, split, validation, seed and loading, as in :class:`ClassificationDataModule`.
 
     Raises:
         SettingsError: a number out of range.
@@ -39,27 +34,13 @@ class ImageNetDataModule(ClassificationDataModule):
         self,
         root: str | Path,
         size: int = 224,
-        batch_size: int = 128,
         augmentation: Augmentation | None = None,
-        search_split: SearchSplit = "none",
-        heldout_fraction: float = 0.1,
-        validation: Validation = "none",
-        seed: int = 0,
         num_workers: int = 8,
-        eval_batch_size: int = 128,
+        **shared: Any,
     ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            augmentation=augmentation if augmentation is not None else FlipShiftAugmentation(padding=0),
-            search_split=search_split,
-            heldout_fraction=heldout_fraction,
-            validation=validation,
-            seed=seed,
-            num_workers=num_workers,
-            eval_batch_size=eval_batch_size,
-        )
-        if size < 1:
-            raise SettingsError(f"`size` must be at least 1, got {size}.")
+        augmentation = augmentation if augmentation is not None else FlipShiftAugmentation(padding=0)
+        super().__init__(augmentation=augmentation, num_workers=num_workers, **shared)
+        at_least(1, size=size)
         self.root, self.size = Path(root).absolute(), size
         self.record(root=str(self.root))
 

@@ -14,32 +14,62 @@ from vireid.data.images import as_is
 from vireid.data.modules.division import SearchSplit, Validation
 from vireid.data.samplers.base import KeyedSampler
 from vireid.data.samplers.search_sampler import SearchSampler
+from vireid.errors import SettingsError
 from vireid.settings import Recorded
 from vireid.structures import Batch, SearchBatch
 
 T = TypeVar("T")
 
 
+def at_least(smallest: int, **arguments: int) -> None:
+    """Raise ``SettingsError`` that names an argument below ``smallest``."""
+    for name, value in arguments.items():
+        if value < smallest:
+            raise SettingsError(f"`{name}` must be at least {smallest}, got {value}.")
+
+
 class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
     """Base of all data modules.
+
+    Args:
+        validation: images of the validation loop: ``none``; ``heldout``, which never move weights; ``faithful_test_set``: the test (of
+            several trials the first), as published scripts select on, which is not a fair selection.
+        heldout_fraction: share that is held out by seed, in (0, 1).
+        seed: of the order of images, of augmentation and of what is held out.
+        num_workers: processes that read images; 0 reads in the training process.
+        eval_batch_size: images in an evaluation batch.
+
+    Raises:
+        SettingsError: a number out of range.
 
     Attributes:
         dataset_name: of the data, in provenance.
         classifies: whether the images of evaluation have classes to be right about; otherwise they are people to find again.
         augmentation: of training images; its mean and std normalise all images.
         search_split: which images the architecture step of a search gets.
-        validation: images of the validation loop.
-        seed: of sampling and augmentation.
-        num_workers: processes that read images.
     """
 
     dataset_name = ""
     classifies = False
     augmentation: Augmentation
     search_split: SearchSplit
-    validation: Validation
-    seed: int
-    num_workers: int
+
+    def __init__(
+        self,
+        *,
+        validation: Validation = "none",
+        heldout_fraction: float = 0.2,
+        seed: int = 0,
+        num_workers: int = 4,
+        eval_batch_size: int = 128,
+    ) -> None:
+        super().__init__()
+        at_least(1, eval_batch_size=eval_batch_size)
+        at_least(0, num_workers=num_workers)
+        if not 0 < heldout_fraction < 1:
+            raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
+        self.validation, self.heldout_fraction = validation, heldout_fraction
+        self.seed, self.num_workers, self.eval_batch_size = seed, num_workers, eval_batch_size
 
     @property
     @abstractmethod

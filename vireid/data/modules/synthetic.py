@@ -11,11 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from vireid.data.augmentation.base import Augmentation
-from vireid.data.images import OnBadImage
-from vireid.data.modules.division import SearchSplit, Validation
 from vireid.data.modules.sysu import SYSUDataModule
-from vireid.data.samplers.without_replacement import Sampling
 from vireid.data.split import heldout_count
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
 from vireid.errors import DatasetError, SettingsError
@@ -40,29 +36,7 @@ class SyntheticDataModule(SYSUDataModule):
         image_height: of the drawn images, in pixels.
         image_width: of the drawn images, in pixels.
         difficulty: knobs that differ from the benchmark, see ``vireid.data.synthetic.Difficulty``.
-        trials: number of galleries, 1..10, over which results are averaged.
-        height: of network input, in pixels; images are resized with the Lanczos filter.
-        width: of network input, in pixels.
-        identities_per_batch: P, the identities in a batch (of each process).
-        images_per_identity: K, the images of each identity and modality in a batch.
-        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
-            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
-        augmentation: what happens to training images; its mean and std normalise all images. Null is
-            ``vireid.data.CMNASAugmentation`` with its defaults.
-        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities),
-            ``image`` (half the images of every identity and modality; the weight step gets the other half), ``cdnet`` (K of them; the
-            weight step gets the others) or ``cdnet_leaking`` (the published form of that, in which both steps share images).
-        heldout_fraction: share of the training identities that is held out by seed, in (0, 1).
-        validation: ``none``; ``heldout`` (training identities that the weight step never sees; with ``search_split: identity`` they
-            are those of the architecture step); ``faithful_test_set`` (the first trial of the test, as published scripts select
-            on: not a fair selection).
-        seed: of sampling, augmentation and held-out identities.
-        num_workers: processes that read images; 0 reads in the training process.
-        eval_batch_size: images in an evaluation batch, which holds one modality.
-        on_bad_image: an unreadable training image stops with its name (``error``) or is replaced by another image of the same
-            identity and modality, with a warning (``skip``). Evaluation always stops.
-        cache_images: read all training images once and keep them, resized, in memory (98 kB each at 256 x 128, per process on a
-            node).
+        shared: trials, network input, batches, split and reading of images, as in :class:`SYSUDataModule`.
 
     Raises:
         SettingsError: a number out of range, or an unknown knob.
@@ -81,21 +55,7 @@ class SyntheticDataModule(SYSUDataModule):
         image_height: int = 128,
         image_width: int = 64,
         difficulty: dict[str, float] | None = None,
-        trials: int = 10,
-        height: int = 256,
-        width: int = 128,
-        identities_per_batch: int = 16,
-        images_per_identity: int = 4,
-        sampling: Sampling = "with_replacement",
-        augmentation: Augmentation | None = None,
-        search_split: SearchSplit = "none",
-        heldout_fraction: float = 0.2,
-        validation: Validation = "none",
-        seed: int = 0,
-        num_workers: int = 4,
-        eval_batch_size: int = 128,
-        on_bad_image: OnBadImage = "error",
-        cache_images: bool = False,
+        **shared: Any,
     ) -> None:
         if not 1 <= test_identities < identities:
             raise SettingsError(f"`test_identities` must be 1 to {identities - 1}, got {test_identities}.")
@@ -113,25 +73,8 @@ class SyntheticDataModule(SYSUDataModule):
             "style": style,
         }
         self._key = json.dumps({"version": GENERATOR_VERSION, **self._drawing, "difficulty": asdict(self.difficulty)}, sort_keys=True)
-        super().__init__(
-            root=root if root is not None else self._cache_folder(),
-            heldout="seeded",
-            trials=trials,
-            height=height,
-            width=width,
-            identities_per_batch=identities_per_batch,
-            images_per_identity=images_per_identity,
-            sampling=sampling,
-            augmentation=augmentation,
-            search_split=search_split,
-            heldout_fraction=heldout_fraction,
-            validation=validation,
-            seed=seed,
-            num_workers=num_workers,
-            eval_batch_size=eval_batch_size,
-            on_bad_image=on_bad_image,
-            cache_images=cache_images,
-        )
+        folder = root if root is not None else self._cache_folder()
+        super().__init__(root=folder, gallery="seeded", heldout="seeded", train_ids="trainval", **shared)
         self.record(root=None if root is None else str(self.root.absolute()))
 
     def _open(self) -> None:
