@@ -32,9 +32,9 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
         return {key: instantiate(item, allowed) for key, item in settings.items()}
     cls = import_class(settings["class_path"], allowed)
     rest, of_torch = without_torch(settings)
-    arguments = {**instantiate(rest.get("init_args", {}), allowed), **of_torch}
+    arguments = instantiate(rest.get("init_args", {}), allowed)
     try:
-        return cls(**{**arguments, **extra})
+        return cls(**{**arguments, **of_torch, **extra})
     except TypeError as error:
         raise CheckpointError(f"{settings['class_path']} cannot be built from its saved settings: {error}.") from error
 
