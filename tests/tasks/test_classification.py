@@ -82,7 +82,7 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ClassificationModule needs a data module whose images have classes"):
         trainer(tmp_path, max_epochs=1).fit(module, data(tmp_path).train_dataloader())
     with pytest.raises(SettingsError, match="ClassificationModule has no embeddings of people"):
-        trainer(tmp_path).predict(module, data(tmp_path))
+        trainer(tmp_path).predict(module, data(tmp_path / "predict"))
     images = data(tmp_path / "search", search_split="image")
     with pytest.raises(SettingsError, match="Retraining takes all training rows"):
         trainer(tmp_path, max_epochs=1).fit(module, images)

@@ -11,17 +11,19 @@ import torch
 
 from vireid import RegDBDataModule, RetrainModule, SearchModule
 from vireid.search import BNSeparation
+from vireid.tasks import TwoLevels
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 
 
 def draws(kind: type[RetrainModule | SearchModule], root: Path, folder: Path, before: int, seed: int = 0) -> list[float]:
     """A number that the backbone draws in each training step, after ``before`` draws of somebody else in every batch."""
-    split = "identity" if kind is SearchModule else "none"
+    split = "image" if kind is SearchModule else "none"
     data = RegDBDataModule(
         root, height=32, width=16, num_workers=0, identities_per_batch=2, images_per_identity=2, search_split=split, seed=0
     )
-    module = kind(data.num_classes, space=BNSeparation("resnet10", width=8), weights=None, seed=seed)
+    arguments: dict[str, Any] = {"strategy": TwoLevels(warmup_epochs=0)} if kind is SearchModule else {}
+    module = kind(data.num_classes, space=BNSeparation("resnet10", width=8), weights=None, seed=seed, **arguments)
     found: list[float] = []
 
     class Somebody(pl.Callback):
@@ -38,7 +40,7 @@ def draws(kind: type[RetrainModule | SearchModule], root: Path, folder: Path, be
 @pytest.mark.parametrize("kind", [RetrainModule, SearchModule])
 def test_draws_of_layers(kind: type[RetrainModule | SearchModule], regdb_root: Path, tmp_path: Path) -> None:
     found = draws(kind, regdb_root, tmp_path, before=0)
-    assert len(set(found)) == 2
+    assert len(set(found)) == len(found) >= 2
     torch.manual_seed(12345)
     assert draws(kind, regdb_root, tmp_path, before=7) == found
     assert draws(kind, regdb_root, tmp_path, before=0, seed=1) != found

@@ -14,7 +14,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
-from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path
+from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_nested_nulls
 from vireid.commands.configs import resolve_configs
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
@@ -33,7 +33,7 @@ HEADER = f"vireid=={__version__}"
 def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name."""
     quiet_lightning()
-    words = resolve_configs(with_ckpt_path(words))
+    words = with_nested_nulls(resolve_configs(with_ckpt_path(words)))
     with also_importable(named_classes(words)):
         VireidCLI(words)
     return 0
