@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +24,18 @@ SMALL = [
 def block(language: str) -> str:
     (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
     return str(found)
+
+
+def test_the_loop_over_numerics_runs_the_tests_four_times() -> None:
+    (loop,) = re.findall(r"^for numerics in .*?^done$", TEXT, re.MULTILINE | re.DOTALL)
+    seen = "env | grep -E '^(ATEN_CPU|ONEDNN_MAX|MKL_CBWR)' | sort | xargs echo run"
+    done = subprocess.run(["bash", "-c", loop.replace(".venv-test/bin/python -m pytest -q", seen)], env={}, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "run",
+        "run ATEN_CPU_CAPABILITY=avx2",
+        "run ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41",
+        "run MKL_CBWR=COMPATIBLE",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:.* test folders under")
