@@ -239,6 +239,16 @@ CHANGES: dict[str, Any] = {
     ),
     "a tuple, which the parser would see as a list": lambda section: section["model"]["init_args"].update(space={"x": (HOSTILE,)}),
     "a name in place of settings": lambda section: section["model"]["init_args"].update(space="planted_code.Planted"),
+    "an optimiser of torch": lambda section: section["model"]["init_args"].update(
+        optimizer={"class_path": "vireid.tasks.TorchOptimizer", "init_args": {"optimizer": HOSTILE}}
+    ),
+    "an argument of an optimiser of torch": lambda section: section["model"]["init_args"].update(
+        optimizer={
+            "class_path": "vireid.tasks.TorchOptimizer",
+            "init_args": {"optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": "planted_code.Planted"}}},
+        }
+    ),
+    "a name in place of an optimiser": lambda section: section["model"]["init_args"].update(optimizer="planted_code.Planted"),
     "names in place of settings": lambda section: section["model"]["init_args"].update(losses=["planted_code.Planted"]),
 }
 

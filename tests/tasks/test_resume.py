@@ -144,6 +144,7 @@ def test_the_search_moved_every_logit(runs: dict[tuple[str, int], list[Path]], k
     assert logits.ne(0).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 def test_a_checkpoint_names_the_classes_of_torch_and_is_enough_for_a_test(runs: dict[tuple[str, int], list[Path]], tmp_path: Path) -> None:
     last = runs["retrain", 0][0] / "checkpoints" / "last.ckpt"
     content = read_checkpoint(last)
