@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 
 CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
-NESTED = re.compile(
-    r"--(model|data)(\.init_args)?\.(?!init_args\b)\w+(\.init_args)?\.(?!init_args\b)\w+(\.\w+)*"
-)  # an argument of an argument
+# an argument of an argument
+NESTED = re.compile(r"--(model|data)(\.init_args)?\.(?!init_args\b)\w+(\.init_args)?\.(?!init_args\b)\w+(\.\w+)*")
 
 
 def configures(words: list[str]) -> bool:
