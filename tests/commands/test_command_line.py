@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_nested_nulls
+from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_flag, with_nested_nulls
 
 
 def test_a_checkpoint_by_its_short_name() -> None:
@@ -46,3 +46,11 @@ def test_classes_named_in_options_and_in_configurations(tmp_path: Path) -> None:
     found = named_classes(words)
     assert {"mine.a.Loss", "mine.b.Loss", "other.Task"} <= set(found)
     assert "mine.c.Loss" not in found, "a file that is no configuration is not read"
+
+
+def test_a_flag_needs_no_true() -> None:
+    assert with_flag([], "--fast") == []
+    assert with_flag(["--fast"], "--fast") == ["--fast=true"]
+    assert with_flag(["show", "--cost", "x.json"], "--cost") == ["show", "--cost=true", "x.json"]
+    for words in (["--fast", "true"], ["--fast", "false"], ["--fast=false"], ["--faster"]):
+        assert with_flag(words, "--fast") == words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -49,10 +50,8 @@ def with_flag(words: list[str], name: str) -> list[str]:
         >>> with_flag(["--fast", "--seed", "3"], "--fast"), with_flag(["--fast", "false"], "--fast")
         (['--fast=true', '--seed', '3'], ['--fast', 'false'])
     """
-    following = [*words[1:], ""]
-    return [
-        f"{word}=true" if word == name and after not in ("true", "false") else word for word, after in zip(words, following, strict=True)
-    ]
+    pairs = itertools.zip_longest(words, words[1:])
+    return [f"{word}=true" if word == name and after not in ("true", "false") else word for word, after in pairs]
 
 
 def with_nested_nulls(words: list[str]) -> list[str]:
