@@ -1,0 +1,86 @@
+"""What a row of the table of arguments says: another value of an argument, and what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vireid.settings import Recorded
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another value, which changes what is observed.
+
+    Attributes:
+        value: of the argument.
+        given: arguments without which this one does not act; both objects have them.
+    """
+
+    value: Any
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A value that is refused, for an argument whose good values all look alike from outside.
+
+    Attributes:
+        value: of the argument.
+        match: of the message.
+        given: other arguments.
+    """
+
+    value: Any
+    match: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All arguments of one class.
+
+    Attributes:
+        cls: the class.
+        observe: what an object does: tensors, numbers, texts, nested as you like. Never its settings.
+        rows: per argument.
+        base: arguments that every object needs.
+    """
+
+    cls: type[Recorded]
+    observe: Callable[[Any], Any]
+    rows: Mapping[str, Change | Refused]
+    base: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> set[str]:
+        """Names of the arguments, those of the bases included."""
+        return set(self.cls(**self.base).settings()["init_args"])
+
+    def check(self, argument: str) -> None:
+        """Fail unless the row of ``argument`` is right."""
+        row = self.rows[argument]
+        given = {**self.base, **row.given}
+        changed = {**given, argument: row.value}
+        if isinstance(row, Refused):
+            with pytest.raises(Exception, match=row.match):
+                self.observe(self.cls(**changed))
+            return
+        before = self.observe(self.cls(**given))
+        assert same(before, self.observe(self.cls(**given))), "two objects of equal arguments differ: nothing can be compared"
+        assert not same(before, self.observe(self.cls(**changed))), f"`{argument}` changes nothing"
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two observations are equal, bit by bit."""
+    if isinstance(first, Tensor):
+        return isinstance(second, Tensor) and first.shape == second.shape and torch.equal(first, second)
+    if isinstance(first, dict):
+        return list(first) == list(second) and all(same(value, second[key]) for key, value in first.items())
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
