@@ -64,8 +64,7 @@ def test_restrictions_are_the_joint_space_with_fewer_candidates() -> None:
         assert restriction(**arguments).sites() == joint.sites()
         points = {name: point.choices for name, point in joint.baselines().items()}
         assert {name: point.choices for name, point in restriction(**arguments).baselines().items()} == points
-        assert set(restriction().settings()["init_args"]) == {"backbone", "last_stride", "width", "sites", "tie"}
-        assert set(restriction().identity()["init_args"]) == {"backbone", "sites", "tie"}
+        assert set(restriction().settings()["init_args"]) == {"backbone", "sites", "tie"}
 
 
 def test_old_files_of_the_restriction_still_load() -> None:

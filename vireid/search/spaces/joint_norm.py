@@ -78,9 +78,9 @@ class JointNorm(SearchSpace):
         self._sites = select_sites(self.norms, sites, found, tie)
         self.record(backbone=self.trunk, last_stride=None, width=None, candidates=self.candidates, subsets=found or None)
 
-    def identity(self) -> dict[str, Any]:
-        """Settings, the trunk as a class: ``last_stride`` and ``width`` are its own."""
-        settings = self.settings()
+    def settings(self) -> dict[str, Any]:
+        """Of the trunk as a class, whose own ``last_stride`` and ``width`` are."""
+        settings = super().settings()
         arguments = {name: value for name, value in settings["init_args"].items() if name not in ("last_stride", "width")}
         return {**settings, "init_args": arguments}
 
