@@ -6,21 +6,24 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from vireid.version import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "fit": ("vireid.commands.lightning", "search an architecture or train a network, as the configuration says"),
-    "validate": ("vireid.commands.lightning", "score a checkpoint on held-out training identities"),
-    "test": ("vireid.commands.lightning", "score a checkpoint with the protocol of its dataset (--ckpt PATH is enough)"),
-    "predict": ("vireid.commands.lightning", "write embeddings.npz of the test images"),
-    "summarize": ("vireid.commands.summarize", "one table of several runs, with deviation and interval, also as Markdown, LaTeX or CSV"),
+    "fit": ("vireid.commands.run", "search an architecture or train a network, as -c files say"),
+    "validate": ("vireid.commands.run", "score a checkpoint on held-out training identities"),
+    "test": ("vireid.commands.run", "score a checkpoint on the test set (--ckpt PATH is enough)"),
+    "predict": ("vireid.commands.run", "write embeddings.npz of the test images"),
+    "summarize": ("vireid.commands.summarize", "one table of several runs; also Markdown, LaTeX or CSV"),
     "compare": ("vireid.commands.compare", "say whether the difference of two runs is more than noise"),
-    "study": ("vireid.commands.study.command", "compare searches with baselines and random networks at one budget, resumable"),
-    "demo": ("vireid.commands.demo.command", "search, retrain and test on generated people, about five minutes on a laptop"),
+    "study": ("vireid.commands.study.command", "compare searches, baselines and random networks at one budget"),
+    "demo": ("vireid.commands.demo.command", "search, retrain and test on generated people, in minutes"),
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),
     "convert": ("vireid.commands.convert.command", "turn a checkpoint of a published project into one of ours"),
-    "genotype": ("vireid.commands.genotype", "look at genotype files and convert them (show, diff, validate, convert)"),
+    "genotype": ("vireid.commands.genotype", "show genotype files (show, diff, validate, convert)"),
+    "configs": ("vireid.commands.configs", "list the configuration files of the package, or print one"),
+    "completion": ("vireid.commands.completion", "let the Tab key complete commands and files (bash, zsh)"),
 }
 
 
@@ -31,7 +34,8 @@ def main(args: list[str] | None = None) -> None:
         args: arguments after the program's name; default ``sys.argv[1:]``.
 
     Raises:
-        SystemExit: with code 1 when the command failed while running, 2 on bad usage or input. Success returns.
+        SystemExit: with code 1 when the command failed while running, 2 on bad usage or input, 130 when it was interrupted, 143 when it
+            was terminated. Success returns.
     """
     words = list(sys.argv[1:] if args is None else args)
     if not words or words[0] in ("-h", "--help"):
@@ -40,24 +44,37 @@ def main(args: list[str] | None = None) -> None:
     if words[0] == "--version":
         sys.stdout.write(f"vireid {__version__}\n")
         return
+    if words[0] == "--complete":
+        from vireid.commands.completion import complete
+
+        sys.stdout.writelines(f"{found}\n" for found in complete(words[3 : int(words[1]) + 3], list(COMMANDS)))
+        return
     if words[0] not in COMMANDS:
         close = difflib.get_close_matches(words[0], COMMANDS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         _fail(f"There is no command {words[0]!r}.{hint} Commands: {', '.join(COMMANDS)}.")
-    run: Callable[[list[str]], int] = importlib.import_module(COMMANDS[words[0]][0]).main
+    code = _run(words)
+    if code:
+        raise SystemExit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Exit code of a command."""
+    from vireid.commands.stopping import stop_code, terminable
     from vireid.errors import VireidError
 
     try:
-        code = run(words)
+        with terminable():
+            run: Callable[[list[str]], int] = importlib.import_module(COMMANDS[words[0]][0]).main
+            return run(words)
     except VireidError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, KeyboardInterrupt) or isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits with 1
-            sys.stderr.write("\nInterrupted.\n")
-            raise SystemExit(130) from None
-        raise
-    if code:
-        raise SystemExit(code)
+        code = stop_code(end) or stop_code(end.__context__)  # Lightning exits when interrupted
+        if not code:
+            raise
+        sys.stderr.write("\nInterrupted.\n" if code == 130 else "\nTerminated.\n")
+        return code
 
 
 def usage() -> str:
@@ -65,12 +82,12 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
     return (
-        f"vireid {__version__}: architecture search, training and evaluation of visible-infrared person re-identification\n\n"
+        f"vireid {__version__}: architecture search for visible-infrared person re-identification\n\n"
         f"usage: vireid COMMAND [options]\n\n{rows}\n\n"
-        "vireid COMMAND --help tells the options of a command, vireid --version the version.\n"
+        "vireid COMMAND --help: options of a command. vireid --version: the version.\n"
     )
 
 
-def _fail(message: str, code: int = 2) -> None:
+def _fail(message: str, code: int = 2) -> NoReturn:
     sys.stderr.write(f"vireid: error: {message}\n")
     raise SystemExit(code)

@@ -20,6 +20,7 @@ from tests.commands.runs import SEARCH, SPACE, Outcome, everything, run, small
 from vireid.cli import main
 from vireid.search import BNSeparation
 from vireid.tasks import read_checkpoint
+from vireid.tasks.checkpoints import VERSION
 
 Capsys = pytest.CaptureFixture[str]
 Attempt = Callable[..., str]
@@ -165,7 +166,7 @@ def test_a_genotype_that_is_absent(retrain: Attempt) -> None:
 
 
 def test_unknown_keys(retrain: Attempt, attempt: Attempt, tmp_path: Path) -> None:
-    assert "'nonsense' is not accepted" in retrain("--model.nonsense=1")
+    assert "`nonsense` is no argument of vireid.RetrainModule" in retrain("--model.nonsense=1")
     assert "nonsense" in retrain("--trainer.nonsense=1")
     (tmp_path / "typo.yaml").write_text("data: {init_args: {identities_per_bach: 3}}")
     assert "identities_per_bach" in retrain("-c", "typo.yaml")
@@ -182,7 +183,7 @@ def test_misspelt_configuration(attempt: Attempt) -> None:
 
 def test_configuration_that_is_no_yaml(attempt: Attempt, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [")
-    assert "Problems parsing config" in attempt("fit", "-c", "data/sysu.yaml", "-c", "bad.yaml")
+    assert "'bad.yaml' is no YAML" in attempt("fit", "-c", "data/sysu.yaml", "-c", "bad.yaml")
 
 
 @pytest.mark.parametrize("option", ["gradient_clip_val=1.0", "accumulate_grad_batches=2"])
@@ -281,7 +282,7 @@ def spoil(kind: str, source: Path, target: Path) -> None:
         section = whole["vireid"]
         init_args = section["model"]["init_args"]
         if kind == "newer":
-            section["version"] = 2
+            section["version"] = VERSION + 1
         elif kind == "hostile model":
             section["model"] = HOSTILE
         elif kind == "hostile data":
@@ -314,7 +315,7 @@ SPOILT = {
     "text": "holds something other than tensors and plain values, or is damaged",
     "payload": "holds something other than tensors and plain values",
     "foreign": "was not written by vireid",
-    "newer": "has checkpoint version 2, this vireid reads 1; upgrade",
+    "newer": f"has checkpoint format {VERSION + 1}, and this vireid reads format {VERSION} only",
     "hostile model": "asks to import 'planted_code.Planted'",
     "hostile data": "asks to import 'planted_code.Planted'",
     "hostile Lightning": "asks to import 'planted_code.Planted'",

@@ -32,10 +32,21 @@ def test_the_program_is_the_same_from_a_source_tree() -> None:
     assert done.stdout == f"vireid {vireid.__version__}\n"
 
 
+def test_the_package_runs_as_the_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "vireid", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout == cli.usage()
+    done = subprocess.run([sys.executable, "-m", "vireid", "summarize", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: vireid summarize ")
+
+
+def test_help_fits_on_a_terminal() -> None:
+    assert all(len(line) <= 80 for line in cli.usage().splitlines())
+
+
 def test_the_table_of_help_is_the_commands_that_exist() -> None:
     from vireid.commands.lightning import VireidCLI
 
-    lightning = {name for name, (module, _) in cli.COMMANDS.items() if module == "vireid.commands.lightning"}
+    lightning = {name for name, (module, _) in cli.COMMANDS.items() if module == "vireid.commands.run"}
     assert lightning == set(VireidCLI.subcommands())
     for name, (module, text) in cli.COMMANDS.items():
         assert callable(importlib.import_module(module).main)

@@ -14,7 +14,7 @@ from vireid.cli import COMMANDS
 from vireid.search import BNSeparation
 
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "matplotlib", "PIL")
-LIGHTNING = {name for name, (module, _) in COMMANDS.items() if module == "vireid.commands.lightning"}
+LIGHTNING = {name for name, (module, _) in COMMANDS.items() if module == "vireid.commands.run"}
 SUBCOMMANDS = {"data": ("check", "synthesize"), "genotype": ("show", "diff", "validate", "convert")}
 PROGRAM = f"""
 import sys

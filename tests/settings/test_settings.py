@@ -183,3 +183,13 @@ def test_arguments_that_do_not_fit_are_reported_with_the_class() -> None:
 def test_damaged_arguments_are_reported_with_the_class(init_args: Any) -> None:
     with pytest.raises(CheckpointError, match=r"vireid\.tasks\.EMA cannot be built from its saved settings"):
         instantiate({"class_path": "vireid.tasks.EMA", "init_args": init_args})
+
+
+def test_all_foreign_classes_are_named_at_once() -> None:
+    losses = [{"class_path": path, "init_args": {}} for path in ("mine.Loss", "vireid.losses.CrossEntropy", "mine.Other", "mine.Loss")]
+    settings = {"class_path": "vireid.RetrainModule", "init_args": {"losses": losses, "head": {"class_path": "own.Head"}}}
+    with pytest.raises(
+        CheckpointError, match=r"asks to import 'mine\.Loss', 'mine\.Other', 'own\.Head'\. .*--allow mine\.Loss,mine\.Other,own\.Head\."
+    ):
+        check_class_paths(settings)
+    check_class_paths(settings, ("vireid.", "mine.", "own.Head"))

@@ -10,6 +10,7 @@ from jsonargparse import auto_cli
 from rich.markup import escape
 from rich.table import Table
 
+from vireid.commands.parser import ShortErrors
 from vireid.errors import ResultsError, SettingsError
 from vireid.results import RunResults, read_results
 from vireid.results.comparison import Comparison, compare_runs, compare_series
@@ -34,7 +35,7 @@ MEND = {
 
 def main(words: list[str]) -> int:
     """Run ``vireid compare A B``; ``words[0]`` is ``compare``."""
-    return int(auto_cli(compare, args=words[1:], prog="vireid compare", as_positional=True))
+    return int(auto_cli(compare, args=words[1:], prog="vireid compare", as_positional=True, parser_class=ShortErrors))
 
 
 def compare(a: str, b: str) -> int:

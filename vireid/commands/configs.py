@@ -1,13 +1,78 @@
-"""Configuration files that come with the package, found by the name they have in the source tree."""
+"""``vireid configs``, and configuration files that come with the package, found by the name they have in the source tree."""
 
 from __future__ import annotations
 
+import difflib
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from vireid.errors import SettingsError
 
 FLAGS = ("-c", "--config")
+USAGE = """usage: vireid configs [NAME]
+
+List the configuration files that come with the package. Give them to other
+commands as -c NAME, as often as you like: the later file wins.
+
+  NAME    print this file in place of the list
+"""
+
+
+def main(words: list[str]) -> int:
+    """Run ``vireid configs [NAME]``; ``words[0]`` is ``configs``."""
+    names = [word for word in words[1:] if not word.startswith("-")]
+    flags = [word for word in words[1:] if word.startswith("-")]
+    if {"-h", "--help"} & set(flags):
+        sys.stdout.write(USAGE)
+    elif flags or len(names) > 1:
+        raise SettingsError(f"`vireid configs` takes one name at most, got {' '.join(words[1:])}.")
+    elif names:
+        sys.stdout.write(Path(_find(names[0])).read_text(encoding="utf-8"))
+    else:
+        sys.stdout.write(config_table(shutil.get_terminal_size().columns))
+    return 0
+
+
+def config_names() -> list[str]:
+    """Names of the packaged files, such as ``train/agw.yaml``."""
+    folder = packaged_configs()
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml"))
+
+
+def config_table(columns: int) -> str:
+    """A line a file, below its folder: its name and the beginning of its first comment.
+
+    Args:
+        columns: width of a line.
+    """
+    width = max(len(Path(name).stem) for name in config_names()) + 4
+    rows = []
+    for folder, names in groupby(config_names(), key=lambda name: name.split("/")[0]):
+        rows.append(f"{folder}/")
+        for name in names:
+            rows.append(
+                f"  {Path(name).stem}".ljust(width) + textwrap.shorten(_first_comment(name), max(columns - width, 20), placeholder="...")
+            )
+    return "\n".join([*rows, "", "Print one: vireid configs train/agw. Use several: vireid fit -c A -c B.\n"])
+
+
+def configs_by_folder(columns: int = 80) -> str:
+    """The names without endings, a paragraph a folder, those of other commands than ``fit`` aside."""
+    names = [name.removesuffix(".yaml").split("/", 1) for name in config_names() if not name.startswith("study/")]
+    paragraphs = [
+        textwrap.fill(" ".join(name for _, name in group), columns, initial_indent=f"  {folder + '/':<11}", subsequent_indent=" " * 13)
+        for folder, group in groupby(names, key=lambda parts: parts[0])
+    ]
+    return "\n".join([*paragraphs, "`vireid configs` says what each of them is."])
+
+
+def _first_comment(name: str) -> str:
+    lines = (packaged_configs() / name).read_text(encoding="utf-8").splitlines()
+    return next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
 
 
 def packaged_configs() -> Path:
@@ -47,5 +112,9 @@ def _find(name: str) -> str:
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file():
             return str(path if path == Path(name) else path.resolve())
-    shipped = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml")))
-    raise SettingsError(f"There is no configuration file {name!r}, neither here nor in the package. Packaged: {shipped}.")
+    known = config_names()
+    close = difflib.get_close_matches(name if name.endswith(".yaml") else f"{name}.yaml", known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise SettingsError(
+        f"There is no configuration file {name!r}, neither here nor in the package.{hint} `vireid configs` lists the packaged ones."
+    )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from jsonargparse import auto_cli
 
+from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
 
 
@@ -29,6 +30,7 @@ def main(words: list[str]) -> int:
             {"check": check, "synthesize": synthesize},
             args=words[1:],
             prog="vireid data",
+            parser_class=ShortErrors,
             description="Check or draw data sets.",
         )
     )

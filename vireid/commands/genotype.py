@@ -13,6 +13,7 @@ from rich.table import Table
 from vireid.commands.command_line import with_flag
 from vireid.commands.genotype_certainty import certainty_table, least_certain, probabilities_of
 from vireid.commands.genotype_sites import cost_table, ties
+from vireid.commands.parser import ShortErrors
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
 from vireid.search.genotype_files.formats import read_genotype, target_format
@@ -22,7 +23,7 @@ from vireid.structures import Genotype
 def main(words: list[str]) -> int:
     """Run ``vireid genotype ...``; ``words[0]`` is ``genotype``."""
     commands: dict[str, Any] = {"show": show, "diff": diff, "validate": validate, "convert": convert}
-    return int(auto_cli(commands, args=with_flag(words[1:], "--cost"), prog="vireid genotype"))
+    return int(auto_cli(commands, args=with_flag(words[1:], "--cost"), prog="vireid genotype", parser_class=ShortErrors))
 
 
 def show(path: str, backbone: str | None = None, cost: bool = False) -> int:

@@ -2,24 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from vireid.errors import OutputError
+from vireid.errors import OutputError, SettingsError
+from vireid.version import __version__
+
+RUNS = Path("runs")
+HEADER = f"vireid=={__version__}"  # first line of a configuration that we saved
+LAST = Path("checkpoints") / "last.ckpt"
 
 
-def fresh_directory(wanted: str | os.PathLike[str] | None, parent: Path, name: str, resuming: bool = False) -> Path:
-    """The folder to write into; created, so that a folder that cannot be written is known before any work.
+class RunDirectory:
+    """The folder of one run: chosen before any work, made, and removed again when the run turns out to be impossible.
 
     Args:
-        wanted: what the user asked for; ``None`` for the next free ``parent/name-N``.
-        parent, name: of the default.
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        wanted: the folder that the user named; ``None`` for the next free one, in ``runs/`` for ``fit``, else beside the checkpoint.
+        checkpoint: a file to go on from or to evaluate; ``last`` for that of ``wanted``.
+
+    Attributes:
+        path: the folder.
+        checkpoint: the file; ``None`` too if a run to go on with was stopped before its first checkpoint.
+        resuming: whether a run goes on in its own folder, which then may hold files.
+
+    Raises:
+        SettingsError: ``last`` without a folder.
+    """
+
+    def __init__(self, command: str, wanted: str | None, checkpoint: str | None) -> None:
+        folder = None if wanted is None else Path(wanted)
+        self.checkpoint, self.resuming = checkpoint, False
+        if command == "fit" and checkpoint == "last":
+            if folder is None:
+                raise SettingsError("`--ckpt_path last` goes on with a run: name its folder with --run_dir.")
+            self.checkpoint = str(folder / LAST) if (folder / LAST).exists() else None
+            self.resuming = self.checkpoint is not None or _is_ours(folder / "config.yaml")
+        elif command == "fit" and folder is not None and checkpoint is not None:
+            self.resuming = _home_of(checkpoint) == folder.resolve()
+        self.path = folder or next_free(RUNS if command == "fit" or checkpoint is None else _home_of(checkpoint), command)
+        self._made: list[Path] = []  # folders that were made for it, innermost first
+        self._fresh = False
+
+    def make(self) -> None:
+        """Create the folder.
+
+        Raises:
+            OutputError: it holds files of something else, or cannot be written.
+        """
+        self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        fresh_directory(self.path, self.resuming)
+        self._fresh = not self.resuming
+
+    def discard(self) -> None:
+        """Remove the folders that this run made and the configuration in them, unless there are results too."""
+        if not self._fresh:
+            return
+        if [path.name for path in self.path.iterdir()] == ["config.yaml"]:
+            (self.path / "config.yaml").unlink()
+        with contextlib.suppress(OSError):
+            for made in self._made:
+                made.rmdir()
+
+    def how_to_go_on(self) -> str:
+        """What to tell a user who stopped the run; empty before the first checkpoint."""
+        return f"To go on, give the same command with --run_dir {self.path} --ckpt_path last" if (self.path / LAST).exists() else ""
+
+    def what_was_written(self) -> str:
+        """What to tell a user after a training."""
+        written = [name for name in ("genotype.json", str(LAST), "metrics.csv") if (self.path / name).exists()]
+        lines = [f"Results in {self.path}: {', '.join(written)}"]
+        if str(LAST) in written:
+            lines.append(f"Go on with: vireid test --ckpt {self.path / LAST}")
+        return "\n".join(lines)
+
+
+def fresh_directory(path: Path, resuming: bool = False) -> Path:
+    """``path`` as a folder to write into; created, so that a folder that cannot be written is known before any work.
+
+    Args:
+        path: the folder.
         resuming: the run goes on in its own folder, which then may hold files.
 
     Raises:
         OutputError: the folder holds files, or cannot be written.
     """
-    path = Path(wanted) if wanted is not None else next_free(parent, name)
     if path.is_dir() and any(path.iterdir()) and not resuming:
         raise OutputError(
             f"{os.fspath(path)!r} is not empty, and nothing is overwritten. Name another folder, "
@@ -52,3 +120,13 @@ def writable(path: Path) -> Path:
             f"Cannot write into {os.fspath(path)!r}: {error.strerror or error}. Name a folder that can be written."
         ) from error
     return path
+
+
+def _is_ours(config: Path) -> bool:
+    return config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(f"# {HEADER.split('==')[0]}==")
+
+
+def _home_of(checkpoint: str) -> Path:
+    """The run a checkpoint belongs to; its own folder when it was moved elsewhere."""
+    folder = Path(checkpoint).resolve().parent
+    return folder.parent if folder.name == "checkpoints" else folder

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import ArgumentParser
-
+from vireid.commands.parser import ShortErrors
 from vireid.errors import OutputError, SettingsError
 from vireid.files import write_text_atomically
 from vireid.results import read_results
@@ -19,7 +18,7 @@ Format = Literal["terminal", "markdown", "latex", "csv"]
 
 def main(words: list[str]) -> int:
     """Run ``vireid summarize RUN...``; ``words[0]`` is ``summarize``."""
-    parser = ArgumentParser(prog="vireid summarize", description="One table of several runs, with deviation and interval.")
+    parser = ShortErrors(prog="vireid summarize", description="One table of several runs, with deviation and interval.")
     parser.add_argument("runs", nargs="+", type=str, help="folders of runs or tests, or metrics.json files")
     parser.add_function_arguments(summarize, skip={"runs"})
     return summarize(**vars(parser.parse_args(words[1:])))

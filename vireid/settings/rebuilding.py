@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -51,22 +52,39 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) ->
         allowed: prefixes of class paths.
 
     Raises:
-        CheckpointError: naming the class path, or what else is there.
+        CheckpointError: naming all such class paths, or what else is there.
     """
+    foreign = list(dict.fromkeys(_foreign(settings, allowed)))
+    if foreign:
+        raise CheckpointError(
+            f"The file asks to import {', '.join(map(repr, foreign))}. Only classes whose path starts with {allowed[0]!r} are imported "
+            f"from a file; name others on the command line if you trust them: --allow {','.join(foreign)}."
+        )
+    _check_forms(settings)
+
+
+def _foreign(settings: Any, allowed: tuple[str, ...]) -> Iterator[str]:
+    """Class paths outside ``allowed``, in order."""
     if isinstance(settings, list):
         for item in settings:
-            check_class_paths(item, allowed)
+            yield from _foreign(item, allowed)
     if isinstance(settings, dict):
         path = settings.get("class_path", allowed[0])
         if not (isinstance(path, str) and path.startswith(allowed)):
-            raise CheckpointError(
-                f"The file asks to import {path!r}. Only classes whose path starts with {' or '.join(map(repr, allowed))} are imported "
-                "from a file; name any other class on the command line (for example --allow mylib.MyLoss)."
-            )
+            yield str(path)
+        for item in without_torch(settings)[0].values():
+            yield from _foreign(item, allowed)
+
+
+def _check_forms(settings: Any) -> None:
+    if isinstance(settings, list):
+        for item in settings:
+            _check_forms(item)
+    if isinstance(settings, dict):
         if "class_path" in settings:
             _check_form(settings)
         for item in without_torch(settings)[0].values():
-            check_class_paths(item, allowed)
+            _check_forms(item)
 
 
 def _check_form(settings: dict[str, Any]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from jsonargparse import ArgumentParser
-
 from vireid.commands.configs import packaged_configs, resolve_configs
+from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
 from vireid.models.published.systems import SYSTEMS
 
@@ -51,9 +50,9 @@ def default_config(words: list[str]) -> list[str]:
     return ["--config", str(packaged_configs() / SYSTEMS[name].config)] if name in SYSTEMS else []
 
 
-def convert_parser() -> ArgumentParser:
+def convert_parser() -> ShortErrors:
     """Every option but those of the network."""
-    parser = ArgumentParser(prog="vireid convert", description="Convert a checkpoint of a published project.", epilog=EPILOGUE)
+    parser = ShortErrors(prog="vireid convert", description="Convert a checkpoint of a published project.", epilog=EPILOGUE)
     parser.add_argument("source", type=str, help="the file")
     parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project")
     parser.add_argument("--output", type=str, required=True, help="checkpoint to write; it must not exist")

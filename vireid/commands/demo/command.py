@@ -5,11 +5,12 @@ from __future__ import annotations
 from jsonargparse import auto_cli
 
 from vireid.commands.command_line import with_flag
+from vireid.commands.parser import ShortErrors
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid demo``; ``words[0]`` is ``demo``. ``--fast`` alone means ``--fast true``."""
-    return int(auto_cli(demo, args=with_flag(words[1:], "--fast"), prog="vireid demo"))
+    return int(auto_cli(demo, args=with_flag(words[1:], "--fast"), prog="vireid demo", parser_class=ShortErrors))
 
 
 def demo(output: str | None = None, seed: int = 0, fast: bool = False) -> int:

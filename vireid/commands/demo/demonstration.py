@@ -15,7 +15,8 @@ from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
-from vireid.commands.run_directory import fresh_directory
+from vireid.commands.run_directory import RUNS, fresh_directory, next_free
+from vireid.commands.stopping import stop_code
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving
 from vireid.results import Result, write_metrics
@@ -50,14 +51,15 @@ FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, w
 def demonstrate(output: str | None, seed: int, fast: bool) -> int:
     """Run a demonstration; arguments are those of the command. Returns its exit code."""
     quiet_lightning()
-    folder = fresh_directory(output, Path("runs"), "demo")
+    folder = fresh_directory(next_free(RUNS, "demo") if output is None else Path(output))
     try:
         Demo(folder, seed, FAST if fast else FULL).run()
     except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits when interrupted
+        code = stop_code(end) or stop_code(end.__context__)  # Lightning exits when interrupted
+        if not code:
             raise
         Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)
-        return 130
+        return code
     return 0
 
 

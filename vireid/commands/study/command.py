@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jsonargparse import ArgumentParser
+from vireid.commands.parser import ShortErrors
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid study``; ``words[0]`` is ``study``."""
-    parser = ArgumentParser(prog="vireid study", description="Compare searches with baselines and random networks at one budget.")
+    parser = ShortErrors(prog="vireid study", description="Compare searches with baselines and random networks at one budget.")
     parser.add_function_arguments(study)
     return study(**vars(parser.parse_args(words[1:])))
 

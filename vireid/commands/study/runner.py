@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vireid.commands.stopping import terminable
 from vireid.commands.study.jobs import Job, run, state
 
 POLL = 0.2
@@ -51,7 +50,7 @@ class Runner:
             if self.workers == 0:
                 self._run_here(show)
             else:
-                with _terminable():
+                with terminable():
                     self._run_processes(show)
         for job in self.jobs:
             if job.needs in self.failed:
@@ -150,19 +149,6 @@ class Runner:
             return ""
         seconds = (time.monotonic() - self.began) / done * (len(self.jobs) - len(self.finished) - len(self.failed))
         return f"about {seconds / 60:.0f} min left; " if seconds >= 60 else f"about {seconds:.0f} s left; "
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Inside, ``kill`` is as Ctrl-C: jobs are told, and waited for."""
-    if threading.current_thread() is not threading.main_thread():  # others may not set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from vireid.commands.configs import resolve_configs
 from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.run_directory import writable
+from vireid.commands.stopping import stop_code
 from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes
 from vireid.commands.study.plan import Plan, make_plan
@@ -35,7 +36,7 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
     """Run a study, or go on with it, and write its report; arguments are those of the command.
 
     Returns:
-        Exit code: 0, 1 if a run failed, 130 if interrupted.
+        Exit code: 0, 1 if a run failed, 130 if interrupted, 143 if terminated.
 
     Raises:
         SettingsError: arguments that do not fit, or another study than the one in the folder.
@@ -59,9 +60,9 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
     )
     try:
         failed = _run(plan, jobs, console)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         console.print(f"\nInterrupted. To go on: vireid study --folder {path} --jobs {jobs}", highlight=False, soft_wrap=True)
-        return 130
+        return stop_code(stop)
     for name, reason in failed.items():
         console.print(f"{name} failed: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
     _tell(plan, console)

@@ -1,0 +1,137 @@
+"""What each configuration file and each option of a command line says, in their order: the later one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # ships no type information
+
+FLAGS = ("-c", "--config")
+INSIDE = ("init_args", "dict_kwargs")  # what lies below these keys belongs to the class beside them
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file or one option.
+
+    Attributes:
+        source: how the user named it: a file, or an option such as ``--model.head``.
+        content: nested dictionaries without ``init_args``: ``{"model": {"class_path": ..., "seed": 1}}``.
+        is_file: whether it is a file.
+    """
+
+    source: str
+    content: dict[str, Any]
+    is_file: bool
+
+    def said(self, keys: Sequence[str]) -> bool:
+        """Whether it says something about a key."""
+        return _said(self.content, keys)
+
+    def classes(self) -> Iterator[str]:
+        """Every class path in it."""
+        yield from _classes(self.content)
+
+
+def read_layers(words: Sequence[str]) -> list[Layer]:
+    """The layers of a command line. A file that is no YAML of keys counts as empty: the parser will say so.
+
+    Example:
+        >>> read_layers(["fit", "--model.optimizer.init_args.lr", "0.1"])[0].content
+        {'model': {'optimizer': {'lr': 0.1}}}
+    """
+    layers = []
+    for name, value in options(words):
+        if name in FLAGS:
+            layers.append(Layer(value, _read(value) or {}, True))
+        else:
+            layers.append(Layer(name, _nested(name.lstrip("-").rstrip("+").split("."), _value(value, name)), False))
+    return layers
+
+
+def layer_of(source: str, content: dict[str, Any]) -> Layer:
+    """The layer of settings that come from elsewhere, such as a checkpoint."""
+    return Layer(source, _flat(content), True)
+
+
+def with_init_args(value: Any) -> Any:
+    """Content of a layer in the form that the parser reads.
+
+    Example:
+        >>> with_init_args({"class_path": "vireid.tasks.SGD", "lr": 0.1})
+        {'class_path': 'vireid.tasks.SGD', 'init_args': {'lr': 0.1}}
+    """
+    if isinstance(value, list):
+        return [with_init_args(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {key: with_init_args(item) for key, item in value.items()}
+    return {"class_path": plain.pop("class_path"), "init_args": plain} if "class_path" in plain else plain
+
+
+def options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Options and their values; of a flag without a value, an empty text."""
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name.startswith("--") or name in FLAGS:
+            after = words[i + 1] if i + 1 < len(words) and not words[i + 1].startswith("--") else ""
+            yield name, value if equals else after
+
+
+def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    for key in reversed([key for key in keys if key not in INSIDE]):
+        value = {key: value}
+    return value if isinstance(value, dict) else {}
+
+
+def _value(text: str, name: str) -> Any:
+    """The value of an option; that of ``--model`` may be a file too."""
+    if name.count(".") == 0 and Path(text).suffix in (".yaml", ".yml", ".json") and (content := _read(text)) is not None:
+        return content
+    try:
+        return _flat(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return text
+
+
+def _read(name: str) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return _flat(content) if isinstance(content, dict) else None
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_flat(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if key in INSIDE and isinstance(item, dict):
+            flat |= _flat(item)
+        else:
+            flat[str(key)] = _flat(item)
+    return flat
+
+
+def _said(value: Any, keys: Sequence[str]) -> bool:
+    if not keys:
+        return True
+    if isinstance(value, list):
+        return any(_said(item, keys) for item in value)
+    return isinstance(value, dict) and keys[0] in value and _said(value[keys[0]], keys[1:])
+
+
+def _classes(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("class_path"), str):
+            yield value["class_path"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _classes(item)

@@ -1,0 +1,35 @@
+"""The parser of our commands: jsonargparse's, with errors that fit on a screen."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, Namespace
+
+from vireid.errors import SettingsError
+
+
+class ShortErrors(ArgumentParser):
+    """Raises a :class:`~vireid.errors.SettingsError` of at most six lines in place of usage and nested messages."""
+
+    def parse_args(self, args: Any = None, *rest: Any, **settings: Any) -> Namespace:  # type: ignore[override]  # argparse's overloads
+        """As the base does; remembers the words, which an error names."""
+        try:
+            return super().parse_args(args, *rest, **settings)
+        except _RefusedError as refused:
+            from vireid.commands.layers import read_layers
+            from vireid.commands.parser_errors import explain  # commands that are right do not wait for it
+
+            raise SettingsError(explain(refused.message, refused.parser, read_layers(args or []))) from refused
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with a message; the parsers of nested classes, which the base makes itself, report to it."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        raise _RefusedError(message, getattr(ex, "subcommand_parser", None) or self) from ex
+
+
+class _RefusedError(Exception):
+    def __init__(self, message: str, parser: ArgumentParser) -> None:
+        super().__init__(message)
+        self.message, self.parser = message, parser

@@ -1,0 +1,34 @@
+"""Entry of ``fit``, ``validate``, ``test`` and ``predict``: what can be refused before torch is loaded."""
+
+from __future__ import annotations
+
+from vireid.commands.command_line import configures, option, with_ckpt_path, with_nested_nulls
+from vireid.commands.configs import configs_by_folder, resolve_configs
+from vireid.commands.layers import read_layers
+from vireid.commands.seeds import check_seeds
+from vireid.errors import SettingsError
+
+
+def main(words: list[str]) -> int:
+    """Run one of Lightning's subcommands; ``words[0]`` is its name."""
+    words = with_nested_nulls(resolve_configs(with_ckpt_path(words)))
+    check_complete(words)
+    if words[0] == "fit":
+        check_seeds(read_layers(words))
+    from vireid.commands import lightning  # loads torch
+
+    return lightning.main(words)
+
+
+def check_complete(words: list[str]) -> None:
+    """Refuse a command that names neither configurations nor a checkpoint.
+
+    Raises:
+        SettingsError: naming what there is.
+    """
+    if configures(words):
+        return
+    if words[0] == "fit":
+        raise SettingsError(f"`vireid fit` needs data and a model, such as -c data/sysu -c train/agw.\n{configs_by_folder()}")
+    if option(words, "--ckpt_path") is None:
+        raise SettingsError(f"`vireid {words[0]}` needs a checkpoint: add --ckpt PATH.")
