@@ -46,7 +46,7 @@ class AttentionAlignment(Loss):
     """Module of :func:`~vireid.losses.functional.attention_alignment`; reads attention maps among the network's extras.
 
     Args:
-        weight: factor in the sum; 10 in the commented lines of CGRNet's code.
+        weight: factor of this term in the sum of losses; 10 in the commented lines of CGRNet's code.
         attention: name of the maps, the ``report_name`` of the layers that give them.
         name: under which it is logged.
 

@@ -17,7 +17,7 @@ class Loss(Recorded, nn.Module):
     Derive from it to bring your own: arguments of its constructor are recorded, and a checkpoint rebuilds it from them.
 
     Args:
-        weight: factor in the sum, at least 0.
+        weight: factor of this term in the sum of losses, at least 0.
         name: under which it is logged; unique within a sum.
 
     Attributes:

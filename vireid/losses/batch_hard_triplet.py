@@ -46,7 +46,7 @@ class BatchHardTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.batch_hard_triplet`; modalities are not told apart.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         margin: 0.3 in AGW's baseline; negative: soft margin.
         normalise: compare directions only.
         on: rows before or after the neck.

@@ -49,7 +49,7 @@ class ClassMMD(Loss):
     """Module of :func:`~vireid.losses.functional.class_mmd`; runs of ``LossInputs.k`` rows are identities.
 
     Args:
-        weight: factor in the sum; 0.05 in CM-NAS.
+        weight: factor of this term in the sum of losses; 0.05 in CM-NAS.
         on: rows before or after the neck.
         name: under which it is logged.
 

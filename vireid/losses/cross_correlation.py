@@ -63,8 +63,11 @@ class CrossCorrelation(Loss):
     """Module of :func:`~vireid.losses.functional.cross_correlation`; row i of both modalities must be the same identity.
 
     Args:
-        weight: factor in the sum.
-        off_diagonal, divisor, standardise: see there.
+        weight: factor of this term in the sum of losses, at least 0.
+        off_diagonal: weight of the entries off the diagonal, at least 0.
+        divisor: of the whole sum, above 0; published 2048 whatever the number of dimensions.
+        standardise: whether every dimension of each modality gets mean 0 and deviation 1 over its rows first, as in Barlow Twins; the
+            published code takes raw features.
         on: rows before or after the neck.
         name: under which it is logged.
 

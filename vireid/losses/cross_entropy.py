@@ -14,7 +14,7 @@ class CrossEntropy(Loss):
     """Mean cross-entropy over all rows of both modalities.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
         name: under which it is logged.
 

@@ -74,8 +74,10 @@ class EnhancedSquaredDifference(Loss):
     """Module of :func:`~vireid.losses.functional.enhanced_squared_difference`; modalities and views are not told apart.
 
     Args:
-        weight: factor in the sum.
-        alpha, gamma, square: see there; 1, 1 and true are published.
+        weight: factor of this term in the sum of losses, at least 0.
+        alpha: sharpness of the softmax weights of the distances, at least 0; published 1.
+        gamma: factor on the squared gap, above 0; published 1.
+        square: whether the gap is squared, as published; without, the gap itself counts.
         stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; they differ once distances exceed about 14 or squared gaps 88.
         on: rows before or after the neck.
         name: under which it is logged.

@@ -110,7 +110,7 @@ class FourWayHardTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.four_way_hard_triplet`; the modalities may have different numbers of rows.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         margin: 0.4 in CM-NAS; negative: soft margin.
         normalise: compare directions only.
         on: rows before or after the neck.

@@ -53,7 +53,7 @@ class HeteroCentreTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.hetero_centre_triplet`, alone or summed over parts as in HHRG.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         margin: negative: soft margin.
         on: rows before or after the neck, where there are no ``parts``.
         parts: name of ``(B, parts, d)`` features among the network's extras; then the loss is that of all parts beside one another plus

@@ -49,8 +49,8 @@ class InfraredDistillation(Loss):
     """Module of :func:`~vireid.losses.functional.softened_kl` between the first visible view and the infrared rows, which teach.
 
     Args:
-        weight: factor in the sum; CAJ's published command has 0.
-        temperature: above 0.
+        weight: factor of this term in the sum of losses; CAJ's published command has 0.
+        temperature: divides logits before the softmax, above 0.
         name: under which it is logged.
 
     Raises:

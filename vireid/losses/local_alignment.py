@@ -93,7 +93,7 @@ class LocalAlignment(Loss):
     """Module of :func:`~vireid.losses.functional.local_alignment`; reads ``strips`` ``(B, H, d)`` among the network's extras.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         margin: negative: soft margin.
         on: which rows choose the hardest pairs.
         name: under which it is logged.

@@ -47,7 +47,7 @@ class ModalityCrossEntropy(Loss):
     """Module of :func:`~vireid.losses.functional.modality_cross_entropy`; reads ``modality_logits`` among the network's extras.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
         name: under which it is logged.
 

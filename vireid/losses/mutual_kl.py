@@ -68,10 +68,10 @@ class MutualKL(Loss):
     """Module of :func:`~vireid.losses.functional.mutual_kl`; reads ``modality_logits`` among the network's extras.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         reduction: ``"batchmean"``, or ``"mean"``, which divides by the number of classes too.
         detach_target: whether the other classifier is a teacher only, without gradient.
-        temperature: above 0.
+        temperature: divides logits before the softmax, above 0.
         name: under which it is logged.
 
     Raises:

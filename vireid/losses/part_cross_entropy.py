@@ -16,7 +16,7 @@ class PartCrossEntropy(Loss):
     """Cross-entropy of the classifier of every part, summed over the parts, mean over the batch.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
         logits: name of ``(B, parts, C)`` logits among the network's extras.
         name: under which it is logged.

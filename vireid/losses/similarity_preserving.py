@@ -46,7 +46,7 @@ class SimilarityPreserving(Loss):
     """Module of :func:`~vireid.losses.functional.similarity_preserving`.
 
     Args:
-        weight: factor in the sum; 5 in CM-NAS.
+        weight: factor of this term in the sum of losses; 5 in CM-NAS.
         on: rows before or after the neck.
         name: under which it is logged.
 

@@ -42,7 +42,7 @@ class ViewConsistency(Loss):
     With :class:`vireid.data.ChannelAugmentation` the second is the one without colour.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         name: under which it is logged.
 
     Raises:

@@ -88,7 +88,7 @@ class WeightedRegularizedTriplet(Loss):
     """Module of :func:`~vireid.losses.functional.weighted_regularized_triplet`; modalities are not told apart.
 
     Args:
-        weight: factor in the sum.
+        weight: factor of this term in the sum of losses, at least 0.
         stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; they differ once distances exceed about 14.
         on: rows before or after the neck.
         name: under which it is logged.

@@ -35,7 +35,7 @@ class ClassificationModule(RetrainModule):
         ema: average of the weights; null for none.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`.
         evaluation: what is counted; default :class:`~vireid.tasks.Accuracy`.
-        seed: of initial weights.
+        seed: of initial weights, at least 0.
 
     Raises:
         GenotypeError: see :class:`~vireid.tasks.RetrainModule`.

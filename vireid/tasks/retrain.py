@@ -46,7 +46,7 @@ class RetrainModule(ReIDModule):
             none.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
-        seed: of initial weights.
+        seed: of initial weights, at least 0.
 
     Raises:
         GenotypeError: the genotype does not fit its space, or is of another backbone than ``space``.

@@ -23,7 +23,8 @@ class Augmentation(Recorded, ABC):
     """What happens to training images between disk and network; evaluation uses only its :meth:`normalise`.
 
     Args:
-        mean, std: of the three channels of images in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
     """
 
     def __init__(self, mean: Triple = IMAGENET_MEAN, std: Triple = IMAGENET_STD) -> None:
@@ -67,8 +68,9 @@ class FlipShiftAugmentation(Augmentation):
 
     Args:
         padding: largest shift in pixels, in all directions.
-        flip_probability: in [0, 1].
-        mean, std: of the three channels of images in [0, 1].
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
     """
 
     def __init__(self, padding: int = 2, flip_probability: float = 0.5, mean: Triple = IMAGENET_MEAN, std: Triple = IMAGENET_STD) -> None:
@@ -110,13 +112,14 @@ class CMNASAugmentation(FlipShiftAugmentation):
 
     Args:
         padding: zeros on every side before the crop, in pixels.
-        flip_probability: in [0, 1].
-        erasing_probability: in [0, 1].
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        erasing_probability: probability that a rectangle is erased, in [0, 1].
         erasing_area: range of the erased share of the image, in (0, 1).
         erasing_aspect: range of height / width of the erased rectangle.
         erase_fill: ``"quirk"`` fills with the mean itself although the image is normalised by then, as the public code does (about
             0.45 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
-        mean, std: of the three channels of images in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
 
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021

@@ -58,8 +58,8 @@ class ChannelAugmentation(Augmentation):
 
     Args:
         padding: zeros on every side before the crop, in pixels.
-        flip_probability: in [0, 1].
-        erasing_probability: in [0, 1].
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        erasing_probability: probability that a rectangle is erased, in [0, 1].
         infrared_erasing_probability: the same for infrared images; ``None`` for equal.
         exchange_grey: whether grey is a fourth outcome of channel exchange.
         adaptive_grey: share, in [0, 1], that becomes grey of the quarter of infrared images whose channels are not exchanged; the rest of
@@ -68,7 +68,8 @@ class ChannelAugmentation(Augmentation):
             extension.
         erase_fill: ``"quirk"`` fills with the mean of CIFAR although the image is normalised by then, as the public code does (about
             0.5 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
-        mean, std: of the three channels of images in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
 
     Raises:
         SettingsError: numbers out of range.

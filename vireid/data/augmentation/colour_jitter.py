@@ -21,9 +21,11 @@ class FlipJitterAugmentation(FlipShiftAugmentation):
     images and rounds after each; here nothing is rounded.
 
     Args:
-        brightness, contrast: in [0, 1].
-        flip_probability: in [0, 1].
-        mean, std: of the three channels of images in [0, 1].
+        brightness: largest relative change of brightness, in [0, 1].
+        contrast: largest relative change of contrast, in [0, 1].
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
 
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang, TPAMI 2021), public code.

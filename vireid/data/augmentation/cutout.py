@@ -20,8 +20,9 @@ class CutoutAugmentation(FlipShiftAugmentation):
     Args:
         length: side of the square, in pixels; what lies outside the image is cut off. 0 for none.
         padding: largest shift in pixels, in all directions.
-        flip_probability: in [0, 1].
-        mean, std: of the three channels of images in [0, 1]; by default those of CIFAR-100.
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        mean: of the three channels, in [0, 1]; by default that of CIFAR-100.
+        std: deviation of the three channels, above 0; by default that of CIFAR-100.
 
     Raises:
         SettingsError: a number out of range.

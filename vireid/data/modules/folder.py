@@ -19,7 +19,7 @@ class PairedFolderDataModule(ReIDDataModule):
     (train or test). The test ranks all images of one modality against all of the other, in both directions.
 
     Args:
-        root: folder or CSV file.
+        root: path of the folder or of the CSV file.
         test_fraction: share of identities for the test, in (0, 1), where the data has no train and test of its own.
         test_seed: chooses these identities; separate from ``seed``, so that runs with different seeds are tested on the same people.
         shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.

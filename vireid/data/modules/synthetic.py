@@ -28,10 +28,10 @@ class SyntheticDataModule(SYSUDataModule):
     Args:
         root: folder to write to; null is one under ``~/.cache/vireid/synthetic`` whose name depends on the version of the generator
             and on all arguments that change an image.
-        identities: people in all.
+        identities: number of people, those of the test included.
         test_identities: how many of them are kept for the test.
         images: of each identity and camera; null is the generator's default.
-        seed_data: of the drawing.
+        seed_data: of the drawing of people and images, at least 0.
         style: of infrared images: ``near_infrared`` or ``thermal``.
         image_height: of the drawn images, in pixels.
         image_width: of the drawn images, in pixels.

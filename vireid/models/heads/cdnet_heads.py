@@ -15,7 +15,9 @@ class BalanceHead(Head):
     """One branch on any trunk, see :class:`~vireid.models.BalanceNeck`.
 
     Args:
-        fc_dims, dropout, projection: see there.
+        fc_dims: widths of the layers before the classifier, each linear, batch normalisation and ReLU; may be empty.
+        dropout: rate in [0, 1), in training only; losses see the features after it.
+        projection: whether a 1 x 1 convolution, batch normalisation and ReLU come before the pooling.
     """
 
     def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2, projection: bool = False) -> None:
@@ -29,7 +31,9 @@ class FineGrainedHead(Head):
     """Two branches, see :class:`~vireid.models.FineGrainedNeck`; the trunk must give maps of two depths, as CNet and CDNet do.
 
     Args:
-        fc_dims, dropout: see there.
+        fc_dims: widths of the layers before the classifier of each branch, each linear, batch normalisation and ReLU; may
+            be empty.
+        dropout: rate in [0, 1), in training only; losses see the features after it.
     """
 
     def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2) -> None:
@@ -49,7 +53,10 @@ class StandardHead(Head):
     """One branch on any trunk, see :class:`~vireid.models.StandardNeck`.
 
     Args:
-        fc_dims, dropout, norm: see there.
+        fc_dims: widths of the layers before the classifier, each linear, batch normalisation and ReLU; the last is that of the
+            embeddings. May be empty.
+        dropout: rate in [0, 1), in training only.
+        norm: whether embeddings are normalised by batch; without, they are the features.
     """
 
     def __init__(self, fc_dims: Sequence[int] = (), dropout: float = 0.2, norm: bool = True) -> None:

@@ -105,7 +105,11 @@ class StripeHead(Head):
     Parts of the network with learning rates of their own are ``neck`` (reductions of parts), ``classifier``, ``relation`` and ``strips``.
 
     Args:
-        stripes, width, p, relation, strips: see there.
+        stripes: number of parts, at least 1 and at most the rows of the map.
+        width: numbers of a part feature, at least 1.
+        p: exponent of the generalised mean pooling, above 0; 1 is the mean.
+        relation: whether there is a layer that relates every part to the others; only ``HeteroCentreTriplet`` trains it.
+        strips: whether every row of the map is reduced too; only ``LocalAlignment`` trains that layer.
     """
 
     def __init__(self, stripes: int = 6, width: int = 512, p: float = 3.0, relation: bool = True, strips: bool = True) -> None:

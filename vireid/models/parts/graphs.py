@@ -18,8 +18,11 @@ class ChannelGraphs(TrunkPart):
 
     Args:
         after: name of a stage or block.
-        scaled, report_name, only_in_evaluation: see :class:`~vireid.nn.ChannelGraph`. Graphs on maps of different channels need different
-            names for their reports.
+        scaled: whether products of two channels are divided by the number of pixels; the published code does not.
+        report_name: name of the attention among the extras of the network's output, for ``AttentionAlignment``. Graphs on maps of
+            different channels need different names.
+        only_in_evaluation: whether training leaves the graph out, as the released training path does; it then changes nothing unless
+            other weights are loaded.
     """
 
     def __init__(
@@ -62,7 +65,8 @@ class GlobalLocalGraphs(TrunkPart):
 
     Args:
         after: name of a stage or block, of at least 16 channels.
-        residual: see :class:`~vireid.nn.GlobalLocalReasoning`; ``"triple"`` is the published code's.
+        residual: ``single`` adds what the graphs gather to the map; ``triple``, as published, adds the residual of all three graphs,
+            so that the block starts as three times the map and its mean.
     """
 
     def __init__(self, after: str = "layer2", residual: Residual = "single") -> None:
@@ -77,7 +81,12 @@ class MixtureAttention(TrunkPart):
 
     Args:
         after: name of a stage or block.
-        heads, key_channels, value_channels, mixtures, pooled, dropout: see :class:`~vireid.nn.MixtureOfSoftmaxAttention`.
+        heads: number of attention heads, at least 1.
+        key_channels: width of queries and keys of each head, at least 1.
+        value_channels: width of the values of each head, at least 1.
+        mixtures: softmaxes per head, at least 1; it divides ``key_channels``.
+        pooled: whether keys and values come from the 3 x 3 average of the map at stride 2.
+        dropout: rate on each softmax, in training, in [0, 1).
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class FrozenBase(Recorded, pl.Callback):
               init_args: {epochs: 10}
 
     Args:
-        epochs: at least 1.
+        epochs: length of the freeze from the start, at least 1.
 
     Raises:
         SettingsError: fewer epochs, a network without a classifier, or a run that ends before it trains more than that.

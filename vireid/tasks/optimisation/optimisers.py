@@ -152,7 +152,7 @@ class SGD(OptimizerSettings):
     Args:
         lr: base learning rate, at least 0.
         momentum: fraction of the last update that is kept.
-        nesterov: look-ahead form.
+        nesterov: whether the gradient is taken ahead of the step (Nesterov's momentum).
         weight_decay: added to the gradient as ``weight_decay * parameter``.
         shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
     """

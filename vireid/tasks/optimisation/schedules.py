@@ -130,7 +130,7 @@ class LinearWarmup(Schedule):
 
     Args:
         after: schedule of the epochs from ``warmup_epochs`` on.
-        warmup_epochs: length, at least 1.
+        warmup_epochs: length of the warm-up in epochs, at least 1.
         factor: factor at the end of the warm-up, in (0, 1].
 
     Raises:

@@ -62,7 +62,7 @@ class ExpectedCost(Penalty):
     """Mean over the sites of the expected cost, relative to the dearest candidate of the space.
 
     Args:
-        weight: factor, above 0.
+        weight: factor of the penalty in the loss, above 0.
         cost: what is counted: ``modality_specific_sites`` (what needs to know the modality in deployment), ``unfoldable_sites`` (what
             still normalises at inference), ``parameters`` or ``latency`` (work that is left at inference; it holds back the large early
             maps and hardly any of the small late ones).

@@ -70,7 +70,7 @@ class Stepped(Temperature):
         start: temperature of the warm-up and of the first epoch, above 0.
         end: lowest temperature, above 0 and at most ``start``.
         every: epochs with architecture steps between two falls, at least 1.
-        factor: in (0, 1].
+        factor: of the temperature at every fall, in (0, 1].
 
     Raises:
         SettingsError: a number out of range.
@@ -97,7 +97,7 @@ class Fixed(Temperature):
     """The same temperature in every epoch.
 
     Args:
-        value: above 0.
+        value: temperature of every epoch, above 0.
 
     Raises:
         SettingsError: a number that is not positive and finite.
