@@ -47,6 +47,17 @@ CASES = {
         "  On the command line: --model.optimizer.momentun",
         *["  It takes "] * 1,
     ],
+    "--model.optimizer=torch.optim.RMSprop --model.optimizer.alhpa=1": [
+        "`alhpa` is no argument of torch.optim.RMSprop. Did you mean",
+        "  alpha?",
+        "  On the command line: --model.optimizer.alhpa",
+        *["  It takes "] * 1,
+    ],
+    "--model.optimizer=vireid.tasks.SGD --model.optimizer.schedule=torch.optim.lr_scheduler.StepLR": [
+        "torch.optim.lr_scheduler.StepLR needs `step_size`.",
+        "  On the command line: --model.optimizer.schedule",
+        "  Set it: --model.optimizer.schedule.step_size=..., or in a file.",
+    ],
     "-c key.yaml": [
         "`momentun` is no argument of vireid.tasks.SGD. Did you mean",
         "  momentum?",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 KEY = re.compile(r'Parser key "(?P<key>[^"]+)":$')
 CLASS = re.compile(r"Problem with given class_path '(?P<path>[^']*)':$")
+OF_TORCH = re.compile(r"Import path (torch\.\S+) does not correspond")
 NOISE = re.compile(
     r"Does not validate against|Subtypes: |Errors:$|Given value|Expected a path but|Subclass types expect|a (class path|dict) "
 )
@@ -41,6 +42,8 @@ def innermost(message: str) -> Fault:
             above.append((indent, "key", match["key"]))
         elif match := CLASS.match(text):
             above.append((indent, "class", match["path"]))
+        elif "expects a function or a callable class: " in text and (match := OF_TORCH.search(" ".join(found.get(tuple(above), ())))):
+            found.setdefault((*above, (indent, "class", match[1])), []).append(text)  # chosen where a class of ours may stand too
         elif not NOISE.match(text):
             found.setdefault(tuple(above), []).append(text)
     if not found:
