@@ -10,7 +10,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tests.tasks.search.toy import BEST, toy_fit, toy_module
+from tests.tasks.search.toy import BEST, ToyLoss, toy_fit, toy_module, toy_strategy
 from vireid.errors import SettingsError
 from vireid.structures import Batch, Genotype, SearchBatch
 from vireid.tasks import LastCheckpoint, OneLevel, RandomPaths, SearchModule, SearchRun, TwoLevels, Unrolled
@@ -62,6 +62,14 @@ def test_a_strategy_keeps_its_state_acts_at_ends_of_epochs_and_names_choices(tmp
     assert second.ends == [2, 3]
     assert module.derive().choices == Genotype.load(tmp_path / "genotype.json").choices == BEST
     assert module.state_dict()["strategy.count"] == 20
+
+
+def test_losses_that_need_classes_are_left_out_where_nobody_says_that_people_have_one(tmp_path: Path) -> None:
+    """A bare loader has no split: its architecture rows may show people whom the classifier does not know."""
+    module = toy_module(losses=[ToyLoss(), ToyLoss(name="classes", needs_classes=True)], strategy=toy_strategy())
+    trainer = toy_fit(module, tmp_path, 1, 2)
+    assert {"train/toy", "train/classes", "search/toy"} <= set(trainer.callback_metrics)
+    assert "search/classes" not in trainer.callback_metrics
 
 
 def test_networks_and_logits_keep_their_names() -> None:
