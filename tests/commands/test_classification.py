@@ -113,6 +113,6 @@ def test_people_and_classes_are_not_confused(tmp_path: Path, capsys: Capsys, reg
     ]
     main([*words, "--run_dir", str(tmp_path / "run")])
     done = run(capsys, "predict", "--ckpt", last(tmp_path / "run"), "--run_dir", tmp_path / "predict")
-    assert (done.code, "have a test only" in done.err) == (2, True)
+    assert (done.code, "has no embeddings of people to write; test it with `vireid test`" in done.err) == (2, True)
     done = run(capsys, "validate", "--ckpt", last(tmp_path / "run"), "--run_dir", tmp_path / "validate")
     assert (done.code, "There is no validation" in done.err) == (2, True)
