@@ -10,7 +10,8 @@ import pytest
 
 from tests.commands.runs import run
 from vireid import Genotype
-from vireid.search import BNSeparation, INPlacement
+from vireid.models import ResNet
+from vireid.search import BNSeparation, INPlacement, resolve_genotype
 from vireid.search.provenance import with_site_provenance
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -85,6 +86,14 @@ def test_show_draws_what_fits_no_space(capsys: Capsys, stem: Path) -> None:
     assert done.code == 0
     assert "12 sites: 1 ibn, 11 shared_bn" in done.out
     assert "No cost: The genotype does not fit BNSeparation: bn1 cannot be 'ibn'" in done.out
+
+
+def test_lists_of_a_trunk_by_its_class(capsys: Capsys, tmp_path: Path) -> None:
+    space = BNSeparation(ResNet("resnet18", last_stride=2))
+    space.baseline("stem_separate").save(tmp_path / "trunk.json")
+    assert run(capsys, "genotype", "show", tmp_path / "trunk.json").code == 0
+    assert run(capsys, "genotype", "convert", tmp_path / "trunk.json", tmp_path / "list.cfg").code == 0
+    assert resolve_genotype(tmp_path / "list.cfg", space) == space.baseline("stem_separate")
 
 
 def test_show_draws_a_space_that_it_cannot_import(capsys: Capsys, stem: Path) -> None:

@@ -34,4 +34,4 @@ def test_other_provenance_is_kept() -> None:
 
 def test_a_point_of_another_space_has_no_cost() -> None:
     with pytest.raises(GenotypeError, match="does not fit OSNetAIN"):
-        site_provenance(OSNetAIN(), JointNorm(("shared_bn", "in"), "resnet10").baseline("all_in"))
+        site_provenance(OSNetAIN(), JointNorm("resnet10", candidates=("shared_bn", "in")).baseline("all_in"))
