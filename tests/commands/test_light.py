@@ -67,6 +67,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "command",
     [
+        "configs",
+        "configs train/agw.yaml",
         "summarize a b",
         "summarize a b --over_seeds true --format latex",
         "compare a b",
