@@ -208,8 +208,8 @@ def space_of(genotype: Genotype) -> SearchSpace:
     own = sorted({path for path in class_paths(dict(genotype.space)) if not str(path).startswith(importable())})
     if own:
         raise GenotypeError(
-            f"The genotype's space cannot be built: it names {', '.join(map(repr, own))}, and a file may import classes of vireid alone. "
-            f"Give the space itself (`space=` in Python, `model.space` in YAML), or allow the class: --allow {','.join(own)}."
+            f"The genotype's space cannot be built: its file asks to import {', '.join(map(repr, own))}, and only classes of vireid are "
+            f"imported from a file. Give the space itself (`space=` in Python, `model.space` in YAML), or add --allow {','.join(own)}."
         )
     try:
         space = instantiate(dict(genotype.space), importable())
