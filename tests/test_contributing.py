@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,16 +15,33 @@ from vireid.cli import main
 from vireid.data.synthetic import write_dataset
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")}
 SMALL = [
+    *("--trainer.max_epochs", "2", "--trainer.limit_train_batches", "2", "--data.height", "64", "--data.width", "32"),
+    *("--data.identities_per_batch", "4", "--data.images_per_identity", "2", "--data.num_workers", "0"),
+]
+SMALL_SPACE = [
     *("--model.weights", "null", "--model.space", "vireid.search.BNSeparation", "--model.space.backbone", "resnet10"),
-    *("--model.space.width", "8", "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "2", "--data.height", "64"),
-    *("--data.width", "32", "--data.identities_per_batch", "4", "--data.images_per_identity", "2", "--data.num_workers", "0"),
+    *("--model.space.width", "8"),
 ]
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def block(section: str, language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", SECTIONS[section], re.DOTALL)
     return str(found)
+
+
+def commands(section: str) -> list[list[str]]:
+    lines = re.findall(r"^PYTHONPATH=\. vireid (.*)$", SECTIONS[section], re.MULTILINE)
+    return [shlex.split(line.replace("PATH", "people")) for line in lines]
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generated people, in the folder in which commands are run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    write_dataset("people", "sysu", identities=44, images=2)
 
 
 def test_the_loop_over_numerics_runs_the_tests_four_times() -> None:
@@ -38,24 +56,44 @@ def test_the_loop_over_numerics_runs_the_tests_four_times() -> None:
     ]
 
 
+def rows(path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(Path(path).read_text())["results"]
+    return found
+
+
+@pytest.mark.usefixtures("people")
 @pytest.mark.filterwarnings("ignore:.* test folders under")
-def test_a_system_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_system_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = "Adding a system"
     monkeypatch.delitem(sys.modules, "gated", raising=False)
-    Path("gated.py").write_text(block("python"))
-    Path("gated.yaml").write_text(block("yaml"))
-    write_dataset("people", "sysu", identities=44, images=2)
-    lines = re.findall(r"^PYTHONPATH=\. vireid (.*)$", TEXT, re.MULTILINE)
-    fit, test = (shlex.split(line.replace("PATH", "people")) for line in lines)
-    main([*fit, *SMALL])
+    Path("gated.py").write_text(block(section, "python"))
+    Path("gated.yaml").write_text(block(section, "yaml"))
+    fit, test = commands(section)
+    main([*fit, *SMALL_SPACE, *SMALL])
     main([*test, "--data.trials", "2"])
     assert "train/centres" in Path("runs/gated/metrics.csv").read_text()
     state = torch.load("runs/gated/checkpoints/last.ckpt", weights_only=True)["state_dict"]
     assert "network.backbone.trunk.layer4.gate.linear.weight" in state
-    rows = json.loads(Path("runs/gated/test-1/metrics.json").read_text())["results"]
-    assert rows
-    assert all(0 < row["mean"]["mAP"] <= 1 for row in rows)
+    assert rows("runs/gated/test-1/metrics.json")
+    assert all(0 < row["mean"]["mAP"] <= 1 for row in rows("runs/gated/test-1/metrics.json"))
     with pytest.raises(SystemExit) as end:
         main(["test", "--ckpt", "runs/gated/checkpoints/last.ckpt"])  # nobody named its classes
     assert end.value.code == 2
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.filterwarnings("ignore:.* test folders under")
+def test_a_trunk_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = "Adding a trunk"
+    monkeypatch.delitem(sys.modules, "plain", raising=False)
+    Path("plain.py").write_text(block(section, "python"))
+    Path("plain.yaml").write_text(block(section, "yaml"))
+    search, retrain, test = commands(section)
+    main([*search, *SMALL, "--trainer.max_epochs", "1", "--model.strategy.warmup_epochs", "0", "--model.optimizer.schedule", "null"])
+    genotype = json.loads(Path("runs/plain/genotype.json").read_text())
+    assert genotype["choices"].keys() == {"1", "4", "7"}
+    assert genotype["space"]["init_args"]["backbone"] == {"class_path": "plain.Plain", "init_args": {"width": 16}}
+    main([*retrain, *SMALL])
+    main([*test, "--data.trials", "2"])
+    assert rows("runs/child/test-1/metrics.json")
+    assert all(0 < row["mean"]["mAP"] <= 1 for row in rows("runs/child/test-1/metrics.json"))

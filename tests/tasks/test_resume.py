@@ -21,6 +21,7 @@ EPOCHS, BATCHES = 3, 5
 # four random places and one in the middle of writing a checkpoint
 KILLS = [{"kill_after": n} for n in sorted(random.Random(0).sample(range(EPOCHS * BATCHES), 4))] + [{"kill_in_save": 4}]
 CASES = [("search", 0), ("search", 2), ("joint", 0), ("retrain", 0)]  # task, workers; ``joint`` searches all five candidates
+DROPPING = {"class_path": "vireid.models.Torchvision", "init_args": {"name": "efficientnet_b0"}}  # drops whole blocks at random
 HEAD = {"class_path": "vireid.models.BNNeckHead", "init_args": {"dropout": 0.2}}
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
 
@@ -64,8 +65,9 @@ def arguments(kind: str, root: Path, folder: Path, workers: int) -> list[str]:
     }
     strategy = {"class_path": "vireid.tasks.TwoLevels", "init_args": {"warmup_epochs": 1}}
     space_name = "JointNorm" if kind == "joint" else "BNSeparation"
-    space = {"class_path": f"vireid.search.{space_name}", "init_args": {"backbone": "resnet10", "width": 8}}
-    optimizer = {"retrain": of_torch(), "joint": RMSPROP, "search": clipped_adam()}[kind]
+    backbone = {"backbone": "resnet10", "width": 8} if kind != "efficientnet_b0" else {"backbone": DROPPING}
+    space = {"class_path": f"vireid.search.{space_name}", "init_args": backbone}
+    optimizer = {"retrain": of_torch(), "joint": RMSPROP}.get(kind, clipped_adam())
     extra = {"genotype": "stem_separate", "head": HEAD} if kind == "retrain" else {"strategy": strategy}
     settings["model"]["init_args"] = {"space": space, "weights": None, "optimizer": optimizer, **extra}
     if kind == "retrain":
@@ -96,14 +98,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory, sysu_root: Path) -> dict[tupl
             scenarios += [{"args": word, **kill}, {"args": word}]
             expected += [-signal.SIGKILL, 0]
         found[kind, workers] = folders
-    script = base / "scenarios.json"
+    run_scenarios(base / "scenarios.json", scenarios, expected)
+    return found
+
+
+def run_scenarios(script: Path, scenarios: list[dict[str, Any]], expected: list[int]) -> None:
     script.write_text(json.dumps(scenarios))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, str(Path(__file__).with_name("interrupted.py")), str(script)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(script.with_suffix(".codes").read_text()) == expected, result.stderr
-    return found
 
 
 def assert_equal(mine: Any, theirs: Any, where: str = "") -> None:
@@ -131,6 +136,18 @@ def test_killed_and_resumed_equals_uninterrupted(runs: dict[tuple[str, int], lis
         mine, theirs = (Genotype.load(folder / "genotype.json") for folder in (resumed, whole))
         assert mine == theirs
         assert mine.provenance["probabilities"] == theirs.provenance["probabilities"]
+
+
+def test_a_trunk_that_drops_blocks_at_random_is_resumed_exactly(tmp_path: Path, sysu_root: Path) -> None:
+    folders = [tmp_path / "whole", tmp_path / "killed"]
+    short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=4", "--model.strategy.warmup_epochs=0"]
+    whole, killed = ([*arguments("efficientnet_b0", sysu_root, folder, 0), *short] for folder in folders)
+    run_scenarios(
+        tmp_path / "scenarios.json", [{"args": whole}, {"args": killed, "kill_after": 3}, {"args": killed}], [0, -signal.SIGKILL, 0]
+    )
+    first, second = map(final, folders)
+    assert_equal(second, first)
+    assert first["state_dict"]["architecture.logits"].ne(0).all()
 
 
 def test_number_of_workers_changes_nothing(runs: dict[tuple[str, int], list[Path]]) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vireid.errors import DivergedError, SettingsError
+from vireid.importable import also_importable, importable
 from vireid.losses import LossInputs, LossSum
 from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwork
 from vireid.results import Result
@@ -200,11 +201,11 @@ class ReIDModule(Recorded, pl.LightningModule):
             CheckpointError: not a checkpoint of ours, damaged, or naming other classes.
             SettingsError: a module of another class.
         """
-        importable = ("vireid.", class_path(cls), *allowed)
-        checkpoint = read_checkpoint(checkpoint_path, map_location, importable)
-        settings = checkpoint[SECTION]["model"]
-        known = {"weights": None} if "weights" in settings["init_args"] else {}  # the checkpoint brings them
-        module = instantiate(settings, importable, **{**known, **overrides})
+        with also_importable((class_path(cls), *allowed)):
+            checkpoint = read_checkpoint(checkpoint_path, map_location, importable())
+            settings = checkpoint[SECTION]["model"]
+            known = {"weights": None} if "weights" in settings["init_args"] else {}  # the checkpoint brings them
+            module = instantiate(settings, importable(), **{**known, **overrides})
         if not isinstance(module, cls):
             raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {type(module).__name__}, not a {cls.__name__}.")
         module.on_load_checkpoint(checkpoint)

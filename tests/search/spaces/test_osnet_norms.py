@@ -88,7 +88,7 @@ def test_pretrained_weights_come_from_a_file(tmp_path) -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"`backbone` must be one of resnet10, .*osnet_ain_x0_25.*, got 'osnet'"):
+    with pytest.raises(SettingsError, match=r"`backbone` must be one of resnet10, .*osnet_ain_x1_0.*, got 'osnet'"):
         JointNorm(backbone="osnet")
     for settings in ({"width": 32}, {"last_stride": 2}):
         with pytest.raises(SettingsError, match="settings of ResNets; osnet_x1_0 has none"):

@@ -135,7 +135,7 @@ def test_other_settings_of_the_same_trunk_are_another_space() -> None:
 @pytest.mark.parametrize(
     ("backbone", "settings", "message"),
     [
-        ("resnet5", {}, r"got 'resnet5' \(did you mean 'resnet50'\?\). Other networks are chosen by class"),
+        ("resnet5", {}, r"got 'resnet5' \(did you mean 'resnet50'\?\). Other networks are chosen by class_path"),
         (ResNet("resnet10"), {"width": 8}, r"`width` goes with the short name .* Give it to the trunk ResNet\('resnet10'\) itself"),
         (ResNet, {}, "must be a vireid.models.Trunk or a short name, got the class ResNet: build it"),
         (nn.Identity(), {}, "must be a vireid.models.Trunk or a short name, got Identity"),

@@ -53,12 +53,12 @@ def trunk_of(backbone: Trunk | str, last_stride: int | None = None, width: int |
 
 
 def _unknown(name: str) -> str:
-    known = [*RESNETS, *CHOSEN]
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, [*RESNETS, *CHOSEN], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
+    whole = [*RESNETS, *(known for known in CHOSEN if known.endswith("x1_0"))]
     return (
-        f"`backbone` must be one of {', '.join(known)}, got {name!r}{hint}. "
-        "Other networks are chosen by class: class_path: vireid.models.Torchvision, vireid.models.Timm, or your own Trunk."
+        f"`backbone` must be one of {', '.join(whole)} (x1_0 also as x0_75, x0_5, x0_25), got {name!r}{hint}. "
+        "Other networks are chosen by class_path: vireid.models.Torchvision, vireid.models.Timm, or a Trunk of yours."
     )
 
 
