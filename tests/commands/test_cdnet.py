@@ -128,7 +128,7 @@ def test_norms_of_two_modalities(sysu_root: Path, tmp_path: Path) -> None:
     main([*words, *sizes, *quick, "--run_dir", str(tmp_path / "run")])
     genotype = Genotype.load(tmp_path / "run" / "genotype.json")
     assert len(genotype.choices) == 54
-    assert genotype.space["init_args"]["backbone"] == "cnet_x0_25"
+    assert genotype.space["init_args"]["backbone"]["init_args"]["name"] == "cnet_x0_25"
     module = SearchModule.load_from_checkpoint(last(tmp_path / "run"))
     assert len(module.space.encode(genotype)) == 9
     child = RetrainModule(4, genotype.to_dict(), None, None, head=module.head).eval()

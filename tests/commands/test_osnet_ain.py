@@ -109,7 +109,7 @@ def test_joint_norm_of_two_modalities(trees: dict[str, Path], tmp_path: Path) ->
     held = ["--data.heldout=seeded", "--data.heldout_fraction=0.5"]
     main(["fit", *data, *search, *held, *sizes, "--run_dir", str(tmp_path / "search")])
     genotype = Genotype.load(tmp_path / "search" / "genotype.json")
-    assert genotype.space["init_args"]["backbone"] == "osnet_ain_x0_25"
+    assert genotype.space["init_args"]["backbone"]["init_args"]["name"] == "osnet_ain_x0_25"
     assert {genotype.choices["conv5.bn"], genotype.choices["conv4.1.conv1.bn"]} <= {"shared_bn", "separate_bn"}
     child = RetrainModule(3, genotype.to_dict(), weights=None, head=FullyConnectedHead(32))
     assert child(Batch(torch.rand(4, 3, 32, 16), *[torch.zeros(4)] * 5, n_visible=2)).embeddings.shape == (4, 32)

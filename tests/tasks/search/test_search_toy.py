@@ -329,9 +329,10 @@ def test_two_levels_need_rows_for_both(tmp_path: Path) -> None:
 
 def test_losses_that_need_classes_are_refused_for_people_without_one() -> None:
     module = toy_module(toy_strategy(architecture_losses=[ToyLoss(), CrossEntropy()]))
-    trainer = SimpleNamespace(max_epochs=4, precision="32-true", fast_dev_run=False, datamodule=SimpleNamespace(search_split="identity"))
+    data = SimpleNamespace(search_split="identity")
+    trainer = SimpleNamespace(max_epochs=4, precision="32-true", fast_dev_run=False, sanity_checking=False, datamodule=data)
     module._trainer = trainer  # type: ignore[assignment]  # all that the checks look at
     with pytest.raises(SettingsError, match="`architecture_losses` has ce, which needs classes"):
         module.on_fit_start()
-    trainer.datamodule.search_split = "image"
+    data.search_split = "image"
     module.on_fit_start()
