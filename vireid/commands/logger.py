@@ -19,6 +19,7 @@ class RunLogger(CSVLogger):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(save_dir=directory, name="", version="", flush_logs_every_n_steps=50)
+        self.begun = False  # whether a writer was asked for
 
     @property
     def log_dir(self) -> str:
@@ -28,7 +29,8 @@ class RunLogger(CSVLogger):
     @property
     def experiment(self) -> Any:
         """Lightning's writer. It would delete an earlier ``metrics.csv``; that file is moved aside first."""
-        if self._experiment is None:
+        if not self.begun:
+            self.begun = True
             set_aside(Path(self.log_dir) / "metrics.csv")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Experiment logs directory")  # it holds config.yaml, and nothing is deleted

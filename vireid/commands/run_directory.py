@@ -59,6 +59,7 @@ class RunDirectory:
         """Remove the folders that this run made and the configuration in them, unless there are results too."""
         if not self._fresh:
             return
+        self._fresh = False
         if [path.name for path in self.path.iterdir()] == ["config.yaml"]:
             (self.path / "config.yaml").unlink()
         with contextlib.suppress(OSError):
