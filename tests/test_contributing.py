@@ -1,8 +1,11 @@
-"""CONTRIBUTING.md's walk-through is code: a system made of its two files trains and is tested by its commands."""
+"""CONTRIBUTING.md's examples are code: their files are written as they stand there and run by their commands."""
 
+import ast
+import importlib.util
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from vireid.cli import main
+from vireid.cli import COMMANDS, main, usage
 from vireid.data.synthetic import write_dataset
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -97,3 +100,61 @@ def test_a_trunk_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     main([*test, "--data.trials", "2"])
     assert rows("runs/child/test-1/metrics.json")
     assert all(0 < row["mean"]["mAP"] <= 1 for row in rows("runs/child/test-1/metrics.json"))
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.filterwarnings("ignore:.* test folders under")
+def test_a_dataset_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = "Adding a dataset"
+    monkeypatch.delitem(sys.modules, "corridor", raising=False)
+    Path("corridor.py").write_text(block(section, "python"))
+    generated, mine = Path("people").rename("generated"), Path("people")
+    test_pids = set(map(int, (generated / "exp/test_id.txt").read_text().split(",")))
+    for part in ("train", "test"):
+        (mine / part).mkdir(parents=True)
+    for path in generated.glob("cam*/*/*.jpg"):
+        pid = int(path.parent.name)
+        name = f"{pid}_{path.parent.parent.name.removeprefix('cam')}_{int(path.stem)}.jpg"
+        shutil.copy(path, mine / ("test" if pid in test_pids else "train") / name)
+    fit, test = commands(section)
+    main([*fit, *SMALL_SPACE, *SMALL])
+    main(test)
+    found = rows("runs/corridor/test-1/metrics.json")
+    assert [row["protocol"] for row in found] == ["corridor/visible-to-infrared", "corridor/infrared-to-visible"]
+    assert all(0 < row["mean"]["mAP"] <= 1 for row in found)
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.filterwarnings("ignore:.* test folders under")
+def test_a_space_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = "Adding a search space"
+    monkeypatch.delitem(sys.modules, "activations", raising=False)
+    Path("activations.py").write_text(block(section, "python"))
+    search, retrain = commands(section)
+    main([*search, *SMALL, "--trainer.max_epochs", "1", "--model.strategy.warmup_epochs", "0", "--model.optimizer.schedule", "null"])
+    genotype = json.loads(Path("runs/search/genotype.json").read_text())
+    assert genotype["space"]["class_path"] == "activations.Activations"
+    assert genotype["choices"].keys() == {"2", "5", "8"}
+    assert set(genotype["choices"].values()) <= {"relu", "silu"}
+    main([*retrain, *SMALL])
+    state = torch.load("runs/found/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert state["network.backbone.trunk.6.weight"].shape == (128, 64, 3, 3)
+
+
+def test_a_command_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    section = "Adding a command"
+    file = tmp_path / "tally.py"
+    file.write_text(block(section, "python"))
+    spec = importlib.util.spec_from_file_location("vireid.commands.tally", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "vireid.commands.tally", module)
+    spec.loader.exec_module(module)
+    for name, line in ast.literal_eval(f"{{{block(section, 'text')}}}").items():
+        monkeypatch.setitem(COMMANDS, name, line)
+    assert "  tally       say how often a genotype takes each candidate\n" in usage()
+    genotype = {"format": "vireid.genotype", "version": 1, "provenance": {}, "choices": {"bn1": "in", "bn2": "shared_bn", "bn3": "in"}}
+    (tmp_path / "genotype.json").write_text(json.dumps({**genotype, "space": {"class_path": "vireid.search.JointNorm", "init_args": {}}}))
+    main(["tally", str(tmp_path / "genotype.json")])
+    assert capsys.readouterr().out == "in 2\nshared_bn 1\n"
