@@ -18,8 +18,8 @@ Checkpointing = Literal["none", "candidates", "sites"]
 class BlockChoice(Choice):
     """Weighted sum of independent blocks.
 
-    A candidate whose weight is exactly 0 is not computed: its statistics rest, and neither its parameters nor its weight get a
-    gradient. With hard samples this is the single path of GDAS. Soft weights are never 0, and every candidate runs.
+    A candidate whose weight is exactly 0 is not computed: its statistics do not change, and neither its parameters nor its weight
+    get a gradient. With hard samples this is the single path of GDAS. Soft weights are never 0, and every candidate runs.
 
     Args:
         blocks: candidate id to block, in the order of the weights.
@@ -84,8 +84,8 @@ class KernelChoice(BlockChoice):
     """A :class:`~vireid.nn.BlockChoice` that lets every weight learn, although only candidates with a weight run.
 
     As published, the weights of candidates that do not run are added to the output as plain numbers. They are 0 and change nothing, but
-    such a weight gets the sum of the output's gradient as its gradient, in the place of the product of that gradient with an output that
-    nobody computed.
+    such a weight gets the sum of the output's gradient as its gradient, instead of the product of that gradient with an output,
+    which was not computed.
 
     Args:
         blocks, checkpointing: see :class:`~vireid.nn.BlockChoice`.

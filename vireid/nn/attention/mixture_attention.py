@@ -46,7 +46,9 @@ class MixtureOfSoftmaxAttention(nn.Module):
             raise SettingsError(f"`mixtures` must be at least 1 and divide `key_channels`, got {mixtures} and {key_channels}.")
         if not 0.0 <= dropout < 1.0:
             raise SettingsError(f"`dropout` must lie in [0, 1), got {dropout}.")
-        self.heads, self.mixtures, self.scale = heads, mixtures, key_channels**-0.5
+        self.heads = heads
+        self.mixtures = mixtures
+        self.scale = key_channels**-0.5
         self.pool = nn.AvgPool2d(3, 2, 1, count_include_pad=False) if pooled else nn.Identity()
         self.query_key_conv = nn.Conv2d(channels, heads * key_channels, 1)
         self.value_conv = nn.Conv2d(channels, heads * value_channels, 1)

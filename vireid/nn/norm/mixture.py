@@ -137,7 +137,10 @@ class _NormMixture(torch.autograd.Function):
         out = torch.empty_like(x)
         affine_into(out, x, mean, scale, offset)
         ctx.save_for_backward(x, mean, deviation, moments.mean, moments.var, *small)
-        ctx.parts, ctx.eps, ctx.counts, ctx.synchronised = parts, eps, moments.counts, synchronised
+        ctx.parts = parts
+        ctx.eps = eps
+        ctx.counts = moments.counts
+        ctx.synchronised = synchronised
         ctx.mark_non_differentiable(moments.mean, moments.var)
         return out, moments.mean, moments.var, moments.counts
 

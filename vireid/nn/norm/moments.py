@@ -32,7 +32,9 @@ class Moments:
 
     def pooled(self) -> tuple[Tensor, Tensor, int]:
         """``(C,)`` mean and biased variance of all rows together, by the law of total variance, and their count."""
-        mean, var, count = self.mean[0], self.var[0], self.counts[0]
+        mean = self.mean[0]
+        var = self.var[0]
+        count = self.counts[0]
         for group in range(1, len(self.counts)):
             total = count + self.counts[group]
             share = self.counts[group] / total
@@ -106,7 +108,9 @@ def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: T
 
 def affine_sums(grad: Tensor, x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """``(B, C)`` sums of ``grad * (x - centre)`` and of ``grad`` over H x W, in one pass."""
-    one, product, plain = torch.ones_like(centre), torch.empty_like(centre), torch.empty_like(centre)
+    one = torch.ones_like(centre)
+    product = torch.empty_like(centre)
+    plain = torch.empty_like(centre)
     for (g, rows), (c, i, into_product, into_plain) in _blocks([grad, x], [centre, one, product, plain]):
         _, first, second = _sums(g, rows, i, None, None, c, i, True, 0.0, [False, True, True])
         into_product.copy_(first)

@@ -80,7 +80,9 @@ class NormChoice(Choice):
         if affine not in get_args(Affine):
             raise SettingsError(f"`affine` must be one of {', '.join(get_args(Affine))}, got {affine!r}.")
         super().__init__(sorted(candidates, key=CANDIDATES.index))
-        self.affine, self.update_skipped, self.synchronise = affine, update_skipped, synchronise
+        self.affine = affine
+        self.update_skipped = update_skipped
+        self.synchronise = synchronise
         self.layers = nn.ModuleDict({name: norm_candidate(name)(_source_layer(bn, affine)) for name in self.candidates})
         self.weight = nn.Parameter(bn.weight.detach().clone()) if affine == "common" else None
         self.bias = nn.Parameter(bn.bias.detach().clone()) if affine == "common" else None
@@ -166,7 +168,9 @@ def _source_layer(bn: nn.BatchNorm2d, affine: Affine) -> nn.BatchNorm2d:
     """A copy of the pretrained layer, without parameters where candidates have none."""
     layer = copy.deepcopy(bn)
     if affine != "per_candidate":
-        layer.affine, layer.weight, layer.bias = False, None, None  # type: ignore[assignment]  # as torch does for affine=False
+        layer.affine = False
+        layer.weight = None  # type: ignore[assignment]  # as torch does for affine=False
+        layer.bias = None  # type: ignore[assignment]
     return layer
 
 
@@ -196,7 +200,9 @@ def _update(parts: Sequence[Part], moments: Moments, modalities: Sequence[Modali
             mean, var, count = moments.pooled()
         elif part.modality in modalities:
             group = modalities.index(part.modality)
-            mean, var, count = moments.mean[group], moments.var[group], moments.counts[group]
+            mean = moments.mean[group]
+            var = moments.var[group]
+            count = moments.counts[group]
         else:
             continue
         if count > 1:

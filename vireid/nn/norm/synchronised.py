@@ -24,7 +24,9 @@ def _gather(own: Moments) -> Moments:
     dist.all_gather(gathered, packed)
     channels = own.mean.shape[1]
     everyone = torch.stack(gathered)
-    mean, var, counts = everyone[..., :channels], everyone[..., channels : 2 * channels], everyone[..., 2 * channels :]
+    mean = everyone[..., :channels]
+    var = everyone[..., channels : 2 * channels]
+    counts = everyone[..., 2 * channels :]
     totals = counts.sum(0)
     share = counts / totals.clamp_min(1)
     centre = (share * mean).sum(0)
