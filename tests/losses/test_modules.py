@@ -187,7 +187,7 @@ class TestModalityCrossEntropy(LossContract):
 
     def test_a_network_without_such_classifiers(self, inputs):
         for loss in (ModalityCrossEntropy(), MutualKL()):
-            with pytest.raises(SettingsError, match=r"wants `modality_logits`.*Set `model.init_args.head` to .*MutualLearningHead"):
+            with pytest.raises(SettingsError, match=r"needs `modality_logits`.*Set `model.init_args.head` to .*MutualLearningHead"):
                 loss(dataclasses.replace(inputs, extras=None))
 
 
@@ -248,7 +248,7 @@ class TestViewConsistency(LossContract):
         assert ViewConsistency()(inputs) == functional.prediction_consistency(inputs.logits[:3], inputs.logits[3:6])
 
     def test_one_view(self, inputs):
-        with pytest.raises(SettingsError, match=r"wants 2 views.*vireid\.data\.ChannelAugmentation"):
+        with pytest.raises(SettingsError, match=r"needs 2 views.*vireid\.data\.ChannelAugmentation"):
             ViewConsistency()(dataclasses.replace(inputs, visible_views=1))
 
 
@@ -260,7 +260,7 @@ class TestAttentionAlignment(LossContract):
         assert AttentionAlignment()(inputs) == (maps[:6] - maps[6:]).abs().mean()
         other = dataclasses.replace(inputs, extras={"position_attention": maps})
         assert AttentionAlignment(attention="position_attention")(other) == AttentionAlignment()(inputs)
-        with pytest.raises(SettingsError, match=r"wants `channel_attention`.*trunk_parts` to vireid.models.ChannelGraphs"):
+        with pytest.raises(SettingsError, match=r"needs `channel_attention`.*trunk_parts` to vireid.models.ChannelGraphs"):
             AttentionAlignment()(other)
 
     def test_rows_that_are_no_pairs(self, inputs):
@@ -284,7 +284,7 @@ class TestHeteroCentreTriplet(LossContract):
 
         expected = alone(torch.cat((parts[:, 0], parts[:, 1]), 1)) + 3 * (alone(parts[:, 0]) + alone(parts[:, 1]))
         torch.testing.assert_close(HeteroCentreTriplet(parts="parts", part_weight=3.0)(inputs), expected)
-        with pytest.raises(SettingsError, match=r"wants `relations`.*head` to vireid.models.StripeHead"):
+        with pytest.raises(SettingsError, match=r"needs `relations`.*head` to vireid.models.StripeHead"):
             HeteroCentreTriplet(parts="relations")(inputs)
 
     def test_bad_arguments(self):
@@ -319,7 +319,7 @@ class TestLocalAlignment(LossContract):
             LocalAlignment(margin=float("inf"))
         with pytest.raises(ValueError, match="`on` must be"):
             LocalAlignment(on="logits")
-        with pytest.raises(SettingsError, match=r"wants `strips`.*head` to vireid.models.StripeHead"):
+        with pytest.raises(SettingsError, match=r"needs `strips`.*head` to vireid.models.StripeHead"):
             LocalAlignment()(dataclasses.replace(inputs, extras=None))
 
 
@@ -335,7 +335,7 @@ class TestPartCrossEntropy(LossContract):
     def test_bad_arguments(self, inputs):
         with pytest.raises(ValueError, match="`label_smoothing` must be at least 0 and below 1"):
             PartCrossEntropy(label_smoothing=1.0)
-        with pytest.raises(SettingsError, match=r"wants `part_logits`.*head` to vireid.models.StripeHead"):
+        with pytest.raises(SettingsError, match=r"needs `part_logits`.*head` to vireid.models.StripeHead"):
             PartCrossEntropy()(dataclasses.replace(inputs, extras=None))
 
 
@@ -419,7 +419,7 @@ class TestLossInputs:
         assert torch.equal(torch.cat([first.features, second.features]), inputs.features[:6])
         assert views.visible.visible_views == 2
         assert views.infrared.visible_views == 1
-        with pytest.raises(SettingsError, match="wants 3 views of every visible image, the batch has 2"):
+        with pytest.raises(SettingsError, match="needs 3 views of every visible image, the batch has 2"):
             views.view(2)
 
     def test_extras_follow_their_rows(self, inputs):
@@ -427,7 +427,7 @@ class TestLossInputs:
         assert full.extra("maps", "`head`").tolist() == list(range(12))
         assert full.infrared.extra("maps", "`head`").tolist() == list(range(6, 12))
         for without in (inputs, full):
-            with pytest.raises(SettingsError, match=r"wants `scores`, which this network does not give\. Set `head` to X"):
+            with pytest.raises(SettingsError, match=r"needs `scores`, which this network does not give\. Set `head` to X"):
                 without.extra("scores", "`head` to X")
 
 

@@ -86,7 +86,9 @@ class CrossCorrelation(Loss):
     ) -> None:
         super().__init__(weight, name)
         check_divisor(off_diagonal, divisor)
-        self.off_diagonal, self.divisor, self.standardise = float(off_diagonal), float(divisor), standardise
+        self.off_diagonal = float(off_diagonal)
+        self.divisor = float(divisor)
+        self.standardise = standardise
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:

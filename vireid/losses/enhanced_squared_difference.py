@@ -34,8 +34,9 @@ def enhanced_squared_difference(
         gamma: factor on the (squared) gap, above 0.
         square: ``False`` takes the gap itself; with alpha = gamma = 1 that is
             :func:`~vireid.losses.functional.weighted_regularized_triplet`.
-        stabilise: see there. ``"faithful"`` also cuts ``gamma * gap ** 2`` off at 88, as the authors' code does lest float32
-            overflow: anchors beyond have no gradient. ``"corrected"`` needs no such ceiling and has none.
+        stabilise: how the softmax weights avoid overflow, as in
+            :func:`~vireid.losses.functional.weighted_regularized_triplet`. ``"faithful"`` also limits ``gamma * gap ** 2`` to 88, as the
+            authors' code does, so that float32 does not overflow: anchors beyond have no gradient. ``"corrected"`` needs no limit.
 
     Returns:
         Scalar, above 0.
@@ -99,7 +100,9 @@ class EnhancedSquaredDifference(Loss):
         super().__init__(weight, name)
         check_sharpness(alpha, gamma)
         check_stabilise(stabilise)
-        self.alpha, self.gamma, self.square = float(alpha), float(gamma), square
+        self.alpha = float(alpha)
+        self.gamma = float(gamma)
+        self.square = square
         self.stabilise: Stabilise = stabilise
         self.on = on
 

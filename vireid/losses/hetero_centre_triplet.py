@@ -78,7 +78,10 @@ class HeteroCentreTriplet(Loss):
         check_margin(margin)
         if not (math.isfinite(part_weight) and part_weight >= 0):
             raise ValueError(f"`part_weight` must be a finite number of at least 0, got {part_weight}.")
-        self.margin, self.on, self.parts, self.part_weight = float(margin), on, parts, float(part_weight)
+        self.margin = float(margin)
+        self.on = on
+        self.parts = parts
+        self.part_weight = float(part_weight)
 
     def forward(self, output: LossInputs) -> Tensor:
         """Scalar, not yet weighted.

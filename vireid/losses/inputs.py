@@ -68,7 +68,7 @@ class LossInputs:
         """
         if not 0 <= index < self.visible_views:
             raise SettingsError(
-                f"A loss wants {index + 1} views of every visible image, the batch has {self.visible_views}. "
+                f"A loss needs {index + 1} views of every visible image, the batch has {self.visible_views}. "
                 "Set `data.init_args.augmentation` to one that gives them, such as vireid.data.ChannelAugmentation."
             )
         rows = self.n_visible // self.visible_views
@@ -94,7 +94,7 @@ class LossInputs:
             SettingsError: this network does not.
         """
         if self.extras is None or name not in self.extras:
-            raise SettingsError(f"A loss wants `{name}`, which this network does not give. Set {giver}.")
+            raise SettingsError(f"A loss needs `{name}`, which this network does not give. Set {giver}.")
         return self.extras[name]
 
     def _rows(self, rows: slice, n_visible: int, visible_views: int = 1) -> LossInputs:
