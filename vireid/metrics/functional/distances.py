@@ -78,7 +78,10 @@ class DistanceTiles:
 
     def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool) -> None:
         _check_comparable(query, gallery)
-        self.query, self.gallery, self.order, self.normalise = query.detach(), gallery.detach(), order, normalise
+        self.query = query.detach()
+        self.gallery = gallery.detach()
+        self.order = order
+        self.normalise = normalise
         self._columns = self._prepared(slice(None)) if gallery.numel() <= HELD else None
 
     def of(self, rows: Rows) -> Callable[[slice], Tensor]:

@@ -38,8 +38,9 @@ def evaluate_draws(
 ) -> list[RetrievalScores]:
     """Retrieval scores of the same queries in several galleries, by cosine distance.
 
-    Equal to :func:`~vireid.metrics.evaluate_embeddings` of each, and that is what runs for galleries in which images of one identity and
-    camera do not keep their place among the others, which decides ties, and for embeddings in float64 or on a GPU.
+    The result is equal to :func:`~vireid.metrics.evaluate_embeddings` of each gallery, but quicker. That function runs itself where the
+    quick way does not apply: embeddings in float64 or on a GPU, and galleries in which images of one identity and camera do not keep
+    their place among the others, because the place decides ties.
 
     Args:
         embeddings: ``(N, D)`` finite floating point, of all images.
@@ -47,8 +48,8 @@ def evaluate_draws(
         camids: ``(N,)`` int64 cameras.
         query: rows of the queries.
         galleries: rows of each gallery.
-        rule: see :func:`~vireid.metrics.evaluate`.
-        topk: see there.
+        rule: which gallery entries do not count for a query, as in :func:`~vireid.metrics.evaluate`.
+        topk: ranks at which the CMC is read, each at least 1.
 
     Raises:
         ValueError: as :func:`~vireid.metrics.evaluate_embeddings`.

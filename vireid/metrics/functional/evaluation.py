@@ -136,13 +136,13 @@ def evaluate_embeddings(
     Args:
         query: ``(Q, D)`` finite floating point embeddings.
         gallery: ``(G, D)``, on the same device.
-        query_pids: as :func:`evaluate`, like all arguments up to ``cmc``.
-        gallery_pids: see there.
-        query_camids: see there.
-        gallery_camids: see there.
-        rule: see there.
-        topk: see there.
-        cmc: see there.
+        query_pids: ``(Q,)`` integer identities.
+        gallery_pids: ``(G,)`` integer identities.
+        query_camids: ``(Q,)`` integer camera ids; ``None`` where ``rule`` needs none.
+        gallery_camids: ``(G,)``, likewise.
+        rule: which gallery entries do not count for a query, as in :func:`evaluate`.
+        topk: ranks at which the CMC is read, each at least 1.
+        cmc: which CMC: ``"unique"``, ``"plain"``, or ``"auto"`` for that of the rule, as in :func:`evaluate`.
         normalise: compare by :func:`cosine_distances`; otherwise by :func:`pairwise_distances`.
 
     Returns:

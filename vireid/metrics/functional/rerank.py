@@ -102,10 +102,10 @@ def rerank_embeddings(
     Args:
         query: ``(Q, D)`` finite floating point embeddings.
         gallery: ``(G, D)``, on the same device.
-        k1: as there, like all arguments up to ``neighbours``.
-        k2: see there.
-        lambda_value: see there.
-        neighbours: see there.
+        k1: length of the neighbour lists, at least 1.
+        k2: neighbours over which encodings are averaged, at least 1; 1 for no average.
+        lambda_value: share of the given distance in the result, in [0, 1].
+        neighbours: ``"faithful"`` or ``"corrected"``, as in :func:`k_reciprocal_rerank`.
         normalise: scale embeddings to unit length first.
 
     Returns:
