@@ -92,7 +92,7 @@ def test_a_pickle_that_would_run_code_is_refused(name: str, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     path = write_cifar100(tmp_path) / "cifar-100-python" / name
     path.write_bytes(pickle.dumps({**content(path), "more": Malicious()}))
-    with pytest.raises(DatasetError, match=rf"{name}' is damaged, or not a file of CIFAR-100: it wants to import posix.mkdir"):
+    with pytest.raises(DatasetError, match=rf"{name}' is damaged, or not a file of CIFAR-100: it asks to import posix.mkdir"):
         CIFAR100Source(tmp_path, True)
     assert not (tmp_path / "harm").exists()
 

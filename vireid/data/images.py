@@ -72,7 +72,9 @@ class ImageBatches(Dataset[Batch]):
         on_bad_image: OnBadImage = "error",
     ) -> None:
         self.records = tuple(records)
-        self.height, self.width, self.on_bad_image = height, width, on_bad_image
+        self.height = height
+        self.width = width
+        self.on_bad_image = on_bad_image
         labels = labels or {}
         table = [(labels.get(r.pid, -1), r.pid, r.camid, int(r.modality)) for r in self.records]
         self._table = torch.tensor(table, dtype=torch.int64).reshape(-1, 4)  # label, pid, camid, modality

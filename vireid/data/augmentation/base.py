@@ -142,7 +142,9 @@ class CMNASAugmentation(FlipShiftAugmentation):
         for name, (low, high) in (("erasing_area", erasing_area), ("erasing_aspect", erasing_aspect)):
             if not 0 < low <= high:
                 raise SettingsError(f"`{name}` must be a range of positive numbers, smaller one first, got {(low, high)}.")
-        self.erasing_probability, self.erasing_area, self.erasing_aspect = erasing_probability, erasing_area, erasing_aspect
+        self.erasing_probability = erasing_probability
+        self.erasing_area = erasing_area
+        self.erasing_aspect = erasing_aspect
         self.erase_fill = erase_fill
 
     def rectangle(self, rng: random.Random, height: int, width: int) -> Rectangle:

@@ -101,7 +101,9 @@ class ChannelAugmentation(Augmentation):
             _CropFlipErase(padding, flip_probability, erasing, erase_fill=erase_fill, mean=mean, std=std)
             for erasing in (erasing_probability, infrared)
         )
-        self.exchange_grey, self.adaptive_grey, self.visible_grey = exchange_grey, adaptive_grey, visible_grey
+        self.exchange_grey = exchange_grey
+        self.adaptive_grey = adaptive_grey
+        self.visible_grey = visible_grey
 
     def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
         """Crop, flip, normalisation and erasing, without change of channels; see :class:`~vireid.data.Augmentation`."""

@@ -28,7 +28,7 @@ class PlainPickle(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in ARRAYS or (module in REBUILD and name == "_reconstruct"):
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it wants to import {module}.{name}")
+        raise pickle.UnpicklingError(f"it asks to import {module}.{name}")
 
 
 class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvision ships no types

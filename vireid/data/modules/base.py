@@ -75,9 +75,13 @@ class ReIDDataModule(BatchDataModule):
         super().__init__(**shared)
         at_least(1, height=height, width=width, identities_per_batch=identities_per_batch, images_per_identity=images_per_identity)
         self.height, self.width = height, width
-        self.identities_per_batch, self.images_per_identity, self.sampling = identities_per_batch, images_per_identity, sampling
+        self.identities_per_batch = identities_per_batch
+        self.images_per_identity = images_per_identity
+        self.sampling = sampling
         self.augmentation = augmentation if augmentation is not None else CMNASAugmentation()
-        self.search_split, self.on_bad_image, self.cache_images = search_split, on_bad_image, cache_images
+        self.search_split = search_split
+        self.on_bad_image = on_bad_image
+        self.cache_images = cache_images
         self._evaluations: dict[Stage, Evaluation] = {}
         self._compared = False
 

@@ -52,7 +52,9 @@ class ClassificationDataModule(BatchDataModule):
     ) -> None:
         super().__init__(heldout_fraction=heldout_fraction, **shared)
         at_least(1, batch_size=batch_size)
-        self.batch_size, self.augmentation, self.search_split = batch_size, augmentation, search_split
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.search_split = search_split
 
     @abstractmethod
     def _training_source(self) -> ImageSource:

@@ -51,7 +51,7 @@ def divide(records: Sequence[Record], heldout: Iterable[int], search_split: Sear
             identity and modality, ``"cdnet"`` ``images_per_identity`` of them, ``"cdnet_leaking"`` so many, of which the weight step
             keeps some, with a warning; ``"none"`` nothing.
         seed: of a division of images.
-        images_per_identity: see there.
+        images_per_identity: images of each identity and modality that ``cdnet`` and ``cdnet_leaking`` give the architecture step.
     """
     away = set(heldout)
     kept = [record for record in records if record.pid not in away]

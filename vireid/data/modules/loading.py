@@ -69,7 +69,9 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
         if not 0 < heldout_fraction < 1:
             raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
         self.validation, self.heldout_fraction = validation, heldout_fraction
-        self.seed, self.num_workers, self.eval_batch_size = seed, num_workers, eval_batch_size
+        self.seed = seed
+        self.num_workers = num_workers
+        self.eval_batch_size = eval_batch_size
 
     @property
     @abstractmethod

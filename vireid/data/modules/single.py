@@ -73,7 +73,7 @@ class SingleModalityDataModule(ReIDDataModule):
             raise SettingsError(f"`images_per_batch` must be at least 1, or null for P x K images; got {images_per_batch}.")
         if images_per_batch is not None and self.sampling != "with_replacement":
             raise SettingsError(
-                "`images_per_batch` takes every image once per epoch by itself; leave `sampling` out, which is of P x K images."
+                "`images_per_batch` takes every image once per epoch, and `sampling` is of P x K images. Leave `sampling` out."
             )
         self.train_on: str = train_on
         self.images_per_batch = images_per_batch

@@ -49,7 +49,10 @@ class SYSUDataModule(ReIDDataModule):
         if not 1 <= trials <= MAX_TRIALS:
             raise SettingsError(f"`trials` must be 1 to {MAX_TRIALS} for SYSU-MM01, got {trials}.")
         self.root = Path(root)
-        self.gallery, self.heldout, self.train_ids, self.trials = gallery, heldout, train_ids, trials
+        self.gallery = gallery
+        self.heldout = heldout
+        self.train_ids = train_ids
+        self.trials = trials
         self.record(root=str(self.root.absolute()))
         self._open()
 

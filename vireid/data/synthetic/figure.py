@@ -34,10 +34,14 @@ def draw_figures(canvas: Canvas, people: People, colours: Floats, view: View) ->
 
 
 def _arm(canvas: Canvas, people: People, colours: Floats, view: View, slot: int) -> None:
-    skin, sleeve, second = colours[:, Part.SKIN], colours[:, Part.SLEEVE], colours[:, Part.SECOND]
+    skin = colours[:, Part.SKIN]
+    sleeve = colours[:, Part.SLEEVE]
+    second = colours[:, Part.SECOND]
     bare = np.maximum(people.limb, 0.85) * view.unit
     cloth = bare * (1 + 0.5 * (people.loose - 1) * (people.sleeve > 0))
-    shoulder, elbow, hand = view.shoulders[:, slot], view.elbows[:, slot], view.hands[:, slot]
+    shoulder = view.shoulders[:, slot]
+    elbow = view.elbows[:, slot]
+    hand = view.hands[:, slot]
     upper_layers: list[Layer] = [sleeve_pattern(people, view, second, 0.0), below(skin, people.sleeve)]
     lower_layers: list[Layer] = [sleeve_pattern(people, view, second, 0.17), below(skin, people.sleeve - 1)]
     canvas.capsule(elbow, hand, (0.029 * cloth, 0.021 * cloth), sleeve, lower_layers)
@@ -46,8 +50,13 @@ def _arm(canvas: Canvas, people: People, colours: Floats, view: View, slot: int)
 
 
 def _leg(canvas: Canvas, people: People, colours: Floats, view: View, slot: int) -> None:
-    skin, shoes, trousers = colours[:, Part.SKIN], colours[:, Part.SHOES], colours[:, Part.LOWER]
-    hip, knee, ankle, toe = view.thighs[:, slot], view.knees[:, slot], view.ankles[:, slot], view.toes[:, slot]
+    skin = colours[:, Part.SKIN]
+    shoes = colours[:, Part.SHOES]
+    trousers = colours[:, Part.LOWER]
+    hip = view.thighs[:, slot]
+    knee = view.knees[:, slot]
+    ankle = view.ankles[:, slot]
+    toe = view.toes[:, slot]
     skirt = people.lower >= Lower.SKIRT
     covered = np.where(skirt, np.float32(0.0), people.lower_length)
     size = people.limb * view.unit

@@ -16,7 +16,9 @@ CHANNELS: dict[Sensor, int] = {"visible": 3, "near_infrared": 1, "thermal": 1}
 def draw_scene(seed: int, camid: int, sensor: Sensor, height: int, width: int) -> Floats:
     """``(C, 1.2 height, LARGER * width)`` the place a camera looks at: wall, floor, boxes, uneven light, fine texture."""
     rng = stream(seed, Purpose.SCENE, camid)
-    channels, rows, columns = CHANNELS[sensor], round(1.2 * height), LARGER * width
+    channels = CHANNELS[sensor]
+    rows = round(1.2 * height)
+    columns = LARGER * width
     scene = np.empty((channels, rows, columns), dtype=np.float32)
     horizon = int(rows * (0.55 + 0.25 * rng.random()))
     scene[:, :horizon], scene[:, horizon:] = _shade(rng, channels), _shade(rng, channels)
