@@ -156,7 +156,7 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "holds another network than the configuration describes" in refused([*complete, "--model.space.width", "16"], capsys)
     torch.save({"encoder.weight": torch.zeros(3)}, source)
-    assert "Not one entry of" in refused(complete, capsys)
+    assert "No entry of" in refused(complete, capsys)
     torch.save({"net": network().network}, source)
     assert "more than tensors and plain values" in refused(complete, capsys)
     assert not output.exists()

@@ -49,5 +49,5 @@ def test_lists_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("OSBlock OSBlock")
     with pytest.raises(GenotypeError, match="holds 2 names, but an OSNet has 6 blocks"):
         load_osnet_list(tmp_path / "short.txt")
-    with pytest.raises(GenotypeError, match=r"needs a placement for each of conv2\.0, .*'conv2.0' is amiss"):
+    with pytest.raises(GenotypeError, match=r"needs a placement for each of conv2\.0, .*but 'conv2.0' has none"):
         save_osnet_list(Genotype({}, {"bn1": "in"}), tmp_path / "out.txt")

@@ -72,7 +72,7 @@ def load(module: ReIDModule, system: PublishedSystem, state: Mapping[str, Tensor
     except ValueError as error:
         raise CheckpointError(f"{source!r} holds another network than the configuration describes: {error}") from error
     if len(report.unused) + len(report.ignored) >= len(state):
-        raise CheckpointError(f"Not one entry of {source!r} fits; its names are {shown(list(state))}. Is --from right?")
+        raise CheckpointError(f"No entry of {source!r} fits; its names are {shown(list(state))}. Is --from right?")
     return report
 
 

@@ -21,7 +21,9 @@ class BalanceHead(Head):
     """
 
     def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2, projection: bool = False) -> None:
-        self.fc_dims, self.dropout, self.projection = tuple(fc_dims), dropout, projection
+        self.fc_dims = tuple(fc_dims)
+        self.dropout = dropout
+        self.projection = projection
 
     def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
         return BranchNetwork(backbone, BalanceNeck(backbone.out_channels, num_classes, self.fc_dims, self.dropout, self.projection))
@@ -60,7 +62,9 @@ class StandardHead(Head):
     """
 
     def __init__(self, fc_dims: Sequence[int] = (), dropout: float = 0.2, norm: bool = True) -> None:
-        self.fc_dims, self.dropout, self.norm = tuple(fc_dims), dropout, norm
+        self.fc_dims = tuple(fc_dims)
+        self.dropout = dropout
+        self.norm = norm
 
     def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
         return BranchNetwork(backbone, StandardNeck(backbone.out_channels, num_classes, self.fc_dims, self.dropout, self.norm))

@@ -85,8 +85,12 @@ class MutualLearningHead(Head):
         classifier_bias: bool = False,
         pooling: Pooling | None = None,
     ) -> None:
-        self.hidden, self.heads_on, self.head_bn = hidden, heads_on, head_bn
-        self.neck_norm, self.neck_bias, self.classifier_bias = neck_norm, neck_bias, classifier_bias
+        self.hidden = hidden
+        self.heads_on = heads_on
+        self.head_bn = head_bn
+        self.neck_norm = neck_norm
+        self.neck_bias = neck_bias
+        self.classifier_bias = classifier_bias
         self.pooling = pooling
 
     def build(self, backbone: Backbone, num_classes: int | None) -> MutualLearningNetwork:

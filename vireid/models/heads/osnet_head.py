@@ -21,7 +21,10 @@ class FullyConnectedHead(Head):
     """
 
     def __init__(self, out_features: int = 512, affine: bool = True, dropout: float = 0.0, weights: str | None = None) -> None:
-        self.out_features, self.affine, self.dropout, self.weights = out_features, affine, dropout, weights
+        self.out_features = out_features
+        self.affine = affine
+        self.dropout = dropout
+        self.weights = weights
         self.record(weights=None)
 
     def build(self, backbone: Backbone, num_classes: int | None) -> ReIDNetwork:

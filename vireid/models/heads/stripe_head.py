@@ -113,7 +113,11 @@ class StripeHead(Head):
     """
 
     def __init__(self, stripes: int = 6, width: int = 512, p: float = 3.0, relation: bool = True, strips: bool = True) -> None:
-        self.stripes, self.width, self.p, self.relation, self.strips = stripes, width, p, relation, strips
+        self.stripes = stripes
+        self.width = width
+        self.p = p
+        self.relation = relation
+        self.strips = strips
 
     def build(self, backbone: Backbone, num_classes: int | None) -> BranchNetwork:
         sizes = (self.stripes, self.width, self.p)

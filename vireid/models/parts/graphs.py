@@ -99,8 +99,13 @@ class MixtureAttention(TrunkPart):
         pooled: bool = True,
         dropout: float = 0.1,
     ) -> None:
-        self.after, self.heads, self.key_channels, self.value_channels = after, heads, key_channels, value_channels
-        self.mixtures, self.pooled, self.dropout = mixtures, pooled, dropout
+        self.after = after
+        self.heads = heads
+        self.key_channels = key_channels
+        self.value_channels = value_channels
+        self.mixtures = mixtures
+        self.pooled = pooled
+        self.dropout = dropout
 
     def attach(self, trunk: nn.Module) -> None:
         sizes = (channels_after(trunk, self.after), self.heads, self.key_channels, self.value_channels, self.mixtures)

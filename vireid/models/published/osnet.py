@@ -79,7 +79,7 @@ def load_reported(network: nn.Module, path: str | os.PathLike[str]) -> StateRepo
     state = read_state(path)
     report = load_osnet_state(network, state)
     if len(report.unused) == len(state):
-        raise SettingsError(f"Not one entry of {os.fspath(path)!r} fits; its names are {shown(report.unused)}.")
+        raise SettingsError(f"No entry of {os.fspath(path)!r} fits; its names are {shown(report.unused)}.")
     report.log(path)
     return report
 

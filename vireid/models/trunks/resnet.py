@@ -120,7 +120,9 @@ class ResNet(Trunk):
 
     def __init__(self, name: str, last_stride: int = 1, width: int = FULL_WIDTH) -> None:
         check_resnet(name, last_stride, width)
-        self.name, self.last_stride, self.width = name, last_stride, width
+        self.name = name
+        self.last_stride = last_stride
+        self.width = width
 
     def build(self, weights: str | None = None) -> ResNetTrunk:
         """See :func:`build_resnet`.

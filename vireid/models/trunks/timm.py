@@ -42,7 +42,9 @@ class Timm(Trunk):
             raise SettingsError(f"timm has no network {name!r}{hint}. (A tag, as in 'resnet50.a1_in1k', is given as `weights`.)")
         if taken := sorted(set(arguments or {}) & {*OURS, "features_only"}):
             raise SettingsError(f"`arguments` may not set {', '.join(taken)}: a trunk has its own; weights are given as `weights`.")
-        self.name, self.arguments, self.image_size = name, dict(arguments or {}), checked_size(image_size)
+        self.name = name
+        self.arguments = dict(arguments or {})
+        self.image_size = checked_size(image_size)
         found = timm.get_pretrained_cfg(name)
         self.own_weights = found.tag if found is not None and found.has_weights else None
 

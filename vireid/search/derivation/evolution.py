@@ -80,7 +80,9 @@ class Evolution(ScoringDerivation):
                 "`tournament` must not exceed `population`, nor that `budget`; "
                 f"got a tournament of {tournament}, a population of {population} and a budget of {budget}."
             )
-        self.budget, self.population, self.tournament = budget, population, tournament
+        self.budget = budget
+        self.population = population
+        self.tournament = tournament
 
     def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002 (interface)
         history = History(scorer(self.score))

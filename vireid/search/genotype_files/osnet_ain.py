@@ -51,7 +51,7 @@ def save_osnet_list(genotype: Genotype, path: str | os.PathLike[str]) -> None:
     try:
         line = " ".join(OSNET_CLASSES[genotype.choices[site]] for site in OSNET_SITES)
     except KeyError as error:
-        raise GenotypeError(f"An OSNet-AIN list needs a placement for each of {', '.join(OSNET_SITES)}: {error} is amiss.") from error
+        raise GenotypeError(f"An OSNet-AIN list needs a placement for each of {', '.join(OSNET_SITES)}, but {error} has none.") from error
     write_text_atomically(Path(path), line + "\n")
 
 

@@ -90,7 +90,7 @@ class OSNetAIN(SearchSpace):
         return [Site(name, PLACEMENTS, int(name[4]), "block", self.channels[int(name[4]) - 1]) for name in OSNET_SITES]
 
     def identity(self) -> dict[str, Any]:
-        """The width alone: how the supernet shares and keeps things is the search's affair."""
+        """The width alone: ``shared_trunk`` and ``checkpointing`` change the supernet, not the points of the space."""
         settings = self.settings()
         return {**settings, "init_args": {"width": settings["init_args"]["width"]}}
 
