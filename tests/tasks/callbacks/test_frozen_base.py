@@ -34,7 +34,7 @@ class States(pl.Callback):
         self.seen.append({name: value.clone() for name, value in module.state_dict().items()})
 
 
-def test_what_rests_and_what_moves(sysu_root: Path, tmp_path: Path) -> None:
+def test_what_is_frozen_and_what_moves(sysu_root: Path, tmp_path: Path) -> None:
     datamodule, states = data(sysu_root), States()
     module = child(datamodule.num_classes)
     before = {name: value.clone() for name, value in module.state_dict().items()}
@@ -76,9 +76,9 @@ def test_refused(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root)
     with pytest.raises(SettingsError, match="must be at least 1, got 0"):
         FrozenBase(0)
-    with pytest.raises(SettingsError, match=r"rests the trunk for 2 epochs, but `trainer.max_epochs` is 2"):
+    with pytest.raises(SettingsError, match=r"freezes the trunk for 2 epochs, but `trainer.max_epochs` is 2"):
         trainer(tmp_path, FrozenBase(2)).fit(child(datamodule.num_classes), datamodule=datamodule)
-    with pytest.raises(SettingsError, match="needs a network with a classifier"):
+    with pytest.raises(SettingsError, match="freezes everything but the classifier, and this network has none"):
         FrozenBase().on_fit_start(pl.Trainer(logger=False, accelerator="cpu"), pl.LightningModule())
 
 

@@ -14,9 +14,9 @@ from vireid.tasks.base import ReIDModule
 
 
 class FrozenBase(Recorded, pl.Callback):
-    """Everything but the classifier rests in the first epochs: no step, no weight decay, running statistics as they are.
+    """Freeze everything but the classifier in the first epochs: no step, no weight decay, no change of running statistics.
 
-    The frozen epochs count: the learning rate follows its schedule meanwhile. Gradients are computed and dropped, so that the set of
+    The frozen epochs count: the learning rate follows its schedule in them too. Gradients are computed and dropped, so that the set of
     parameters is the same in all epochs and processes.
 
     In a configuration::
@@ -33,7 +33,7 @@ class FrozenBase(Recorded, pl.Callback):
         SettingsError: fewer epochs, a network without a classifier, or a run that ends before it trains more than that.
 
     Reference:
-        OSNet and OSNet-AIN (Zhou et al., ICCV 2019 and TPAMI 2021), public training code; the embedding layer rests too.
+        OSNet and OSNet-AIN (Zhou et al., ICCV 2019 and TPAMI 2021), public training code; which freezes the embedding layer too.
     """
 
     def __init__(self, epochs: int = 10) -> None:
@@ -43,15 +43,15 @@ class FrozenBase(Recorded, pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not isinstance(pl_module, ReIDModule) or getattr(pl_module.network, "classifier", None) is None:
-            raise SettingsError("FrozenBase needs a network with a classifier to train while the rest rests. Leave the callback out.")
+            raise SettingsError("FrozenBase freezes everything but the classifier, and this network has none. Leave the callback out.")
         if not getattr(trainer, "fast_dev_run", False) and trainer.max_epochs is not None and 0 <= trainer.max_epochs <= self.epochs:
             raise SettingsError(
-                f"FrozenBase rests the trunk for {self.epochs} epochs, but `trainer.max_epochs` is {trainer.max_epochs}: it would never "
-                "train. Raise it, or lower `epochs` of the callback."
+                f"FrozenBase freezes the trunk for {self.epochs} epochs, but `trainer.max_epochs` is {trainer.max_epochs}, so the "
+                "trunk would never train. Raise `trainer.max_epochs`, or lower `epochs` of the callback."
             )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Evaluation mode for what rests; training mode again for all when that is over."""
+        """Evaluation mode for what is frozen; training mode for all after the last frozen epoch."""
         network = _network(pl_module)
         network.train(trainer.current_epoch >= self.epochs)
         network.classifier.train()  # type: ignore[union-attr]  # checked before
@@ -59,7 +59,7 @@ class FrozenBase(Recorded, pl.Callback):
             module.training = True  # by itself, for losses that read what they report in training
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:  # noqa: ARG002
-        """Drop the gradients of what rests: an optimiser passes over parameters without one."""
+        """Drop the gradients of what is frozen: an optimiser leaves parameters without a gradient as they are."""
         if trainer.current_epoch >= self.epochs:
             return
         for name, parameter in _network(pl_module).named_parameters():

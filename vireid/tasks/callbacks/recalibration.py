@@ -66,9 +66,9 @@ def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
 class Recalibration(Recorded, pl.Callback):
     """Evaluation with re-estimated statistics: before each validation, test or prediction, and put back after it.
 
-    The trained statistics stay in the network and in its checkpoints, so training is not changed. Worth trying for a child that
+    The trained statistics stay in the network and in its checkpoints, so training is not changed. It is worth trying for a child that
     inherits the weights of a supernet, whose statistics are of a mixture, and for averaged weights (:class:`~vireid.tasks.EMA`).
-    The same batches every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
+    The batches are the same every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
 
     In a configuration, or by ``--trainer.callbacks+=vireid.tasks.Recalibration`` on the command line::
 
@@ -78,7 +78,7 @@ class Recalibration(Recorded, pl.Callback):
               init_args: {batches: 20}
 
     Args:
-        batches: training batches, at least 1; under several processes of each of them.
+        batches: training batches of each process, at least 1.
 
     Raises:
         SettingsError: fewer.

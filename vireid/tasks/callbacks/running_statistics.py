@@ -20,9 +20,9 @@ def recalibrate(network: nn.Module, batches: Iterable[Batch], forward: Callable[
     """Replace the running statistics of every batch normalisation by those of ``batches``.
 
     Means and (unbiased) variances become the plain averages over the batches that reach a layer, whatever its momentum. A layer that
-    none reaches keeps what it has: a modality without rows, a candidate with weight 0. Everything else of the network is in evaluation
-    mode meanwhile and as it was afterwards: weights, modes, momenta, and the random state, as dropout is off. Under several processes
-    the averages are over the batches of all of them.
+    no batch reaches keeps its statistics: that of a modality without rows, or of a candidate with weight 0. Everything else of the
+    network is in evaluation mode in these batches. Afterwards weights, modes, momenta and the random state are as before. Under several
+    processes the averages are over the batches of all processes.
 
     Args:
         network: called ``network(images, n_visible)``, or by ``forward``.

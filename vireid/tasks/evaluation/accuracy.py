@@ -34,7 +34,7 @@ class Accuracy(TaskEvaluation):
         if not getattr(getattr(trainer, "datamodule", None), "classifies", False):
             raise SettingsError(
                 "ClassificationModule needs a data module whose images have classes, vireid.CIFAR100DataModule or "
-                "vireid.ImageNetDataModule; people that no training saw have none. Take vireid.RetrainModule for them."
+                "vireid.ImageNetDataModule. People of the test have no class in training: use vireid.RetrainModule for them."
             )
         if stage == "predict":
             raise SettingsError("ClassificationModule has no embeddings of people to write; test it with `vireid test`.")

@@ -30,7 +30,9 @@ class Retrieval(TaskEvaluation):
     selected_by = "val/mAP"
 
     def __init__(self, feature: Feature = "embeddings", flip: bool = False, reranking: Reranking | None = None) -> None:
-        self.feature, self.flip, self.reranking = feature, flip, reranking
+        self.feature = feature
+        self.flip = flip
+        self.reranking = reranking
         self.results: list[Result] = []
         self._tables: dict[str, EmbeddingTable] = {}
 

@@ -25,7 +25,7 @@ class EMA(Recorded):
         mode: ``pull_back``, faithful to CM-NAS: the shadow is loaded into the live model every ``pull_back_every`` epochs (after
             the checkpoint of that epoch) and training goes on from there; the *raw* weights are evaluated. After the last epoch too the
             module is left with the shadow, so test the checkpoint (``vireid test --ckpt``), which holds the raw weights.
-            ``average``: the shadow never touches training and is what is evaluated.
+            ``average``: the shadow does not change training, and evaluation uses it.
         pull_back_every: epochs between pull-backs (CM-NAS: 2 for SYSU-MM01, 10 for RegDB); without effect in mode ``average``.
 
     Reference:
@@ -37,7 +37,9 @@ class EMA(Recorded):
             raise SettingsError(f"`decay` must lie in (0, 1), got {decay}.")
         if pull_back_every < 1:
             raise SettingsError(f"`pull_back_every` must be at least 1 epoch, got {pull_back_every}.")
-        self.decay, self.mode, self.pull_back_every = decay, mode, pull_back_every
+        self.decay = decay
+        self.mode = mode
+        self.pull_back_every = pull_back_every
         self.shadow: dict[str, Tensor] = {}
 
     def register(self, module: nn.Module) -> None:

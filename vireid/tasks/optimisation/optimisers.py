@@ -31,7 +31,7 @@ class OptimizerSettings(Recorded):
         gradient_clip_val: largest norm of the gradient over all parts together, after unscaling, above 0; null to clip nothing.
 
     Raises:
-        SettingsError: a number out of range, or a schedule that does not go with the rest.
+        SettingsError: a number out of range, or a schedule that does not go with ``lr_factors``.
     """
 
     def __init__(
@@ -114,7 +114,10 @@ class Adam(OptimizerSettings):
         **shared: Any,
     ) -> None:
         super().__init__(lr, **shared)
-        self.betas, self.eps, self.weight_decay, self.amsgrad = (betas[0], betas[1]), eps, weight_decay, amsgrad
+        self.betas = (betas[0], betas[1])
+        self.eps = eps
+        self.weight_decay = weight_decay
+        self.amsgrad = amsgrad
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.Adam(groups, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad)
@@ -140,7 +143,9 @@ class AdamW(OptimizerSettings):
         **shared: Any,
     ) -> None:
         super().__init__(lr, **shared)
-        self.betas, self.eps, self.weight_decay = (betas[0], betas[1]), eps, weight_decay
+        self.betas = (betas[0], betas[1])
+        self.eps = eps
+        self.weight_decay = weight_decay
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, self.lr, self.betas, self.eps, self.weight_decay)
@@ -159,7 +164,9 @@ class SGD(OptimizerSettings):
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 5e-4, **shared: Any) -> None:
         super().__init__(lr, **shared)
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov)

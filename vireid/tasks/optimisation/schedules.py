@@ -102,7 +102,9 @@ class WarmupCosine(Schedule):
             raise SettingsError(f"`warmup_epochs` must be in 0..{epochs - 1} for {epochs} epochs, got {warmup_epochs}.")
         if not 0 <= floor <= 1:
             raise SettingsError(f"`floor` must be 0 to 1, a share of the base rate, got {floor}.")
-        self.epochs, self.warmup_epochs, self.floor = epochs, warmup_epochs, floor
+        self.epochs = epochs
+        self.warmup_epochs = warmup_epochs
+        self.floor = floor
 
     def __call__(self, epoch: int) -> float:
         if epoch < self.warmup_epochs:
@@ -150,7 +152,9 @@ class LinearWarmup(Schedule):
             raise SettingsError(f"`warmup_epochs` must be at least 1, got {warmup_epochs}. Without a warm-up give `after` alone.")
         if not 0 < factor <= 1:
             raise SettingsError(f"`factor` must be above 0 and at most 1, got {factor}.")
-        self.after, self.warmup_epochs, self.factor = after, warmup_epochs, factor
+        self.after = after
+        self.warmup_epochs = warmup_epochs
+        self.factor = factor
 
     def __call__(self, epoch: int) -> float:
         if epoch < self.warmup_epochs:

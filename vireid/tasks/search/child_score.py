@@ -39,7 +39,9 @@ class InheritedScore:
     """
 
     def __init__(self, run: SearchRun, score: ChildScore, on_scored: Callable[[], None] = lambda: None) -> None:
-        self.run, self.score, self.on_scored = run, score, on_scored
+        self.run = run
+        self.score = score
+        self.on_scored = on_scored
         self._read: tuple[int, list[Batch | SearchBatch]] = (0, [])
 
     def __call__(self, genotype: Genotype) -> float:

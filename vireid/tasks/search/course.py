@@ -12,7 +12,9 @@ from vireid.files import write_text_atomically
 from vireid.search import ArchitectureParameters
 from vireid.structures.stages import stage_name
 
-ARCHITECTURE_FILE, SUMMARY_FILE, PICTURE_FILE = "architecture.csv", "architecture_summary.csv", "architecture.png"
+ARCHITECTURE_FILE = "architecture.csv"
+SUMMARY_FILE = "architecture_summary.csv"
+PICTURE_FILE = "architecture.png"
 COLUMNS = ("epoch", "site", "stage", "candidate", "probability", "entropy", "margin")
 Row = Mapping[str, object]
 

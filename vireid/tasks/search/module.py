@@ -37,8 +37,8 @@ class SearchModule(ReIDModule):
     The ``strategy`` says what happens in a batch: which weights and which logits step, on which rows, under which sample of the
     architecture. Noise is a function of seed, epoch and batch alone, the same on every rank.
 
-    After the last epoch the ``derivation`` chooses the genotype, before the last checkpoint is written: a run that is killed meanwhile
-    goes on from the checkpoint before, and derives again. All ranks derive, from the same seed and the scores of rank 0.
+    After the last epoch the ``derivation`` chooses the genotype, before the last checkpoint is written: a run that is killed during
+    the derivation goes on from the checkpoint before, and derives again. All ranks derive, from the same seed and the scores of rank 0.
 
     ``genotype.json`` is written into the run directory after every epoch; ``architecture.csv`` (probabilities, entropy and margin of
     every site) and ``architecture_summary.csv`` (their means, cost, counts per stage) after every epoch with architecture steps; and
@@ -94,7 +94,9 @@ class SearchModule(ReIDModule):
         self.automatic_optimization = False
         if accumulate_grad_batches < 1:
             raise SettingsError(f"`accumulate_grad_batches` must be at least 1, got {accumulate_grad_batches}.")
-        self.num_classes, self.head, self.norms = num_classes, head or BNNeckHead(), norms
+        self.num_classes = num_classes
+        self.head = head or BNNeckHead()
+        self.norms = norms
         self.space = space or BNSeparation()
         self.weights = self.space.named_weights(weights)
         self.record(weights=self.weights)

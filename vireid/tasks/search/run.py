@@ -14,7 +14,11 @@ from vireid.search import ArchitectureParameters, SearchSpace, Supernet
 from vireid.structures import Batch, SearchBatch
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 
-ARCHITECTURE_STEP, WEIGHT_STEP, INITIAL_LOGITS, DERIVATION = 1, 2, 3, 4  # what noise is for
+# What noise is for
+ARCHITECTURE_STEP = 1
+WEIGHT_STEP = 2
+INITIAL_LOGITS = 3
+DERIVATION = 4
 Terms = dict[str, Tensor]
 
 

@@ -71,7 +71,7 @@ class Strategy(Recorded, nn.Module, ABC):
 
     def architecture_loss(self, run: SearchRun, batch: Batch) -> tuple[Tensor, Terms]:
         """Loss of architecture rows under the present mixture, without penalties. Losses that need classes are left out where people have
-        none (``search_split: identity``), and where nobody says whether they have."""
+        none (``search_split: identity``), and where the data does not say whether they have."""
         return run.loss(run.losses, batch, without_classes=search_split(run.trainer) in ("identity", ""))
 
     def descend_weights(self, run: SearchRun, batch: Batch, penalty: Tensor | None = None) -> Tensor:

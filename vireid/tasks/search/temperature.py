@@ -87,7 +87,10 @@ class Stepped(Temperature):
             raise SettingsError(f"`every` of Stepped must be at least 1 epoch, got {every}.")
         if not 0 < factor <= 1:
             raise SettingsError(f"`factor` of Stepped must be above 0 and at most 1, got {factor}.")
-        self.start, self.end, self.every, self.factor = start, end, every, factor
+        self.start = start
+        self.end = end
+        self.every = every
+        self.factor = factor
 
     def __call__(self, step: int, steps: int) -> float:  # noqa: ARG002 (interface)
         return stepped(self.start, self.end, step, self.every, self.factor)

@@ -24,7 +24,7 @@ NEEDS_BOTH = (
 class TwoLevels(GradientStrategy):
     """An architecture step on rows that the weights never see, and a weight step on the others, in every batch.
 
-    After the warm-up an architecture step moves the logits; the weights rest, and so do running statistics. A weight step moves the
+    After the warm-up an architecture step moves the logits; weights and running statistics stay as they are. A weight step moves the
     weights under a fresh sample of the architecture.
 
     Args:
