@@ -40,7 +40,7 @@ def test_a_seed_beside_the_common_one(
     assert done.code == 2
     assert done.err.startswith(f"vireid: error: {named}")
     assert "seed_everything" in done.err
-    assert done.err.rstrip().endswith("in its place.")
+    assert done.err.rstrip().endswith("instead.")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 

@@ -25,8 +25,6 @@ def check_seeds(layers: Sequence[Layer]) -> None:
             if layer.is_file:
                 raise SettingsError(
                     f"{layer.source!r} sets `{part}.init_args.seed`, which `seed_everything` would replace: model and data share one seed. "
-                    f"Write `seed_everything: {seed}` in its place."
+                    f"Write `seed_everything: {seed}` instead."
                 )
-            raise SettingsError(
-                f"`{layer.source}` is not taken: model and data share one seed. Give --seed_everything {seed} in its place."
-            )
+            raise SettingsError(f"`{layer.source}` is refused: model and data share one seed. Give --seed_everything {seed} instead.")

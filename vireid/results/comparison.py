@@ -89,7 +89,9 @@ def compare_runs(a: RunResults, b: RunResults) -> Compared:
         if first.trials == 1 and all(evidence.test is None for evidence in found.values()):
             refused[name] = "it has a single trial, and a side lacks queries.npz with what its queries scored: test again"
             continue
-        a_mean, b_mean, remark = first.mean, second.mean, remarks((first, second))
+        a_mean = first.mean
+        b_mean = second.mean
+        remark = remarks((first, second))
         compared += [Comparison(name, remark, metric, a_mean[metric], b_mean[metric], found[metric]) for metric in METRICS]
     return compared, refused
 

@@ -87,7 +87,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise ResultsError(f"{name!r} is damaged or no {METRICS_FILE}: {error}.") from error
     if isinstance(content, dict) and str(content.get("format")).startswith("vireid."):
         if content["format"] != FORMAT:
-            raise ResultsError(f"{name!r} holds {content['format']!r}, not results of retrieval ({FORMAT}), which alone are compared.")
+            raise ResultsError(f"{name!r} holds {content['format']!r}, but only results of retrieval ({FORMAT}) are compared.")
     else:
         raise ResultsError(f"{name!r} was not written by vireid: it lacks `format: {FORMAT}`.")
     if content.get("version") != VERSION:

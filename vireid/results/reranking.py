@@ -28,7 +28,10 @@ class Reranking(Recorded):
             raise SettingsError(f"`k1` and `k2` must be at least 1, got {k1} and {k2}.")
         if not 0 <= lambda_value <= 1:
             raise SettingsError(f"`lambda_value` must lie in [0, 1], got {lambda_value}.")
-        self.k1, self.k2, self.lambda_value, self.neighbours = k1, k2, lambda_value, neighbours
+        self.k1 = k1
+        self.k2 = k2
+        self.lambda_value = lambda_value
+        self.neighbours = neighbours
 
     @property
     def variant(self) -> str:

@@ -20,7 +20,7 @@ class TrialQueries:
         pids: int64 identities.
         ap: float64 average precisions.
         inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` where an older file lacks them.
-        first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` likewise.
+        first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` where they are not known.
     """
 
     pids: NDArray[np.int64]

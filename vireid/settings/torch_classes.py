@@ -42,7 +42,9 @@ def without_torch(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, p
 
 
 def _called(settings: dict[str, Any], where: str, module: str, base: str) -> partial[Any]:
-    path, arguments, known = settings.get("class_path"), settings.get("init_args", {}), public_classes(module, base)
+    path = settings.get("class_path")
+    arguments = settings.get("init_args", {})
+    known = public_classes(module, base)
     if not isinstance(path, str) or path not in known:
         raise CheckpointError(
             f"The file asks to import {path!r} as {where}. There it may name a public class of {module}, and nothing else."

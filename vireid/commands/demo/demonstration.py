@@ -73,7 +73,9 @@ class Demo:
     """
 
     def __init__(self, folder: Path, seed: int, budget: Budget) -> None:
-        self.folder, self.seed, self.budget = folder, seed, budget
+        self.folder = folder
+        self.seed = seed
+        self.budget = budget
         self.console = Console()
         self.space = BNSeparation("resnet18", width=budget.width)
 

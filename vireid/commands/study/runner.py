@@ -34,7 +34,10 @@ class Runner:
     """
 
     def __init__(self, folder: Path, jobs: Sequence[Job], workers: int, console: Console) -> None:
-        self.folder, self.jobs, self.workers, self.console = folder, jobs, workers, console
+        self.folder = folder
+        self.jobs = jobs
+        self.workers = workers
+        self.console = console
         self.finished = {job.name for job in jobs if state(job, folder).finished}
         self.failed: dict[str, str] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
