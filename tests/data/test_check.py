@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_duke, make_folder, make_llcm, make_market, make_msmt17, make_regdb, make_sysu
+from vireid import cli
 from vireid.commands.data import main
 from vireid.data import RegDB, SYSUDataModule, check_dataset
 from vireid.data.check import detect_layout
@@ -190,6 +191,6 @@ def test_drawn_trees_of_the_other_layouts(layout: str, found: str, tmp_path: Pat
 @pytest.mark.parametrize("words", [[], ["check"], ["check", "a", "--wrong=1"], ["synthesize", "--layout=other"], ["other"]])
 def test_bad_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["data", *words])
+        cli.main(["data", *words])
     assert caught.value.code == 2
     assert "error" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.nn.norm.reference import batch, check, simplex, site
-from vireid.nn import constants
+from vireid.nn.norm import constants
 
 
 def test_constants_are_made_once_even_where_they_are_first_needed_in_inference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,15 +92,15 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _printed(name: str, words: Sequence[str]) -> dict[str, Any]:
-    said, complaint = io.StringIO(), io.StringIO()
+    said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
             lightning(["fit", *words, "--print_config"])
+    except SettingsError as error:
+        raise SettingsError(f"The recipe `{name}` is refused: {error}") from error
     except SystemExit as end:
         if end.code:
-            lines = complaint.getvalue().strip().splitlines() or ["no reason given"]
-            reason = "\n".join(lines[next((i for i, line in enumerate(lines) if line.startswith("error:")), -1) :])
-            raise SettingsError(f"The recipe `{name}` is refused by `vireid fit`: {reason.removeprefix('error: ')}") from None
+            raise
     content = yaml.safe_load(said.getvalue())
     for part in ("model", "data"):
         if not isinstance(content.get(part), dict):
