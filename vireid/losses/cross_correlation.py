@@ -65,7 +65,7 @@ class CrossCorrelation(Loss):
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         off_diagonal: weight of the entries off the diagonal, at least 0.
-        divisor: of the whole sum, above 0; published 2048 whatever the number of dimensions.
+        divisor: divides the whole sum, above 0; published: 2048, for any number of dimensions.
         standardise: whether every dimension of each modality gets mean 0 and deviation 1 over its rows first, as in Barlow Twins; the
             published code takes raw features.
         on: rows before or after the neck.

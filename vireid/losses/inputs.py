@@ -23,7 +23,7 @@ class LossInputs:
         labels: ``(B,)`` class indices.
         n_visible: number of visible rows, 0..B.
         k: images per identity and modality; identities come in runs of ``k`` rows.
-        visible_views: visible rows are so many blocks of the same images in the same order, augmented in different ways.
+        visible_views: number of blocks of visible rows. Each block holds the same images in the same order, augmented differently.
         extras: further ``(B, ...)`` tensors that the network gives, by name.
 
     Raises:

@@ -31,7 +31,7 @@ class BranchNetwork(nn.Module):
 
     Args:
         backbone: over a trunk that gives its ``maps``.
-        neck: takes them.
+        neck: takes these maps and gives the branches of the output.
     """
 
     def __init__(self, backbone: Backbone, neck: BranchNeck) -> None:

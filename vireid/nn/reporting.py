@@ -8,9 +8,9 @@ from torch import Tensor, nn
 class Reporting(nn.Module):
     """A layer with something for the losses besides its output, such as an attention map.
 
-    In training its ``forward`` puts that into ``report``; the network takes it out after the trunk has run and gives it to the losses
-    under ``report_name``, joined with the reports of the same name, in the order of modules: a layer inside
-    :class:`~vireid.nn.PerModality` reports its modality's rows, visible ones first, as everywhere.
+    In training its ``forward`` puts this into ``report``. After the trunk has run, the network takes the report and gives it to the
+    losses under ``report_name``. Reports of the same name are joined in the order of modules. A layer inside
+    :class:`~vireid.nn.PerModality` reports the rows of its modality, so the visible rows come first here too.
 
     Args:
         report_name: key among the extras of the network's output.
@@ -25,6 +25,6 @@ class Reporting(nn.Module):
         self.report: Tensor | None = None
 
     def take_report(self) -> Tensor | None:
-        """The report, which is then gone: it would keep a graph alive."""
+        """Take the report out. It is kept no longer, because it would keep the graph of the batch in memory."""
         report, self.report = self.report, None
         return report

@@ -21,9 +21,11 @@ TOP = 5
 def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
     """Rank correlations over the ranked genotypes; ``None`` where nothing is asked for or not enough is finished.
 
-    ``searches`` holds, per search seed, the supernet's scores against the mean held-out mAP of the retrainings; ``mean_of_searches``
-    the same for the scores averaged over the supernets; ``seeds`` every two retraining seeds against one another, the ceiling
-    that training noise sets; ``seed_noise`` is its deviation; ``rounded`` repeats a correlation on scores rounded to it.
+    - ``searches``: for each search seed, the scores of its supernet against the mean held-out mAP of the retrainings.
+    - ``mean_of_searches``: the same for the scores averaged over the supernets.
+    - ``seeds``: every two retraining seeds against each other. Training noise allows no higher correlation than this.
+    - ``seed_noise``: standard deviation of that noise.
+    - ``rounded``: the correlations on scores that are rounded to ``seed_noise``.
     """
     fidelity = plan.settings.fidelity
     if fidelity is None:

@@ -40,10 +40,10 @@ class ReIDDataModule(BatchDataModule):
             twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
         augmentation: what happens to training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
-        search_split: images of the architecture step of a search: ``none`` (plain training), ``identity`` (held-out identities, those
-            of ``validation: heldout`` too), ``image`` (half the images of every identity and modality; the weight step gets the other
-            half), ``cdnet`` (K of them; the weight step gets the others) or ``cdnet_leaking`` (the published form of that, in which
-            both steps share images).
+        search_split: images of the architecture step of a search. ``none``: no such step, plain training. ``identity``: held-out
+            identities, the same as those of ``validation: heldout``. ``image``: half the images of every identity and modality; the
+            weight step gets the other half. ``cdnet``: K images of every identity and modality; the weight step gets the others.
+            ``cdnet_leaking``: the published form of ``cdnet``, in which both steps share images.
         on_bad_image: an unreadable training image stops with its name (``error``) or is replaced by another image of the same
             identity and modality, with a warning (``skip``). Evaluation always stops.
         cache_images: read all training images once and keep them, resized, in memory (98 kB each at 256 x 128, per process on a

@@ -104,8 +104,8 @@ class FineGrainedNeck(BranchNeck):
 class StandardNeck(BranchNeck):
     """One branch (STDNeck): pooled features, fully connected layers, dropout, and a batch normalisation for retrieval.
 
-    The classifier reads the features before the normalisation. The published code then gives the triplet loss those after it, the other
-    way round than a :class:`~vireid.nn.BNNeck`; here ``BatchHardTriplet(on="embeddings")`` does so, and the default does not.
+    The classifier reads the features before the normalisation. The published code gives the triplet loss those after it, which is
+    the reverse of a :class:`~vireid.nn.BNNeck`. Use ``BatchHardTriplet(on="embeddings")`` for that; its default reads the features.
 
     Args:
         in_channels, num_classes, dropout: see :class:`BalanceNeck`.

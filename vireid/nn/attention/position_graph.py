@@ -79,7 +79,7 @@ class GlobalLocalReasoning(nn.Module):
     Args:
         channels: of the map.
         residual: ``"single"`` adds what the graphs gather to X. ``"triple"``, as published, adds the residual of each graph as well: the
-            block starts as ``3 X + G``, a change of scale that a pretrained trunk does not know.
+            block starts as ``3 X + G``, which changes the scale of the map of a pretrained trunk.
 
     Raises:
         SettingsError: fewer than 16 channels, or another ``residual``.

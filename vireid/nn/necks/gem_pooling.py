@@ -14,7 +14,7 @@ class GeMPooling(Pooling):
 
     Args:
         p: exponent, above 0; 3 in AGW.
-        learn: whether p is a parameter that starts there (it learns with the neck); AGW's stays fixed.
+        learn: whether ``p`` is trained, as a parameter of the neck that starts at this value; AGW keeps it fixed.
 
     Raises:
         SettingsError: ``p`` not above 0.

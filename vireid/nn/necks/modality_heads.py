@@ -62,8 +62,8 @@ class ModalityHeads(nn.Module):
 
     Args:
         in_features, num_classes, hidden: see :class:`ModalityHead`.
-        head_bn: ``"mixed"``: statistics of the whole batch, equal for both heads, so that only weights are a modality's own, as the
-            public code has it; ``"per_modality"``: of the rows of the head's modality alone.
+        head_bn: ``"mixed"``, as in the public code: both heads normalise by the whole batch, so that only their weights differ.
+            ``"per_modality"``: each head normalises by the rows of its modality.
 
     Raises:
         SettingsError: a width below 1, or another ``head_bn``.

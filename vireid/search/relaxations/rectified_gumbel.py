@@ -17,14 +17,18 @@ LARGEST = 1 - 2**-24  # the largest uniform number of the published code, which 
 class RectifiedGumbel(Relaxation):
     """Gumbel-softmax over the rectified parameters themselves: ``log(max(w, 0) + e) + g`` instead of ``a + g``.
 
-    Faithful to the published code, with what follows from it: parameters start at 1; towards temperature 0 a candidate is picked
-    with probability ``max(w, 0) / sum``; the gradient grows as ``1 / w`` and is exactly 0 for ``w <= 0``, so that a candidate
-    whose parameter has become negative never comes back; rows where all are negative sum to less than 1. :class:`GumbelSoft` is
-    the same sample in free logits ``a = log w``, without the dead zone.
+    This is faithful to the published code, which has these consequences:
+
+    - Parameters start at 1.
+    - Towards temperature 0 a candidate is picked with probability ``max(w, 0) / sum``.
+    - The gradient grows as ``1 / w`` and is exactly 0 for ``w <= 0``: a candidate whose parameter is negative never comes back.
+    - Rows where all parameters are negative sum to less than 1.
+
+    :class:`GumbelSoft` draws the same sample in free logits ``a = log w``, which have a gradient everywhere.
 
     Args:
-        per_process: each of several processes has a sample of its own, as the replicas of the published data-parallel code have; a step
-            is then the mean over as many architectures. By default all have the same, and a step is that of one process with all images.
+        per_process: each of several processes draws a sample of its own, as the replicas of the published data-parallel code do; a
+            step is then the mean over as many architectures. By default all processes have the same sample.
 
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang: Learning Generalisable Omni-Scale Representations for Person Re-Identification,

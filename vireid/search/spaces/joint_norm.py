@@ -106,12 +106,13 @@ class JointNorm(SearchSpace):
     def cost(self, genotype: Genotype) -> dict[str, float]:
         """What a point costs.
 
-        ``parameters`` of the trunk, of them ``extra_parameters`` over the plain trunk; ``running_statistics``: values of running
-        means and variances of the trunk; sites that are modality-specific (``modality_specific_sites``), that fold into the
-        convolution before them at inference (``foldable_sites``), or not (``unfoldable_sites``); ``runtime_elements``: values
-        of the maps that the latter still normalise, for one image of the trunk's ``image_size`` (256 x 128 unless it says another);
-        and ``latency``, an estimate relative to the folded trunk
-        (:func:`~vireid.search.spaces.norm_cost.latency`).
+        - ``parameters``: of the trunk; ``extra_parameters``: how many of them the plain trunk lacks.
+        - ``running_statistics``: values of running means and variances of the trunk.
+        - ``modality_specific_sites``: sites that need to know the modality.
+        - ``foldable_sites``, ``unfoldable_sites``: sites that fold into the convolution before them at inference, and those that do not.
+        - ``runtime_elements``: values of the maps that unfoldable sites normalise, for one image of the trunk's ``image_size``
+          (256 x 128 by default).
+        - ``latency``: an estimate relative to the folded trunk (:func:`~vireid.search.spaces.norm_cost.latency`).
         """
         self.validate(genotype)
         return total_cost(self.norms, self._sites, genotype.choices, self._facts)

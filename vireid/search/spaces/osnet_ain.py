@@ -137,10 +137,12 @@ class OSNetAIN(SearchSpace):
     def cost(self, genotype: Genotype) -> dict[str, float]:
         """What a point costs.
 
-        ``parameters`` of the trunk, of them ``extra_parameters`` over placement ``none``; ``running_statistics``: values of running
-        means and variances; ``multiply_adds`` of convolutions for one image of 256 x 128; ``unfoldable_sites``: blocks with
-        IN; ``runtime_elements``: values of the maps that these INs normalise at inference, where BN folds into convolutions. Nothing is
-        specific to a modality.
+        - ``parameters``: of the trunk; ``extra_parameters``: how many of them placement ``none`` lacks.
+        - ``running_statistics``: values of running means and variances.
+        - ``multiply_adds``: of convolutions, for one image of 256 x 128.
+        - ``unfoldable_sites``: blocks with IN. BN folds into convolutions at inference.
+        - ``runtime_elements``: values of the maps that these INs normalise at inference.
+        - ``modality_specific_sites``: 0.
         """
         self.validate(genotype)
         parameters, statistics, multiply_adds = _plain_facts(self.channels)

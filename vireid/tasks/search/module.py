@@ -40,9 +40,12 @@ class SearchModule(ReIDModule):
     After the last epoch the ``derivation`` chooses the genotype, before the last checkpoint is written: a run that is killed during
     the derivation goes on from the checkpoint before, and derives again. All ranks derive, from the same seed and the scores of rank 0.
 
-    ``genotype.json`` is written into the run directory after every epoch; ``architecture.csv`` (probabilities, entropy and margin of
-    every site) and ``architecture_summary.csv`` (their means, cost, counts per stage) after every epoch with architecture steps; and
-    ``architecture.png`` at the end, where matplotlib is installed (extra ``plots``).
+    These files are written into the run directory:
+
+    - ``genotype.json`` after every epoch.
+    - ``architecture.csv`` (probabilities, entropy and margin of every site) and ``architecture_summary.csv`` (their means, cost, counts
+      per stage) after every epoch with architecture steps.
+    - ``architecture.png`` at the end, where matplotlib is installed (extra ``plots``).
 
     The search procedure of CM-NAS was never published; the default is designed by this project. What the paper fixes is the space, the
     losses and the optimiser of the weights.
