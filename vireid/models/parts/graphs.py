@@ -13,8 +13,8 @@ from vireid.nn.attention.position_graph import Residual
 class ChannelGraphs(TrunkPart):
     """A :class:`~vireid.nn.ChannelGraph` after a stage, named ``<stage>.channel_graph``.
 
-    Placed before :class:`~vireid.models.TwoStreams` in the list of parts, and not behind its last layer, each modality has one of its own,
-    as in CGRNet; otherwise they share it.
+    Each modality has a graph of its own, as in CGRNet, if this part comes before :class:`~vireid.models.TwoStreams` in the list and
+    ``after`` lies in the streams. Otherwise the modalities share it.
 
     Args:
         after: name of a stage or block.

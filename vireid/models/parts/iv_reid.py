@@ -11,9 +11,9 @@ from vireid.models.parts.base import TrunkPart
 
 
 class LinearStem(TrunkPart):
-    """No ReLU between the batch norm of the stem and its pooling: negative values reach the first stage.
+    """Remove the ReLU between the batch norm of the stem and its pooling, so that negative values reach the first stage.
 
-    ImageNet weights were trained with the ReLU: this is here to reproduce published training, not to improve any.
+    ImageNet weights were trained with that ReLU. This part reproduces published training; it is no improvement.
 
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID", in which the call is commented out.
@@ -28,10 +28,10 @@ class LinearStem(TrunkPart):
 
 
 class ConvolutionBias(TrunkPart):
-    """Every convolution of the trunk has a bias, although a batch norm follows that takes it away again in training.
+    """Give every convolution of the trunk a bias, although the batch norm behind it subtracts it again in training.
 
-    Biases start uniform in +-1/sqrt(fan in), as torch's do. ImageNet weights have none, so a trunk with them is not ImageNet's in
-    evaluation until running statistics have followed: this is here to reproduce published training, not to improve any.
+    Biases start uniform in +-1/sqrt(fan in), as torch's do. ImageNet weights have none. In evaluation the trunk therefore differs from
+    ImageNet's until running statistics have followed. This part reproduces published training; it is no improvement.
 
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID".

@@ -127,8 +127,8 @@ class WarmupCosine(Schedule):
 class LinearWarmup(Schedule):
     """``factor * (epoch + 1) / warmup_epochs`` before ``warmup_epochs``, so that the last of them has ``factor``; then another schedule.
 
-    The other one goes by the same count of epochs: ``LinearWarmup(WarmupMultiStep((40, 70), warmup_epochs=0), 10)`` drops in epoch 40, and
-    a cosine that shall begin after the warm-up is ``WarmupCosine(warmup_epochs=10)``.
+    The other schedule counts epochs from the start of the run: ``LinearWarmup(WarmupMultiStep((40, 70), warmup_epochs=0), 10)`` drops in
+    epoch 40. For a cosine that begins after the warm-up, use ``WarmupCosine(warmup_epochs=10)``.
 
     Args:
         after: schedule of the epochs from ``warmup_epochs`` on.

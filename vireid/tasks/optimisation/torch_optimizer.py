@@ -40,7 +40,7 @@ class TorchOptimizer(OptimizerSettings):
             schedule: {class_path: torch.optim.lr_scheduler.CosineAnnealingLR, init_args: {T_max: 60}}
             lr_factors: {trunk: 0.1}
 
-    Without schedule, factors and clipping ``optimizer: {class_path: torch.optim.RMSprop, init_args: {lr: 0.001}}`` will do.
+    Without schedule, factors and clipping, ``optimizer: {class_path: torch.optim.RMSprop, init_args: {lr: 0.001}}`` is enough.
 
     Args:
         optimizer: the class with its arguments, which must be plain values; its ``lr`` is the base learning rate. In Python the class or
