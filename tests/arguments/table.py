@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vireid.settings import Recorded
+
+BEFORE: dict[tuple[int, str], Any] = {}
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,13 @@ class Table:
     rows: Mapping[str, Change | Refused]
     base: Mapping[str, Any] = field(default_factory=dict)
 
-    def arguments(self) -> set[str]:
-        """Names of the arguments, those of the bases included."""
-        return set(self.cls(**self.base).settings()["init_args"])
+    def before(self, given: Mapping[str, Any]) -> Any:
+        """What is observed of the arguments that a row starts from, which are those of many rows."""
+        key = id(self), repr(given)
+        if key not in BEFORE:
+            BEFORE[key] = self.observe(self.cls(**given))
+            assert same(BEFORE[key], self.observe(self.cls(**given))), "two objects of equal arguments differ: nothing can be compared"
+        return BEFORE[key]
 
     def check(self, argument: str) -> None:
         """Fail unless the row of ``argument`` is right."""
@@ -70,9 +76,7 @@ class Table:
             with pytest.raises(Exception, match=row.match):
                 self.observe(self.cls(**changed))
             return
-        before = self.observe(self.cls(**given))
-        assert same(before, self.observe(self.cls(**given))), "two objects of equal arguments differ: nothing can be compared"
-        assert not same(before, self.observe(self.cls(**changed))), f"`{argument}` changes nothing"
+        assert not same(self.before(given), self.observe(self.cls(**changed))), f"`{argument}` changes nothing"
 
 
 def same(first: Any, second: Any) -> bool:
@@ -84,3 +88,8 @@ def same(first: Any, second: Any) -> bool:
     if isinstance(first, (list, tuple)):
         return len(first) == len(second) and all(map(same, first, second))
     return bool(first == second)
+
+
+def shapes(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the tensors of a module."""
+    return [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
