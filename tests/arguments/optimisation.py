@@ -57,7 +57,7 @@ def observe_ema(ema: EMA) -> list[Any]:
 
 
 def table(cls: Callable[..., OptimizerSettings], **others: Any) -> Table:
-    return Table(cls, observe, {"lr": Change(0.5), **PERIODS, **{name: Change(value) for name, value in others.items()}})  # type: ignore[arg-type]
+    return Table(cls, observe, {"lr": Change(0.5), **PERIODS, **{name: Change(value) for name, value in others.items()}})
 
 
 STEP = torch.optim.lr_scheduler.StepLR

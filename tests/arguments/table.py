@@ -52,12 +52,14 @@ class Table:
         observe: what an object does: tensors, numbers, texts, nested as you like. Never its settings.
         rows: per argument.
         base: arguments that every object needs.
+        prepare: called before there is an object.
     """
 
     cls: type[Recorded]
     observe: Callable[[Any], Any]
     rows: Mapping[str, Change | Refused]
     base: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[], object] = bool
 
     def before(self, given: Mapping[str, Any]) -> Any:
         """What is observed of the arguments that a row starts from, which are those of many rows."""
@@ -69,6 +71,7 @@ class Table:
 
     def check(self, argument: str) -> None:
         """Fail unless the row of ``argument`` is right."""
+        self.prepare()
         row = self.rows[argument]
         given = {**self.base, **row.given}
         changed = {**given, argument: row.value}
