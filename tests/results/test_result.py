@@ -131,7 +131,7 @@ def test_absent_results(tmp_path: Path) -> None:
         ("\udcff", "is damaged or no metrics.json"),
         ("[]", "was not written by vireid"),
         ('{"format": "other"}', "was not written by vireid"),
-        ('{"format": "vireid.classification"}', "not results of retrieval"),
+        ('{"format": "vireid.classification"}', "only results of retrieval"),
         ('{"format": "vireid.metrics", "version": 2}', "has version 2, this vireid reads 1"),
         ('{"format": "vireid.metrics", "version": 1}', "is damaged: KeyError 'results'"),
         ('{"format": "vireid.metrics", "version": 1, "results": [3]}', "is damaged: TypeError"),

@@ -24,7 +24,7 @@ class RectifiedGumbel(Relaxation):
     - The gradient grows as ``1 / w`` and is exactly 0 for ``w <= 0``: a candidate whose parameter is negative never comes back.
     - Rows where all parameters are negative sum to less than 1.
 
-    :class:`GumbelSoft` draws the same sample in free logits ``a = log w``, which have a gradient everywhere.
+    The same sample in free logits ``a = log w``, which have a gradient everywhere, is :class:`GumbelSoft`.
 
     Args:
         per_process: each of several processes draws a sample of its own, as the replicas of the published data-parallel code do; a
