@@ -93,10 +93,10 @@ class ImageBatches(Dataset[Batch]):
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         positions = torch.tensor(rows, dtype=torch.int64)
-        labels, pids, camids, modalities = self._table[positions].T.contiguous()
+        labels, pids, camids, modalities = self._table.index_select(0, positions).T.contiguous()
         if not isinstance(rows, BatchRows):
             rows = BatchRows(rows, int((modalities == Modality.VISIBLE).sum()))
-        images = self._cache[positions] if self._cache is not None else self._read(rows)
+        images = self._read(rows) if self._cache is None else self._cache.index_select(0, positions)
         return Batch(images, labels, pids, camids, modalities, positions, rows.n_visible, rows.key, rows.images_per_identity)
 
     def cache(self, workers: int = 4) -> ImageBatches:

@@ -103,7 +103,7 @@ class CIFAR100Source(ImageSource):
             raise DatasetError(f"CIFAR-100 under {str(root)!r} names {len(self.classes)} classes, but a label is {int(self.labels.max())}.")
 
     def pixels(self, rows: Sequence[int], key: tuple[int, ...]) -> Tensor:  # noqa: ARG002 (nothing is random)
-        return self._images[torch.tensor(rows, dtype=torch.int64)]
+        return self._images.index_select(0, torch.tensor(rows, dtype=torch.int64))
 
 
 def _check_plain(path: Path) -> None:
