@@ -129,6 +129,7 @@ def observe_training(module: RetrainModule) -> list[Any]:
         module.on_train_batch_start(batch(0), 0)
         module.training_step(batch(0), 0).backward()
         module.optimizer_step(3, 0, optimizers[0], None)
+        module.on_train_epoch_end()
         return [*after(module, logged, optimizers), module.genotype.choices]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -38,9 +38,9 @@ class Recording(RetrainModule):
         self.seen.append({"loss": loss.detach(), **self.logged})
         return loss
 
-    def log_dict(self, dictionary: Any, **kwargs: Any) -> None:
-        self.logged = dict(dictionary)
-        super().log_dict(dictionary, **kwargs)
+    def log_means(self, values: Mapping[str, Tensor], batch: Batch) -> None:
+        self.logged = dict(values)
+        super().log_means(values, batch)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if not self.norms:

@@ -1,7 +1,7 @@
 """Five training steps of the published code, reproduced by the whole task under a Lightning Trainer."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -51,9 +51,9 @@ class Recording(RetrainModule):
         self.steps.append([*(float(self.logged[f"train/{term}"]) for term in TERMS), float(loss)])
         return loss
 
-    def log_dict(self, dictionary: Any, **kwargs: Any) -> None:
-        self.logged = dict(dictionary)  # the trainer keeps means over the epoch
-        super().log_dict(dictionary, **kwargs)
+    def log_means(self, values: Mapping[str, torch.Tensor], batch: Batch) -> None:
+        self.logged = dict(values)  # the task keeps means over the epoch
+        super().log_means(values, batch)
 
     def on_train_end(self) -> None:
         self.snapshot()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from vireid.results import Result
 from vireid.settings import Recorded, class_path, instantiate, settings_of
 from vireid.structures import Batch, generator_for
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
+from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
 from vireid.version import __version__
 
@@ -49,6 +50,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.notes: list[str] = []
         self.run_dir: Path | None = None
         self._evaluated = ExitStack()
+        self._means = EpochMeans()
 
     def forward(self, batch: Batch) -> NetworkOutput:
         """The network's output for a batch whose images are normalised."""
@@ -93,7 +95,28 @@ class ReIDModule(Recorded, pl.LightningModule):
                 "gradients (`optimizer.gradient_clip_val`)."
             )
 
+    def log_means(self, values: Mapping[str, Tensor], batch: Batch) -> None:
+        """Log the means over the rows of the epoch of what each batch gives, at its end.
+
+        Args:
+            values: scalars of this batch by name, such as ``train/loss``, which the progress bar shows.
+            batch: the rows that they are of.
+        """
+        self._means.add(values, len(batch))
+
+    def _log_epoch(self) -> None:
+        for name, mean in self._means.pop().items():
+            self.log(name, mean, prog_bar=name == "train/loss", on_step=False, on_epoch=True, batch_size=1)
+
+    def on_train_start(self) -> None:
+        self._means.pop()  # of a run that ended within an epoch
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 (interface)
+        if self.trainer.is_last_batch:
+            self._log_epoch()  # before the callbacks, the progress bar among them, are told of the end of the epoch
+
     def on_train_epoch_end(self) -> None:
+        self._log_epoch()  # of an epoch that ended early
         self.check_finite()
 
     # --- evaluation -----------------------------------------------------------------------------------------------------------------

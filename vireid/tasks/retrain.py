@@ -111,8 +111,7 @@ class RetrainModule(ReIDModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 (interface)
         output = self(batch)
         loss, terms = self.summed_loss(self.losses, output, batch)
-        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
-        self.log_dict({f"train/{n}": v for n, v in terms.items()}, on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log_means({"train/loss": loss, **{f"train/{name}": value for name, value in terms.items()}}, batch)
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,11 @@ class Recording(SearchModule):
         super().training_step(batch, batch_idx)
         self.seen[-1]["alphas_after"] = self.architecture.logits.detach().clone()
 
-    def log(self, name: str, value: Any, **kwargs: Any) -> None:
-        if name == "train/loss":
-            self.seen[-1]["train_loss"] = value
-        super().log(name, value, **kwargs)
-
-    def log_dict(self, dictionary: Any, **kwargs: Any) -> None:
-        if "search/architecture_loss" in dictionary:
-            self.seen[-1]["val_loss"] = dictionary["search/architecture_loss"]
-        super().log_dict(dictionary, **kwargs)
+    def log_means(self, values: Mapping[str, Tensor], batch: Batch) -> None:
+        for name, key in (("train/loss", "train_loss"), ("search/architecture_loss", "val_loss")):
+            if name in values:
+                self.seen[-1][key] = values[name].detach()
+        super().log_means(values, batch)
 
     def step_logits(self) -> None:
         assert self.architecture.logits.grad is not None

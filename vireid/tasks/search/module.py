@@ -221,10 +221,6 @@ class SearchModule(ReIDModule):
         is_last = batch_idx + 1 >= self.trainer.num_training_batches
         return is_last or (batch_idx + 1) % self.accumulate_grad_batches == 0
 
-    def log_means(self, values: Terms, batch: Batch, prog_bar: bool = False) -> None:
-        """Log means over the epoch."""
-        self.log_dict(values, prog_bar=prog_bar, on_step=False, on_epoch=True, batch_size=len(batch))
-
     def initial_state(self) -> dict[str, Tensor]:
         """State of ``network`` before the first step of the search."""
         state: dict[str, Tensor] = self._new_network().state_dict()

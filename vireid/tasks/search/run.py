@@ -79,8 +79,8 @@ class SearchRun(Protocol):
     def steps_now(self, batch_idx: int) -> bool:
         """Whether the optimisers step after this batch."""
 
-    def log_means(self, values: Terms, batch: Batch, prog_bar: bool = False) -> None:
-        """Log means over the epoch."""
+    def log_means(self, values: Terms, batch: Batch) -> None:
+        """Log the means over the rows of the epoch of what each batch gives, at its end."""
 
     def initial_state(self) -> dict[str, Tensor]:
         """State of ``network`` before the first step of the search."""

@@ -82,8 +82,7 @@ class Strategy(Recorded, nn.Module, ABC):
             skipped = run.supernet.skipped_parameters()
             total = total + sum((0.0 * parameter.sum() for parameter in skipped), torch.zeros((), device=loss.device))
         run.add_gradients(total)
-        run.log_means({"train/loss": loss.detach()}, batch, prog_bar=True)
-        run.log_means({f"train/{name}": value for name, value in terms.items()}, batch)
+        run.log_means({"train/loss": loss, **{f"train/{name}": value for name, value in terms.items()}}, batch)
         return loss.detach()
 
 
