@@ -45,6 +45,18 @@ def test_shadow_equals_the_golden_values_after_every_step() -> None:
     torch.testing.assert_close(state.w.detach(), ema.shadow["w"], rtol=0, atol=0)
 
 
+def test_integer_counters_are_averaged_as_their_float_values_bit_by_bit() -> None:
+    state, ema = State(), EMA(decay=0.997)
+    ema.register(state)
+    expected = ema.shadow["count"].clone()
+    for count in (1, 3, 16777217, 123456789012345, -7):  # float32 cannot hold the third and the fourth
+        state.count.fill_(count)
+        ema.update(state)
+        expected.mul_(0.997).add_(state.count.float(), alpha=1 - 0.997)
+        assert torch.equal(ema.shadow["count"], expected)
+    assert state.count.dtype == torch.int64
+
+
 def test_average_mode_lends_the_shadow_for_evaluation_only() -> None:
     state = State()
     ema = EMA(0.5, "average")

@@ -50,15 +50,15 @@ class EMA(Recorded):
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """One step of the average."""
-        floats: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
-        for name, current in module.state_dict().items():
+        groups: dict[tuple[torch.dtype, torch.dtype], tuple[list[Tensor], list[Tensor]]] = {}
+        for name, current in module.state_dict(keep_vars=True).items():
             shadow = self.shadow[name]
-            shadows, currents = floats.setdefault(shadow.dtype, ([], []))
+            shadows, currents = groups.setdefault((shadow.dtype, current.dtype), ([], []))
             shadows.append(shadow)
-            currents.append(current.to(shadow.dtype))
-        for shadows, currents in floats.values():
+            currents.append(current)
+        for shadows, currents in groups.values():
             torch._foreach_mul_(shadows, self.decay)
-            torch._foreach_add_(shadows, currents, alpha=1 - self.decay)
+            torch._foreach_add_(shadows, currents, alpha=1 - self.decay)  # integers are added as they are: no copy in float32 first
 
     def load_into(self, module: nn.Module) -> None:
         """Overwrite the module's state with the shadow, counters truncated; the shadow itself stays."""
