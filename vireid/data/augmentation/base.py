@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.geometry import Rectangle, crop_and_flip, erase, sample_rectangle
 from vireid.errors import SettingsError
 from vireid.settings import Recorded
@@ -17,6 +18,7 @@ from vireid.structures import Batch
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 Triple = tuple[float, float, float]
+ZEROS: Triple = (0.0, 0.0, 0.0)
 
 
 class Augmentation(Recorded, ABC):
@@ -51,8 +53,8 @@ class Augmentation(Recorded, ABC):
     def normalise(self, images: Tensor) -> Tensor:
         """uint8, or float in [0, 1], to float with the mean taken off, divided by the standard deviation."""
         scaled = images if images.is_floating_point() else images.float().div_(255)
-        mean, std = (scaled.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
-        return (scaled - mean) / std
+        mean, std = (constant(values, scaled)[:, None, None] for values in (self.mean, self.std))
+        return (scaled - mean).div_(std)
 
 
 class Normalise(Augmentation):
@@ -153,8 +155,7 @@ class CMNASAugmentation(FlipShiftAugmentation):
 
     def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
         """Random erasing."""
-        fill = images.new_tensor(self.mean if self.erase_fill == "quirk" else (0.0, 0.0, 0.0))
-        return erase(images, rectangles, fill)
+        return erase(images, rectangles, constant(self.mean if self.erase_fill == "quirk" else ZEROS, images))
 
 
 def _check_probability(name: str, value: float) -> None:

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, Augmentation, CMNASAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, ZEROS, Augmentation, CMNASAugmentation, Triple
+from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.geometry import erase
 from vireid.errors import SettingsError
 from vireid.structures import Batch
@@ -43,9 +44,9 @@ def mix_channels(images: Tensor, outcomes: Tensor) -> Tensor:
         images: ``(B, 3, H, W)`` float.
         outcomes: ``(B,)`` int64: 0, 1 or 2 for that channel, 3 for grey (0.2989, 0.5870, 0.1140), 4 for unchanged.
     """
-    weights = images.new_tensor(GREY_WEIGHTS)[:, None, None]
+    weights = constant(GREY_WEIGHTS, images)[:, None, None]
     four = torch.cat((images, (weights * images).sum(1, keepdim=True)), 1)
-    sources = torch.tensor(SOURCES, device=images.device)[outcomes]  # (B, 3)
+    sources = constant(SOURCES, outcomes)[outcomes]  # (B, 3)
     return four[torch.arange(images.shape[0], device=images.device)[:, None], sources]
 
 
@@ -130,7 +131,7 @@ class _CropFlipErase(CMNASAugmentation):
         return super().__call__(images, key) if len(images) else self.normalise(images)
 
     def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
-        return erase(images, rectangles, images.new_tensor(CIFAR_MEAN if self.erase_fill == "quirk" else (0.0, 0.0, 0.0)))
+        return erase(images, rectangles, constant(CIFAR_MEAN if self.erase_fill == "quirk" else ZEROS, images))
 
 
 def _drawn(images: Tensor, key: tuple[int, ...], draw: Callable[[random.Random], int]) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.constants import constant
 from vireid.errors import SettingsError
 
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R 601
@@ -48,8 +49,8 @@ class FlipJitterAugmentation(FlipShiftAugmentation):
     def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
         """Jittered, flipped and normalised images, see :class:`~vireid.data.Augmentation`."""
         scaled = images if images.is_floating_point() else images.float().div_(255)
-        draws = scaled.new_tensor(self.factors(key, images.shape[0]))[:, :, None, None, None]
-        brightness, contrast, brightness_first = draws.unbind(1)
+        draws = torch.tensor(self.factors(key, images.shape[0]), dtype=scaled.dtype).to(scaled.device, non_blocking=True)
+        brightness, contrast, brightness_first = draws[:, :, None, None, None].unbind(1)
         bright_then = _contrast(_brightness(scaled, brightness), contrast)
         contrast_then = _brightness(_contrast(scaled, contrast), brightness)
         return super().__call__(torch.where(brightness_first > 0, bright_then, contrast_then), key)
@@ -66,5 +67,5 @@ def _brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def _contrast(images: Tensor, factor: Tensor) -> Tensor:
-    grey = (images * images.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True).mean(dim=(2, 3), keepdim=True)
+    grey = (images * constant(GREY, images)[:, None, None]).sum(1, keepdim=True).mean(dim=(2, 3), keepdim=True)
     return (grey + factor * (images - grey)).clamp(0, 1)

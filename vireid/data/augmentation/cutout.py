@@ -6,7 +6,8 @@ import random
 
 from torch import Tensor
 
-from vireid.data.augmentation.base import FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import ZEROS, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.geometry import Rectangle, erase
 from vireid.errors import SettingsError
 
@@ -53,4 +54,4 @@ class CutoutAugmentation(FlipShiftAugmentation):
 
     def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
         """Cutting out."""
-        return erase(images, rectangles, images.new_zeros(images.shape[1]))
+        return erase(images, rectangles, constant(ZEROS, images))
