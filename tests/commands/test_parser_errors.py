@@ -18,6 +18,8 @@ FILES = {
     "key.yaml": OPTIMIZER.format("momentun: 0.5"),
     "value.yaml": OPTIMIZER.format("lr: fast"),
     "classes.yaml": LOSSES,
+    "parent.yaml": "model: {init_args: {optimiser: {class_path: vireid.tasks.SGD, init_args: {lr: 0.1}}}}",
+    "nested.yaml": "model: {init_args: {optimiser: {init_args: {lr: 0.1}}}}",
     "section.yaml": "modle: {class_path: vireid.RetrainModule}",
     "trainer.yaml": "trainer: {max_epocs: 3}",
     "broken.yaml": "a: [",
@@ -58,6 +60,34 @@ CASES = {
         "  On the command line: --model.optimizer.schedule",
         "  Set it: --model.optimizer.schedule.step_size=..., or in a file.",
     ],
+    # misspelt keys above others
+    **{
+        options: [
+            "`optimiser` is no argument of vireid.RetrainModule. Did you mean",
+            "  optimizer?",
+            where,
+            *["  It takes "] * 1,
+        ]
+        for options, where in {
+            "--model.optimiser.lr=0.1": "  On the command line: --model.optimiser.lr",
+            "--model.init_args.optimiser.init_args.lr 0.1": "  On the command line: --model.init_args.optimiser.init_args.lr",
+            "--model.optimiser=vireid.tasks.SGD": "  On the command line: --model.optimiser",
+            "-c parent.yaml": "  In parent.yaml: model.optimiser",
+            "-c nested.yaml": "  In nested.yaml: model.optimiser",
+        }.items()
+    },
+    "--model.optimizer=vireid.tasks.SGD --model.optimizer.schedul.warmup_epochs=1": [
+        "`schedul` is no argument of vireid.tasks.SGD. Did you mean",
+        "  schedule?",
+        "  On the command line: --model.optimizer.schedul.warmup_epochs",
+        *["  It takes "] * 1,
+    ],
+    "--trainer.loger.name=x": ["`vireid fit` has no option --trainer.loger.name. Did you mean", "  --trainer.logger?"],
+    "--model.optimizer=vireid.tasks.SGD --model.optimizer.schedule=vireid.tasks.Constant --model.optimizer.schedule.gama=1": [
+        "`gama` is no argument of vireid.tasks.Constant.",
+        "  On the command line: --model.optimizer.schedule.gama",
+        "  It takes no arguments.",
+    ],
     "-c key.yaml": [
         "`momentun` is no argument of vireid.tasks.SGD. Did you mean",
         "  momentum?",
@@ -73,6 +103,7 @@ CASES = {
     "-c broken.yaml": ["'broken.yaml' is no YAML: expected the node content, but found", "  '<stream end>', line 1, column 5."],
     # wrong types and values
     "-c value.yaml": ["`lr` must be a number, got 'fast'.", "  In value.yaml: model.optimizer.lr"],
+    "--model.weights.x=1": ["`weights` must be a text or null, got '{x: 1}'.", "  On the command line: --model.weights.x"],
     "--trainer.max_epochs=many": [
         "`max_epochs` must be a whole number or null, got 'many'.",
         "  On the command line: --trainer.max_epochs",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 KEY = re.compile(r'Parser key "(?P<key>[^"]+)":$')
 CLASS = re.compile(r"Problem with given class_path '(?P<path>[^']*)':$")
 OF_TORCH = re.compile(r"Import path (torch\.\S+) does not correspond")
+NESTED = re.compile(r"NestedArg\(key='(\S+)', val='?(.*?)'?\)$")  # an option below the value
 NOISE = re.compile(
     r"Does not validate against|Subtypes: |Errors:$|Given value|Expected a path but|Subclass types expect|a (class path|dict) "
 )
@@ -59,4 +60,4 @@ def _without_value(reasons: list[str], message: str) -> tuple[tuple[str, ...], s
     split = [re.split(r"\. Got value: ", reason, maxsplit=1) for reason in reasons]
     values = [parts[1] for parts in split if len(parts) > 1]
     given = re.findall(r"^ *Given value: (.*)$", message, re.MULTILINE)
-    return tuple(parts[0] for parts in split), (values or given or [""])[0]
+    return tuple(parts[0] for parts in split), NESTED.sub(r"{\1: \2}", (values or given or [""])[0])

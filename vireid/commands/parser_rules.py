@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from jsonargparse import ArgumentParser
 
 from vireid.commands.class_arguments import argument_names, imported, public_subclasses
-from vireid.commands.layers import Layer
+from vireid.commands.layers import INSIDE, Layer
 from vireid.commands.parser_messages import Fault
 
 RUNS = ("fit", "validate", "test", "predict")
@@ -65,9 +65,14 @@ class Answer:
 
 
 def _argument(refusal: Refusal) -> Answer:
-    name, of = refusal.match[1], refusal.fault.class_path
-    known = argument_names(of) if of else [key.split(".")[-1] for key in refusal.parser.get_defaults().keys()]  # noqa: SIM118 (a Namespace)
-    hint = f"It takes {', '.join(known)}." if of else ""
+    return _no_argument(refusal, refusal.match[1])
+
+
+def _no_argument(refusal: Refusal, path: str) -> Answer:
+    keys, of = [key for key in path.split(".") if key not in INSIDE], refusal.fault.class_path
+    known = argument_names(of) if of else [key.split(".")[-1] for key in _options(refusal.parser)]
+    name = keys[0] if of and keys[0] not in known else ".".join(keys)
+    hint = f"It takes {', '.join(known) or 'no arguments'}." if of else ""
     return Answer(f"`{name}` is no argument of {of or refusal.name}.{_near(name, known)}", (*refusal.keys, *name.split(".")), hint)
 
 
@@ -77,10 +82,11 @@ def _key(refusal: Refusal) -> Answer:
 
 
 def _option(refusal: Refusal) -> Answer:
-    words = refusal.match[1].split()
-    name = words[0].split("=")[0]
+    name = re.split(r"[\s=]", refusal.match[1])[0]
     if not name.startswith("-"):
         return Answer(f"`{refusal.name}` has no place for {name!r}.", hint="An option begins with two hyphens, as in --output FILE.")
+    if refusal.fault.class_path:
+        return _no_argument(refusal, name.lstrip("-"))
     near = _near(name, [f"--{key}" for key in _options(refusal.parser)])
     return Answer(f"`{refusal.name}` has no option {name}.{near}", hint="" if near else f"`{refusal.name} --help` lists its options.")
 
@@ -165,13 +171,14 @@ RULES: tuple[tuple[str, Rule], ...] = (
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the nearest of the same place, or of the places; nothing if none is near."""
-    known, (place, _, end) = list(known), name.rpartition(".")
-    beside = {path.rpartition(".")[2]: path for path in known if path.rpartition(".")[0] == place}
-    found = [beside[close] for close in difflib.get_close_matches(end, beside, n=1, cutoff=0.7)]
-    if place and not found:
-        found = difflib.get_close_matches(name.split(".")[0], {path.split(".")[0] for path in known}, n=1, cutoff=0.7)
-    return f" Did you mean {found[0]}?" if found and found[0] != name.split(".")[0] else ""
+    """A sentence that names the nearest right path up to the first part that is wrong; nothing if none is near."""
+    parts, paths = name.split("."), [path.split(".") for path in known]
+    for depth, part in enumerate(parts):
+        beside = {path[depth] for path in paths if path[:depth] == parts[:depth] and len(path) > depth}
+        if part not in beside:
+            close = difflib.get_close_matches(part, sorted(beside), n=1, cutoff=0.7)
+            return f" Did you mean {'.'.join([*parts[:depth], *close])}?" if close else ""
+    return ""
 
 
 def _options(parser: ArgumentParser) -> list[str]:
