@@ -47,7 +47,7 @@ class ClassificationModule(RetrainModule):
     def __init__(
         self,
         num_classes: int,
-        genotype: str | Path | dict[str, Any],
+        genotype: dict[str, Any] | str | Path,
         space: SearchSpace | None = None,
         weights: str | None = None,
         losses: list[Loss] | None = None,

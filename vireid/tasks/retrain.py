@@ -57,7 +57,7 @@ class RetrainModule(ReIDModule):
     def __init__(
         self,
         num_classes: int,
-        genotype: str | Path | dict[str, Any] = "all_shared",
+        genotype: dict[str, Any] | str | Path = "all_shared",
         space: SearchSpace | None = None,
         weights: str | None = "default",
         losses: list[Loss] | None = None,
