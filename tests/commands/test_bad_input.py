@@ -204,7 +204,7 @@ def test_a_search_without_architecture_steps(search: Attempt) -> None:
 
 
 def test_weights_that_cannot_be_had(retrain: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Pretrained weights exist only for width 64" in retrain("--model.weights=IMAGENET1K_V1")
+    assert "torchvision has weights for width 64 alone" in retrain("--model.weights=IMAGENET1K_V1")
     wide = ["--model.space.init_args.backbone=resnet18", "--model.space.init_args.width=64"]
 
     def offline(*_: Any, **__: Any) -> None:
@@ -215,7 +215,7 @@ def test_weights_that_cannot_be_had(retrain: Attempt, monkeypatch: pytest.Monkey
     assert "cannot be fetched or read from https://" in message
     assert "no network" in message
     assert "weights: null" in message
-    assert "must be one of IMAGENET1K_V1, DEFAULT or null, got 'V9'" in retrain("--model.weights=V9", *wide)
+    assert "must be one of IMAGENET1K_V1, DEFAULT, a file or null, got 'V9'" in retrain("--model.weights=V9", *wide)
 
 
 # --- folders ------------------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from vireid.models.trunks.base import Trunk as Trunk
     from vireid.models.trunks.cdnet import CDNet as CDNet, CDNetTrunk as CDNetTrunk
     from vireid.models.trunks.osnet import OSNETS as OSNETS, OSNet as OSNet, OSNetTrunk as OSNetTrunk, build_osnet as build_osnet
+    from vireid.models.trunks.pretrained import load_weights as load_weights
     from vireid.models.trunks.resnet import ResNet as ResNet, ResNetTrunk as ResNetTrunk, build_resnet as build_resnet
     from vireid.models.trunks.resnet_ibn import build_resnet_ibn as build_resnet_ibn
     from vireid.models.trunks.timm import Timm as Timm
@@ -82,6 +83,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".trunks.base": ["Trunk"],
         ".trunks.cdnet": ["CDNet", "CDNetTrunk"],
         ".trunks.osnet": ["OSNETS", "OSNet", "OSNetTrunk", "build_osnet"],
+        ".trunks.pretrained": ["load_weights"],
         ".trunks.resnet": ["ResNet", "ResNetTrunk", "build_resnet"],
         ".trunks.resnet_ibn": ["build_resnet_ibn"],
         ".trunks.timm": ["Timm"],

@@ -94,11 +94,11 @@ def test_damaged_weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_errors() -> None:
-    with pytest.raises(SettingsError, match=r"must be one of IMAGENET1K_V1.* or null, got 'imagenet'"):
+    with pytest.raises(SettingsError, match=r"must be one of IMAGENET1K_V1.*, a file or null, got 'imagenet'"):
         build_resnet("resnet18", weights="imagenet")
-    with pytest.raises(SettingsError, match="no pretrained weights for resnet10"):
+    with pytest.raises(SettingsError, match="no pretrained weights for resnet10, and there is no file 'IMAGENET1K_V1'"):
         build_resnet("resnet10", weights="IMAGENET1K_V1")
-    with pytest.raises(SettingsError, match="only for width 64"):
+    with pytest.raises(SettingsError, match="for width 64 alone, got width=32, and there is no file 'IMAGENET1K_V1'"):
         build_resnet("resnet18", weights="IMAGENET1K_V1", width=32)
     with pytest.raises(SettingsError, match="`width` must be 64 for resnet50"):
         build_resnet("resnet50", width=32)

@@ -51,7 +51,7 @@ def test_weights_by_file(tmp_path: Path) -> None:
     save_file(made.state_dict(), str(tmp_path / "weights.safetensors"))
     again = Timm("mobilenetv3_small_050").build(str(tmp_path / "weights.safetensors"))
     assert all(torch.equal(value, trunk.state_dict()[name]) for name, value in again.state_dict().items())
-    with pytest.raises(SettingsError, match="of resnet18 do not fit this network"):
+    with pytest.raises(SettingsError, match="do not fit resnet18"):
         Timm("resnet18").build(str(tmp_path / "weights.pth"))
 
 

@@ -13,7 +13,7 @@ from vireid.errors import CheckpointError
 from vireid.models.backbone import Backbone
 from vireid.models.branches import BranchNetwork
 from vireid.models.heads.cdnet_necks import BalanceNeck
-from vireid.models.published.loading import StateReport, read_state
+from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state
 
 
 def cdnet_name(name: str, global_only: bool = False) -> str:
@@ -51,7 +51,7 @@ def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tens
     Raises:
         CheckpointError: nothing of the trunk fitted.
     """
-    theirs = {cdnet_name(name.removeprefix("module.").removeprefix("network.")): value for name, value in state.items()}
+    theirs = _published(state)
     global_only = isinstance(getattr(network, "neck", None), BalanceNeck) and any(name.startswith("neck.global_fcs.") for name in theirs)
     ours = {cdnet_name(name, global_only): value for name, value in network.state_dict().items()}
     fitting = {name for name, value in ours.items() if name in theirs and theirs[name].shape == value.shape}
@@ -68,14 +68,23 @@ def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tens
 
 
 def load_reported(backbone: Backbone, path: str | os.PathLike[str]) -> StateReport:
-    """:func:`load_cdnet_state` of a file into a backbone, with a log of what did not fit.
+    """:func:`load_cdnet_state` of a file into a backbone, with a log of what did not fit. The names may be those of the trunk alone.
 
     Raises:
+        SettingsError: an entry has another shape, as in a network of another width.
         MissingFileError, CheckpointError: see :func:`~vireid.models.published.loading.read_state` and :func:`load_cdnet_state`.
     """
-    report = load_cdnet_state(backbone, read_state(path))
+    bare = backbone.trunk.state_dict()
+    state = {f"trunk.{name}" if name in bare else name: value for name, value in read_state(path).items()}
+    if shapes := other_shapes({cdnet_name(name): value for name, value in backbone.state_dict().items()}, _published(state)):
+        raise misfit(path, "this CDNet", [], shapes)
+    report = load_cdnet_state(backbone, state)
     report.log(path)
     return report
+
+
+def _published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {cdnet_name(name.removeprefix("module.").removeprefix("network.")): value for name, value in state.items()}
 
 
 def to_cdnet_state(network: nn.Module) -> dict[str, Tensor]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vireid.errors import CheckpointError, MissingFileError
+from vireid.errors import CheckpointError, MissingFileError, SettingsError
 
 LOG = logging.getLogger(__name__)
 KEYS = ("state_dict", "net", "model")  # where published checkpoints keep the state, first one first
-SHOWN = 8
+SHOWN, SHOWN_IN_ERRORS = 8, 3
 
 
 class StateReport(NamedTuple):
@@ -38,10 +38,37 @@ class StateReport(NamedTuple):
                 LOG.warning("%s: %d entries %s: %s", os.fspath(source), len(names), meaning, shown(names))
 
 
-def shown(names: Sequence[str]) -> str:
+def shown(names: Sequence[str], most: int = SHOWN) -> str:
     """The first few of many names."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def other_shapes(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
+    """Entries of both states whose shapes differ, each with both shapes."""
+    return [
+        f"{name} is {tuple(theirs[name].shape)} there and {tuple(value.shape)} here"
+        for name, value in ours.items()
+        if name in theirs and theirs[name].shape != value.shape
+    ]
+
+
+def misfit(
+    weights: str | os.PathLike[str], network: str, missing: Sequence[str], shapes: Sequence[str], unused: Sequence[str] = ()
+) -> SettingsError:
+    """The error that weights are those of another network: what differs, how many, how to mend it.
+
+    Args:
+        weights: their file or name.
+        network: what the user calls it.
+        missing: entries of the network that the weights lack.
+        shapes: what :func:`other_shapes` found.
+        unused: entries of the weights that the network has no place for.
+    """
+    kinds = {"lacking": missing, "of another shape": shapes, "without a place in it": unused}
+    lines = [f"  {len(names)} {kind}: {shown(names, SHOWN_IN_ERRORS)}" for kind, names in kinds.items() if names]
+    remedy = "Give weights of a network of the same name and sizes (`vireid pretrain` makes some), or set `weights: null`."
+    return SettingsError("\n".join([f"The weights {os.fspath(weights)} do not fit {network}:", *lines, remedy]))
 
 
 def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str, Tensor]:

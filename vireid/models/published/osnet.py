@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
-from vireid.models.published.loading import StateReport, read_state, shown
+from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state, shown
 
 _STREAM = re.compile(r"(?P<block>conv\d\.\d)\.conv2(?P<stream>[a-d])\.(?P<rest>.+)")
 _INDEXED = re.compile(r"(?P<layer>\d)\.(?P<entry>.+)")
@@ -58,7 +58,7 @@ def load_osnet_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
         >>> load_osnet_state(trunk, {"0.weight": torch.zeros(4, 3, 1, 1), "classifier.bias": torch.zeros(10)})
         StateReport(missing=['0.bias'], unused=['classifier.bias'], ignored=())
     """
-    theirs = {current_name(name.removeprefix("module.")): (name, value) for name, value in state.items()}
+    theirs = {_current(name): (name, value) for name, value in state.items()}
     missing = []
     for name, value in network.state_dict().items():
         published = _without_parts(name)
@@ -73,15 +73,22 @@ def load_reported(network: nn.Module, path: str | os.PathLike[str]) -> StateRepo
     """:func:`load_osnet_state` of a file, with a log of what did not fit.
 
     Raises:
-        SettingsError: nothing fits.
+        SettingsError: nothing fits, or an entry has another shape, as in a network of another width.
         MissingFileError, CheckpointError: see :func:`read_state`.
     """
     state = read_state(path)
+    ours = {_without_parts(name): value for name, value in network.state_dict().items()}
+    if shapes := other_shapes(ours, {_current(name): value for name, value in state.items()}):
+        raise misfit(path, "this OSNet", [], shapes)
     report = load_osnet_state(network, state)
     if len(report.unused) == len(state):
         raise SettingsError(f"No entry of {os.fspath(path)!r} fits; its names are {shown(report.unused)}.")
     report.log(path)
     return report
+
+
+def _current(name: str) -> str:
+    return current_name(name.removeprefix("module."))
 
 
 def _without_parts(name: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.error import URLError
 
@@ -12,28 +13,111 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from vireid.errors import SettingsError
-from vireid.models.published.loading import read_state, shown
+from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state
+
+COUNTER = "num_batches_tracked"
+TRUNK = "network.backbone.trunk."  # of the names in a checkpoint of ours
 
 
-def pretrained_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
+def load_pretrained(trunk: nn.Module, name: str, weights: str) -> None:
+    """Fill a whole trunk with torchvision's weights, or with those of a file.
+
+    Args:
+        trunk: every parameter and buffer of it must be in the weights, in its shape; counters aside.
+        name: torchvision's, of the network.
+        weights: member of torchvision's weights enum, such as ``IMAGENET1K_V1``, or a file, see :func:`load_weights`.
+
+    Raises:
+        SettingsError: no such weights, they are not to be had, or they do not fit.
+        CheckpointError: a file that holds no tensors, or more than tensors and plain values.
+    """
+    if Path(weights).is_file():
+        load_weights(trunk, weights, name)
+    else:
+        load_state(trunk, torchvision_state(name, weights), weights, name)
+
+
+def load_weights(trunk: nn.Module, path: str | os.PathLike[str], name: str = "this network") -> None:
+    """Fill a whole trunk from a file. Nothing in the file is executed.
+
+    Parts of the file's network that the trunk does not have, such as a classifier ``fc``, are ignored, and a warning names them.
+
+    Args:
+        trunk: every parameter and buffer of it must be in the file, in its shape; counters aside.
+        path: a state dict by the trunk's names, as torchvision publishes and ``vireid pretrain`` writes them; or a checkpoint of vireid,
+            whose trunk is taken.
+        name: what errors call the network.
+
+    Raises:
+        SettingsError: entries that are missing, have another shape, or have no place in the parts of the trunk.
+        MissingFileError, CheckpointError: see :func:`~vireid.models.published.loading.read_state`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> made, trunk = nn.Linear(2, 2), nn.Linear(2, 2)
+        >>> with TemporaryDirectory() as folder:
+        ...     torch.save(made.state_dict(), f"{folder}/made.pth")
+        ...     load_weights(trunk, f"{folder}/made.pth")
+        >>> torch.equal(trunk.weight, made.weight)
+        True
+    """
+    load_state(trunk, trunk_entries(read_state(path)), path, name).log(path)
+
+
+def trunk_entries(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Those of the trunk, by its own names, if the state is that of a checkpoint of ours; else all of them."""
+    return {name.removeprefix(TRUNK): value for name, value in state.items() if name.startswith(TRUNK)} or state
+
+
+def load_state(
+    trunk: nn.Module, state: Mapping[str, Tensor], weights: str | os.PathLike[str], name: str, classifier: Iterable[str] = ()
+) -> StateReport:
+    """Fill a whole trunk.
+
+    Args:
+        trunk: every parameter and buffer of it must be in ``state``, in its shape; counters aside.
+        state: by the trunk's names; entries of parts that the trunk does not have are ignored.
+        weights: file or name of the state, for messages.
+        name: of the network, for messages.
+        classifier: modules that are ignored although they lie in a part that the trunk has.
+
+    Returns:
+        What was ignored.
+
+    Raises:
+        SettingsError: entries that are missing, have another shape, or have no place in the parts of the trunk.
+    """
+    ours = trunk.state_dict()
+    missing = [name for name in ours if name not in state and not name.endswith(COUNTER)]
+    unused = [name for name in state if name not in ours and not name.endswith(COUNTER)]
+    parts = {name.partition(".")[0] for name in ours}
+    ignored = [name for name in unused if name.partition(".")[0] not in parts or name.rpartition(".")[0] in classifier]
+    shapes, misplaced = other_shapes(ours, state), [name for name in unused if name not in ignored]
+    if missing or shapes or misplaced:
+        raise misfit(weights, name, missing, shapes, misplaced)
+    trunk.load_state_dict({**ours, **{name: value for name, value in state.items() if name in ours}})
+    return StateReport([], ignored)
+
+
+def torchvision_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
     """State dict of torchvision's ``weights`` for ``backbone``, from torch hub's checkpoints folder or else downloaded there.
 
     Args:
         backbone: torchvision's model name.
-        weights: member of its weights enum, such as ``IMAGENET1K_V1``, or a file.
+        weights: member of its weights enum, such as ``IMAGENET1K_V1``.
 
     Raises:
         SettingsError: no such weights, or they are neither readable on disk nor to be had.
-        CheckpointError: a file that holds no tensors.
     """
-    if Path(weights).is_file():
-        return read_state(weights)
     try:
         known = get_model_weights(backbone).__members__
     except ValueError:
-        raise SettingsError(f"torchvision has no pretrained weights for {backbone}. Set `weights: null`.") from None
+        raise SettingsError(
+            f"torchvision has no pretrained weights for {backbone}, and there is no file {weights!r}. "
+            "Give a file of weights (`vireid pretrain` makes one), or set `weights: null`."
+        ) from None
     if weights not in known:
-        raise SettingsError(f"`weights` of {backbone} must be one of {', '.join(known)} or null, got {weights!r}.")
+        raise SettingsError(f"`weights` of {backbone} must be one of {', '.join(known)}, a file or null, got {weights!r}.")
     entry = known[weights]
     try:
         state: Mapping[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
@@ -45,21 +129,3 @@ def pretrained_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
             f"Put the file {name!r} into {str(folder)!r}, or set `weights: null` to start from random weights."
         ) from error
     return state
-
-
-def load_pretrained(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Fill a whole trunk; entries that it has no place for, such as those of a classifier, are left out.
-
-    Args:
-        trunk: every parameter and buffer of it must be in ``state``, in its shape; counters aside.
-        state: by the trunk's names.
-        source: of the state, for messages.
-
-    Raises:
-        SettingsError: entries that the state lacks or has in another shape.
-    """
-    wanted = {name: value.shape for name, value in trunk.state_dict().items() if not name.endswith("num_batches_tracked")}
-    missing = [name for name, shape in wanted.items() if name not in state or state[name].shape != shape]
-    if missing:
-        raise SettingsError(f"{source} do not fit this network: they lack, or have in another shape, {shown(missing)}.")
-    trunk.load_state_dict({**trunk.state_dict(), **{name: value for name, value in state.items() if name in trunk.state_dict()}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from vireid.errors import SettingsError
 from vireid.models.trunks.base import Placement, Trunk
-from vireid.models.trunks.pretrained import load_pretrained, pretrained_state
+from vireid.models.trunks.pretrained import load_pretrained
 from vireid.structures.resnet_sites import RESNETS
 from vireid.structures.sites import Site
 
@@ -56,26 +57,29 @@ class ResNetTrunk(torchvision_resnet.ResNet):  # type: ignore[misc]  # torchvisi
 
 
 def build_resnet(backbone: str, weights: str | None = None, last_stride: int = 1, width: int = FULL_WIDTH) -> ResNetTrunk:
-    """A ResNet trunk, with torchvision's initialisation or torchvision's ImageNet weights.
+    """A ResNet trunk, with torchvision's initialisation, torchvision's ImageNet weights or those of a file.
 
     Args:
         backbone: ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101``, ``resnet152``, or ``resnet10`` (one basic block per stage).
-        weights: name of torchvision's weights for that backbone, such as ``IMAGENET1K_V1``, or a file of such weights; ``None`` for
-            random weights.
+        weights: name of torchvision's weights for that backbone, such as ``IMAGENET1K_V1``, or a file, see :func:`load_weights`; ``None``
+            for random weights.
         last_stride: 1 (usual in re-identification) or 2 (torchvision's).
-        width: channels of the stem; other values than 64 only for basic blocks and without ``weights``.
+        width: channels of the stem; other values than 64 only for basic blocks, and then torchvision has no weights.
 
     Raises:
-        SettingsError: unknown backbone or weights, arguments that do not fit together, or weights that cannot be fetched.
+        SettingsError: unknown backbone or weights, arguments that do not fit together, or weights that cannot be fetched or do not fit.
+        CheckpointError: a file that holds no tensors, or more than tensors and plain values.
     """
     check_resnet(backbone, last_stride, width)
-    if weights is not None and width != FULL_WIDTH:
-        raise SettingsError(f"Pretrained weights exist only for width 64, got width={width}. Set `weights: null`.")
-    state = None if weights is None else pretrained_state(backbone, weights)
+    if weights is not None and width != FULL_WIDTH and not Path(weights).is_file():
+        raise SettingsError(
+            f"torchvision has weights for width 64 alone, got width={width}, and there is no file {weights!r}. "
+            "Give a file of weights (`vireid pretrain` makes one), or set `weights: null`."
+        )
     kind, depths = RESNETS[backbone]
     trunk = ResNetTrunk(kind, depths, last_stride, width)
-    if state is not None:
-        load_pretrained(trunk, state, f"The weights {weights} of {backbone}")
+    if weights is not None:
+        load_pretrained(trunk, backbone, weights)
     return trunk
 
 

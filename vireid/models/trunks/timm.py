@@ -13,7 +13,7 @@ from torch import nn
 from vireid.errors import SettingsError
 from vireid.models.published.loading import read_state
 from vireid.models.trunks.base import IMAGE_SIZE, Trunk, checked_size
-from vireid.models.trunks.pretrained import load_pretrained
+from vireid.models.trunks.pretrained import load_state, trunk_entries
 
 OURS = {"pretrained": False, "num_classes": 0, "global_pool": ""}
 """Arguments of timm that make a network a trunk."""
@@ -23,7 +23,8 @@ class Timm(Trunk):
     """A network of timm without pooling and classifier; needs the extra ``timm``.
 
     Modules keep timm's names, but where timm puts an activation into its normalisation (``BatchNormAct2d``): that layer is split, after
-    weights are loaded, into ``norm``, ``drop`` and ``act``, which give the same values bit for bit. So ``bn1`` becomes ``bn1.norm``.
+    weights are loaded, into ``norm``, ``drop`` and ``act``, which give the same values bit for bit. So ``bn1`` becomes ``bn1.norm``; a file
+    of weights may have either name.
 
     Args:
         name: timm's, without tag, such as ``resnet50d`` or ``efficientnet_b0``; see ``timm.list_models``.
@@ -70,8 +71,18 @@ class Timm(Trunk):
         except Exception as error:  # whatever the constructor, or the download, stumbles over
             raise SettingsError(self._failed(weights if fetched else None, error)) from error
         if from_file:
-            load_pretrained(network, _state(str(weights)), f"The weights {weights} of {self.name}")
+            self._load(network, str(weights))
         return split_activations(network)
+
+    def _load(self, network: nn.Module, path: str) -> None:
+        split = [name for name, module in network.named_modules() if type(module) is _timm().layers.BatchNormAct2d]
+        theirs = {f"{name}.norm": name for name in split}
+        renamed = {}
+        for name, value in trunk_entries(_state(path)).items():
+            module, dot, entry = name.rpartition(".")
+            renamed[theirs.get(module, module) + dot + entry] = value
+        classifier = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
+        load_state(network, renamed, path, self.name, (classifier,) if isinstance(classifier, str) else classifier).log(path)
 
     def _failed(self, tag: str | None, error: Exception) -> str:
         said = (str(error).splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ from torchvision import models
 
 from vireid.errors import SettingsError
 from vireid.models.trunks.base import IMAGE_SIZE, Trunk, checked_size
-from vireid.models.trunks.pretrained import load_pretrained, pretrained_state
+from vireid.models.trunks.pretrained import load_pretrained
 
 
 class Torchvision(Trunk):
@@ -52,7 +52,7 @@ class Torchvision(Trunk):
         """
         trunk = before_pooling(models.get_model(self.name, weights=None))
         if weights is not None:
-            load_pretrained(trunk, pretrained_state(self.name, weights), f"The weights {weights} of {self.name}")
+            load_pretrained(trunk, self.name, weights)
         return trunk
 
 
