@@ -15,6 +15,7 @@ from vireid.data import (
     CutoutAugmentation,
     FlipJitterAugmentation,
     FlipShiftAugmentation,
+    GreyMixAugmentation,
     Normalise,
 )
 from vireid.structures import Batch, Modality
@@ -64,5 +65,6 @@ TABLES = [
     table(CutoutAugmentation, length=4, padding=0, flip_probability=0.0),
     table(FlipJitterAugmentation, brightness=0.5, contrast=0.5, flip_probability=0.0),
     table(FlipShiftAugmentation, padding=0, flip_probability=0.0),
+    table(GreyMixAugmentation, grey=0.1, padding=0, flip_probability=0.0),
     table(Normalise),
 ]

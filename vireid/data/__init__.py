@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vireid.data.augmentation.colour_jitter import FlipJitterAugmentation as FlipJitterAugmentation
     from vireid.data.augmentation.cutout import CutoutAugmentation as CutoutAugmentation
     from vireid.data.augmentation.geometry import crop_and_flip as crop_and_flip, erase as erase, sample_rectangle as sample_rectangle
+    from vireid.data.augmentation.grey_mix import GreyMixAugmentation as GreyMixAugmentation
     from vireid.data.check import CheckReport as CheckReport, check_dataset as check_dataset
     from vireid.data.class_images import ClassImages as ClassImages, ImageSource as ImageSource
     from vireid.data.datasets import (
@@ -76,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".augmentation.colour_jitter": ["FlipJitterAugmentation"],
         ".augmentation.cutout": ["CutoutAugmentation"],
         ".augmentation.geometry": ["crop_and_flip", "erase", "sample_rectangle"],
+        ".augmentation.grey_mix": ["GreyMixAugmentation"],
         ".check": ["CheckReport", "check_dataset"],
         ".class_images": ["ClassImages", "ImageSource"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],

@@ -1,0 +1,60 @@
+"""Grey images from random mixtures of the channels, for a network that must not live on colour."""
+
+from __future__ import annotations
+
+import random
+
+from torch import Tensor
+
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.errors import SettingsError
+
+UNCHANGED = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+class GreyMixAugmentation(FlipShiftAugmentation):
+    """A share of the images in grey, then a small random shift and horizontal flip, then normalisation; each image by itself.
+
+    The grey of an image is the sum of its channels by weights that are uniform among those that are at least 0 and sum to 1. So a grey
+    image has values in the range of its channels, and an image of three equal channels stays as it is. (Ours.)
+
+    Args:
+        grey: probability that an image becomes grey, in [0, 1].
+        padding: largest shift in pixels, in all directions.
+        flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        mean: of the three channels, in [0, 1]; it is subtracted.
+        std: deviation of the three channels, above 0; it divides.
+
+    Raises:
+        SettingsError: numbers out of range.
+    """
+
+    def __init__(
+        self,
+        grey: float = 0.7,
+        padding: int = 2,
+        flip_probability: float = 0.5,
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__(padding, flip_probability, mean, std)
+        if not 0 <= grey <= 1:
+            raise SettingsError(f"`grey` must be between 0 and 1, got {grey}.")
+        self.grey = grey
+
+    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Images of which some are grey, shifted, flipped and normalised, see :class:`~vireid.data.Augmentation`."""
+        scaled = images if images.is_floating_point() else images.float().div_(255)
+        mixed = scaled.new_tensor(self.mixtures(key, images.shape[0])) @ scaled.flatten(2)  # (B, 3, 3) @ (B, 3, H * W)
+        return super().__call__(mixed.view_as(scaled), key)
+
+    def mixtures(self, key: tuple[int, ...], count: int) -> list[tuple[tuple[float, ...], ...]]:
+        """3 x 3 matrices, from old channels to new ones, of ``count`` images."""
+        rng = random.Random(repr(("grey", *key)))
+        return [((_weights(rng),) * 3 if rng.random() < self.grey else UNCHANGED) for _ in range(count)]
+
+
+def _weights(rng: random.Random) -> tuple[float, ...]:
+    """Three uniform weights of sum 1: the lengths of the parts in which two uniform points cut [0, 1]."""
+    low, high = sorted((rng.random(), rng.random()))
+    return low, high - low, 1 - high
