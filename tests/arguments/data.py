@@ -196,6 +196,7 @@ TABLES = [
             "images": Change(2),
             "seed_data": Change(1),
             "style": Change("thermal"),
+            "world": Change("bars"),
             "image_height": Change(48),
             "image_width": Change(24),
             "difficulty": Change({"noise": 1.0}),

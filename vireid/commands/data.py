@@ -62,6 +62,7 @@ def synthesize(
     height: int = 128,
     width: int = 64,
     style: Literal["near_infrared", "thermal"] = "near_infrared",
+    world: Literal["contrast", "detail", "noise", "lamp", "bars", "exposure", "mixed"] = "contrast",
     workers: int = 0,
 ) -> int:
     """Draw people and write them as a published data set lies on disk.
@@ -76,6 +77,7 @@ def synthesize(
         height: of the images, in pixels.
         width: of the images, in pixels.
         style: of infrared images.
+        world: what infrared cameras do beside; contrast is nothing, low contrast is then the whole gap between the modalities.
         workers: processes that draw; 0 draws in this one.
 
     Returns:
@@ -101,6 +103,7 @@ def synthesize(
             height=height,
             width=width,
             style=style,
+            world=world,
             workers=workers,
             progress=True,
         )

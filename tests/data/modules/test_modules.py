@@ -331,10 +331,11 @@ class TestSynthetic(Contract):
     def test_the_cache_folder_depends_on_what_changes_an_image(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(Path, "home", lambda: tmp_path)
         same: list[dict[str, Any]] = [{}, {"height": 32}, {"seed": 3}, {"trials": 1}]
-        other: list[dict[str, Any]] = [{"seed_data": 3}, {"style": "thermal"}, {"difficulty": {"noise": 0.1}}, {"identities": 99}]
+        other: list[dict[str, Any]] = [{"seed_data": 3}, {"style": "thermal"}, {"world": "bars"}, {"identities": 99}]
+        other.append({"difficulty": {"noise": 0.1}})
         roots = [SyntheticDataModule(**change).root for change in same]
         assert len(set(roots)) == 1
-        assert len({*roots, *(SyntheticDataModule(**change).root for change in other)}) == 5
+        assert len({*roots, *(SyntheticDataModule(**change).root for change in other)}) == 6
         assert roots[0].parent == tmp_path / ".cache/vireid/synthetic"
         assert settings_of(SyntheticDataModule())["init_args"]["root"] is None
         monkeypatch.setattr(synthetic, "GENERATOR_VERSION", 10**6)

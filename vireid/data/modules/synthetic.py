@@ -14,6 +14,7 @@ from typing import Any, Literal
 from vireid.data.modules.sysu import SYSUDataModule
 from vireid.data.split import heldout_count
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
+from vireid.data.synthetic.worlds import WorldName
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation
 
@@ -33,6 +34,9 @@ class SyntheticDataModule(SYSUDataModule):
         images: of each identity and camera; null is the generator's default.
         seed_data: of the drawing of people and images, at least 0.
         style: of infrared images: ``near_infrared`` or ``thermal``.
+        world: what infrared cameras do beside: ``contrast`` (nothing, low contrast is the whole gap), ``detail`` (slow lightness is
+            gone), ``noise`` (fine grain), ``lamp`` (a bright spot), ``bars`` (a letterbox), ``exposure`` (another contrast and level in
+            every image) or ``mixed`` (detail behind bars).
         image_height: of the drawn images, in pixels.
         image_width: of the drawn images, in pixels.
         difficulty: knobs that differ from the benchmark, see ``vireid.data.synthetic.Difficulty``.
@@ -52,6 +56,7 @@ class SyntheticDataModule(SYSUDataModule):
         images: int | None = None,
         seed_data: int = 0,
         style: Literal["near_infrared", "thermal"] = "near_infrared",
+        world: WorldName = "contrast",
         image_height: int = 128,
         image_width: int = 64,
         difficulty: dict[str, float] | None = None,
@@ -71,6 +76,7 @@ class SyntheticDataModule(SYSUDataModule):
             "height": image_height,
             "width": image_width,
             "style": style,
+            "world": world,
         }
         self._key = json.dumps({"version": GENERATOR_VERSION, **self._drawing, "difficulty": asdict(self.difficulty)}, sort_keys=True)
         folder = root if root is not None else self._cache_folder()

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vireid.data.synthetic.blur import gaussian_blur
 from vireid.data.synthetic.difficulty import Difficulty
 from vireid.data.synthetic.materials import Sensor
 from vireid.data.synthetic.streams import Floats, Purpose, normal, stream, uniform
 
 YAWS = np.array([0.0, -0.5, 0.5, -0.9, 0.9, np.pi - 0.4], dtype=np.float32)
 VIEWS = 3  # of YAWS, per camera
+MIDDLE = 0.55  # grey that a change of contrast keeps
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Camera:
         yaws: ``(VIEWS,)`` radians, the directions people are seen from.
         pitch: radians, positive looks down.
         gain, offset, gamma, white: brightness; ``white`` is ``(C, 1, 1)``, one factor per channel.
-        contrast: factor around ``middle``.
+        contrast: factor around :data:`MIDDLE`.
         blur: standard deviation in pixels of a 128 pixel high image.
         noise: standard deviation in [0, 1] intensities.
         light: -1..1, side the light comes from.
@@ -36,7 +38,6 @@ class Camera:
     gamma: float
     white: Floats
     contrast: float
-    middle: float
     blur: float
     noise: float
     light: float
@@ -59,7 +60,6 @@ def draw_camera(seed: int, camid: int, sensor: Sensor, difficulty: Difficulty) -
         gamma=float(np.exp(gap * (0.9 * gamma - 0.45))),
         white=white[:1] * 0 + 1 if infrared else white,
         contrast=difficulty.infrared_contrast if infrared else 1.0,
-        middle=0.55,
         blur=0.35 + gap * 0.7 * blur + 0.25 * infrared,
         noise=difficulty.noise * (0.015 + 0.035 * noise + 0.015 * infrared),
         light=gap * (2 * light - 1),
@@ -76,8 +76,8 @@ def expose(pixels: Floats, camera: Camera, exposure: np.random.Generator, noise:
     falloff = (1 - camera.vignette * (xs * xs + ys * ys) / 2).astype(np.float32)
     pixels = np.clip(pixels * (gain * falloff).astype(np.float32) + np.float32(camera.offset), 0, 1)
     pixels = _gamma(pixels, camera.gamma) * camera.white
-    pixels = np.float32(camera.middle) + np.float32(camera.contrast) * (pixels - np.float32(camera.middle))
-    pixels = _blur(_blur(pixels, blur, 2), blur, 3)
+    pixels = np.float32(MIDDLE) + np.float32(camera.contrast) * (pixels - np.float32(MIDDLE))
+    pixels = gaussian_blur(pixels, blur, reach=2)
     grain: Floats = np.float32(camera.noise) * noise.standard_normal((count, channels, height, width), dtype=np.float32)
     return pixels + grain
 
@@ -88,22 +88,3 @@ def _gamma(pixels: Floats, gamma: float) -> Floats:
     table = (np.arange(steps + 1, dtype=np.float32) / steps) ** np.float32(gamma)
     curved: Floats = table[(pixels * np.float32(steps) + np.float32(0.5)).astype(np.int32)]
     return curved
-
-
-def _blur(pixels: Floats, sd: Floats, axis: int) -> Floats:
-    """Gaussian of one standard deviation per image, ``(N,)`` pixels, along ``axis``; borders are repeated."""
-    radius = max(1, int(np.ceil(2 * float(sd.max()))))
-    steps = np.arange(-radius, radius + 1, dtype=np.float32)
-    kernel = np.exp(-0.5 * (steps[:, None] / np.maximum(sd, 0.05)) ** 2).astype(np.float32)
-    kernel = (kernel / kernel.sum(0))[..., None, None, None]
-    padding = [(radius, radius) if axis == dim else (0, 0) for dim in range(4)]
-    padded, size = np.pad(pixels, padding, mode="edge"), pixels.shape[axis]
-    shifted = [_cut(padded, step, size, axis) for step in range(len(steps))]
-    blurred: Floats = kernel[0] * shifted[0]
-    for weight, part in zip(kernel[1:], shifted[1:], strict=True):
-        blurred += weight * part
-    return blurred
-
-
-def _cut(pixels: Floats, start: int, size: int, axis: int) -> Floats:
-    return pixels[:, :, start : start + size] if axis == 2 else pixels[..., start : start + size]

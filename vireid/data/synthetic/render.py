@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.data.synthetic.cameras import draw_camera, expose
+from vireid.data.synthetic.cameras import Camera, draw_camera, expose
 from vireid.data.synthetic.difficulty import Difficulty
 from vireid.data.synthetic.drawing import Canvas
 from vireid.data.synthetic.figure import draw_figures
@@ -17,6 +17,7 @@ from vireid.data.synthetic.people import BLOCK, draw_people
 from vireid.data.synthetic.scene import ambient, crop_scenes, draw_occluders, draw_scene
 from vireid.data.synthetic.skeleton import draw_pose, project
 from vireid.data.synthetic.streams import Floats, Purpose, stream
+from vireid.data.synthetic.worlds import WORLDS, WorldName
 
 SHOTS = 4  # images of each person in one unit, at most
 MOUNT = 100  # a camera number + MOUNT is another sensor on the mount of that camera: same place and view, moments of its own
@@ -30,6 +31,7 @@ class Look:
     height: int
     width: int
     difficulty: Difficulty
+    world: WorldName = "contrast"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Unit:
     shots: int
 
     @property
+    def place(self) -> tuple[int, int, int]:
+        """What random streams of single images depend on."""
+        return self.camid, self.block, self.first
+
+    @property
     def pids(self) -> range:
         """Identity numbers, from 1."""
         return range(self.block * BLOCK + 1, self.block * BLOCK + self.people + 1)
@@ -54,7 +61,7 @@ class Drawn:
     """What a unit looks like.
 
     Attributes:
-        images: ``(people, shots, H, W, 3)`` or, infrared, ``(people, shots, H, W)``.
+        images: ``(people, shots, H, W, 3)``, three equal channels in infrared.
         frontal: ``(people, shots)`` seen from the front.
     """
 
@@ -63,32 +70,45 @@ class Drawn:
 
 
 def render(look: Look, unit: Unit) -> Drawn:
-    """Draw a unit. Streams of scene, exposure, noise, occluder and ambient depend on camera, block and image number, not on who is seen."""
+    """Draw a unit. Only body and clothes depend on who is seen; all other streams on camera, block and image number."""
     difficulty = look.difficulty
     who = np.repeat(np.arange(unit.people), unit.shots)
-    place = (unit.camid, unit.block, unit.first)
     mount = unit.camid % MOUNT
     camera = draw_camera(look.seed, mount, unit.sensor, difficulty)
     people = draw_people(look.seed, unit.block).take(who)
     colours = draw_materials(look.seed, unit.block, difficulty).seen_by(unit.sensor)[who]
-    pose = draw_pose(stream(look.seed, Purpose.POSE, *place), camera.yaws, camera.pitch, len(who), difficulty)
+    pose = draw_pose(stream(look.seed, Purpose.POSE, *unit.place), camera.yaws, camera.pitch, len(who), difficulty)
 
     scene = _scene(look.seed, mount, unit.sensor, look.height, look.width)
-    crops = stream(look.seed, Purpose.CROP, *place)
+    crops = stream(look.seed, Purpose.CROP, *unit.place)
     pixels = crop_scenes(scene, crops, len(who), look.height, look.width, difficulty.background)
     if unit.sensor == "thermal":
-        ambient(pixels, stream(look.seed, Purpose.AMBIENT, *place))
+        ambient(pixels, stream(look.seed, Purpose.AMBIENT, *unit.place))
     canvas = Canvas(pixels, np.full(len(who), camera.light if unit.sensor != "thermal" else 0, dtype=np.float32))
     draw_figures(canvas, people, colours, project(people, pose, look.height, look.width))
-    draw_occluders(canvas, stream(look.seed, Purpose.OCCLUDER, *place), difficulty)
+    draw_occluders(canvas, stream(look.seed, Purpose.OCCLUDER, *unit.place), difficulty)
 
-    exposed = expose(pixels, camera, stream(look.seed, Purpose.EXPOSURE, *place), stream(look.seed, Purpose.NOISE, *place))
-    bytes_ = np.clip(np.rint(exposed * 255), 0, 255).astype(np.uint8)
-    images = bytes_.transpose(0, 2, 3, 1) if unit.sensor == "visible" else bytes_[:, 0]
+    images = _recorded(pixels, camera, look, unit)
     return Drawn(
-        np.ascontiguousarray(images.reshape(unit.people, unit.shots, *images.shape[1:])),
+        images.reshape(unit.people, unit.shots, *images.shape[1:]),
         (np.cos(pose.yaw) > 0).reshape(unit.people, unit.shots),
     )
+
+
+def _recorded(pixels: Floats, camera: Camera, look: Look, unit: Unit) -> NDArray[np.uint8]:
+    """``(N, H, W, 3)`` bytes that the camera writes of ``(N, C, H, W)`` light: what its sensor sees and, in infrared, its world does."""
+    exposure, noise = (stream(look.seed, purpose, *unit.place) for purpose in (Purpose.EXPOSURE, Purpose.NOISE))
+    image = _rounded(expose(pixels, camera, exposure, noise))
+    if unit.sensor != "visible":
+        seen = image.astype(np.float32) / np.float32(255)
+        image = _rounded(WORLDS[look.world](seen, stream(look.seed, Purpose.WORLD, *unit.place)))
+    channels = np.broadcast_to(image, (len(image), 3, *image.shape[2:]))
+    return np.ascontiguousarray(channels.transpose(0, 2, 3, 1))
+
+
+def _rounded(intensities: Floats) -> NDArray[np.uint8]:
+    written: NDArray[np.uint8] = np.clip(np.rint(intensities * 255), 0, 255).astype(np.uint8)
+    return written
 
 
 @lru_cache(maxsize=8)

@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     NOISE = 9
     CROP = 10
     SPLIT = 11
+    WORLD = 12
 
 
 def stream(seed: int, purpose: Purpose, *parts: int) -> np.random.Generator:

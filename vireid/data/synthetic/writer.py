@@ -18,9 +18,10 @@ from rich.progress import track
 from vireid.data.synthetic.difficulty import BENCHMARK, Difficulty
 from vireid.data.synthetic.layouts import LAYOUTS, LayoutName, Style, units
 from vireid.data.synthetic.render import Look, Unit, render
+from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same arguments give other files; part of cache keys."""
 
 STYLES = ("near_infrared", "thermal")
@@ -38,6 +39,7 @@ def write_dataset(
     height: int = 128,
     width: int = 64,
     style: Style = "near_infrared",
+    world: WorldName = "contrast",
     workers: int = 0,
     progress: bool = False,
     difficulty: Difficulty = BENCHMARK,
@@ -45,16 +47,16 @@ def write_dataset(
     """Draw people and write them as a published data set lies on disk.
 
     The same arguments give the same bytes, whatever ``workers`` is. The tree is built beside ``root`` in a hidden folder and moved
-    into place when complete, so an interrupted run leaves nothing at ``root``.
+    into place when complete, so an interrupted run leaves nothing at ``root``. Infrared files have three equal channels.
 
-    * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared and written as grey JPEG. A fifth of the
-      identities are test, a fifth of the others validation, the rest training (SYSU-MM01 has 96, 99 and 296), drawn by the seed.
+    * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared. A fifth of the identities are test, a fifth of
+      the others validation, the rest training (SYSU-MM01 has 96, 99 and 296), drawn by the seed.
       Unlike SYSU-MM01, every identity is in all six cameras, validation included, and there is no ``rand_perm_cam.mat``.
     * ``regdb``: ``Visible`` and ``Thermal`` folders of bitmaps and ten index trials; half of the identities train in each trial.
     * ``llcm``: ``vis`` and ``nir`` folders of nine places, index files, and copies of the test images by camera; a third is test. Both
       sensors of a place have one number; infrared there is none at place 3.
     * ``market``: ``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras; half of the identities are test. The
-      gallery has a few distractors (identity 0) and junk images (identity -1); ``style`` changes nothing.
+      gallery has a few distractors (identity 0) and junk images (identity -1); ``style`` and ``world`` change nothing.
 
     Args:
         root: folder to make; may exist only if it is empty.
@@ -66,6 +68,8 @@ def write_dataset(
         seed: 0 to 2**32 - 1.
         height, width: pixels; people fill the height.
         style: what the infrared cameras see: reflected ``near_infrared`` light, or ``thermal`` emission (much harder).
+        world: what infrared cameras do beside: ``contrast`` (nothing, low contrast is the whole gap), ``detail``, ``noise``, ``lamp``,
+            ``bars``, ``exposure`` or ``mixed``. In each, another place of a network is best separated by modality.
         workers: processes that draw; 0 draws in this one. More than 0 starts processes afresh: a script then needs
             ``if __name__ == "__main__":``.
         progress: show a bar.
@@ -87,6 +91,7 @@ def write_dataset(
     """
     _check_choice("layout", layout, tuple(LAYOUTS))
     _check_choice("style", style, STYLES)
+    _check_choice("world", world, tuple(WORLDS))
     plan = LAYOUTS[layout]
     images = plan.default_images if images is None else images
     given = {"identities": identities, "images": images, "seed": seed, "height": height, "width": width, "workers": workers}
@@ -98,7 +103,7 @@ def write_dataset(
     _check_target(target)
     work = units(plan.cameras(style), identities, images)
     with _finished_tree(target, workers) as tree:
-        with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty)), work, workers)) as done:
+        with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty, world)), work, workers)) as done:
             for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
                 pass
         plan.lists(tree, seed, identities, test_identities)
