@@ -155,7 +155,7 @@ STEPS = {
 SHARED = {
     "num_classes": Change(3),
     "space": Change(OTHER_SPACE),
-    "weights": Refused("absent.pth", match="Pretrained weights exist only for width 64"),
+    "weights": Refused("absent.pth", match="torchvision has weights for width 64 alone"),
     "losses": Change([CrossEntropy(label_smoothing=0.1)]),
     "optimizer": Change(SGD(0.5)),
     "head": Change(StandardHead(dropout=0.0)),
