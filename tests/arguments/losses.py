@@ -26,6 +26,7 @@ from vireid.losses import (
     MutualKL,
     PartCrossEntropy,
     SimilarityPreserving,
+    SmoothAveragePrecision,
     ViewConsistency,
     WeightedRegularizedTriplet,
 )
@@ -81,6 +82,7 @@ TABLES = [
     table(MutualKL, reduction="mean", detach_target=False, temperature=2.0),
     table(PartCrossEntropy, label_smoothing=0.1, logits="other_logits"),
     table(SimilarityPreserving, on="features"),
+    table(SmoothAveragePrecision, temperature=0.5, on="embeddings", within=True),
     table(ViewConsistency),
     table(WeightedRegularizedTriplet, stabilise="corrected", on="embeddings"),
 ]

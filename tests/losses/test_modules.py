@@ -24,6 +24,7 @@ from vireid.losses import (
     MutualKL,
     PartCrossEntropy,
     SimilarityPreserving,
+    SmoothAveragePrecision,
     ViewConsistency,
     WeightedRegularizedTriplet,
     functional,
@@ -337,6 +338,37 @@ class TestPartCrossEntropy(LossContract):
             PartCrossEntropy(label_smoothing=1.0)
         with pytest.raises(SettingsError, match=r"needs `part_logits`.*head` to vireid.models.StripeHead"):
             PartCrossEntropy()(dataclasses.replace(inputs, extras=None))
+
+
+class TestSmoothAveragePrecision(LossContract):
+    cls, name, weight, reads = SmoothAveragePrecision, "smooth_ap", 1.0, "features"
+
+    def test_the_mean_of_both_directions(self, inputs):
+        v, t = inputs.features[:4], inputs.features[4:]  # unequal numbers, and rows of two people in both
+        labels = inputs.labels[:4], inputs.labels[4:]
+        both = [functional.smooth_average_precision(*pair, 0.3) for pair in ((t, v, *labels[::-1]), (v, t, *labels))]
+        assert both[0] != both[1]
+        assert SmoothAveragePrecision(temperature=0.3)(dataclasses.replace(inputs, n_visible=4)) == (both[0] + both[1]) / 2
+
+    def test_within_a_modality(self, inputs):
+        one, other = (
+            functional.smooth_average_precision(x, x, y, y, leave_one_out=True)
+            for x, y in ((inputs.features[:6], inputs.labels[:6]), (inputs.features[6:], inputs.labels[6:]))
+        )
+        within = SmoothAveragePrecision(within=True)
+        assert within(inputs) == (one + other) / 2
+        assert within(inputs.visible) == one
+        assert within(inputs.infrared) == other
+
+    @pytest.mark.parametrize(("n_visible", "kind"), [(12, "visible"), (0, "infrared")])
+    def test_one_modality(self, inputs, n_visible, kind):
+        match = f"`SmoothAveragePrecision` compares .* all 12 rows of this batch are {kind}.*set `within: true`, or set"
+        with pytest.raises(SettingsError, match=match):
+            SmoothAveragePrecision()(dataclasses.replace(inputs, n_visible=n_visible))
+
+    def test_bad_temperature(self):
+        with pytest.raises(ValueError, match="`temperature` must be a finite number above 0, got 0"):
+            SmoothAveragePrecision(temperature=0.0)
 
 
 def test_every_exported_loss_has_a_contract():

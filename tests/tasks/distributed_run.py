@@ -8,9 +8,11 @@ import pytorch_lightning as pl
 import torch
 
 from vireid import SearchModule, SYSUDataModule
+from vireid.losses import SmoothAveragePrecision
 from vireid.search import Argmax, BNSeparation, Derivation, JointNorm, LossScore, MainEffects, SearchSpace, ShortTraining
 from vireid.structures import SearchBatch
 from vireid.tasks import TwoLevels
+from vireid.tasks.recipes import cm_nas_losses
 
 SCORE = LossScore(1, recalibration_batches=1, training=ShortTraining(1))  # children are scored after a training step
 SPACES: dict[str, tuple[SearchSpace, Derivation]] = {
@@ -21,7 +23,8 @@ SPACES: dict[str, tuple[SearchSpace, Derivation]] = {
 
 def search_module(name: str) -> SearchModule:
     space, derivation = SPACES[name]
-    return SearchModule(9, space, weights=None, strategy=TwoLevels(warmup_epochs=1), derivation=derivation, seed=3)
+    losses = [*cm_nas_losses(), SmoothAveragePrecision()]  # the last one ranks the rows of its rank alone
+    return SearchModule(9, space, weights=None, losses=losses, strategy=TwoLevels(warmup_epochs=1), derivation=derivation, seed=3)
 
 
 def data_module(root: str) -> SYSUDataModule:

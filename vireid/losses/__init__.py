@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vireid.losses.mutual_kl import MutualKL as MutualKL
     from vireid.losses.part_cross_entropy import PartCrossEntropy as PartCrossEntropy
     from vireid.losses.similarity_preserving import SimilarityPreserving as SimilarityPreserving
+    from vireid.losses.smooth_average_precision import SmoothAveragePrecision as SmoothAveragePrecision
     from vireid.losses.view_consistency import ViewConsistency as ViewConsistency
     from vireid.losses.weighted_regularized_triplet import WeightedRegularizedTriplet as WeightedRegularizedTriplet
 
@@ -47,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".mutual_kl": ["MutualKL"],
         ".part_cross_entropy": ["PartCrossEntropy"],
         ".similarity_preserving": ["SimilarityPreserving"],
+        ".smooth_average_precision": ["SmoothAveragePrecision"],
         ".view_consistency": ["ViewConsistency"],
         ".weighted_regularized_triplet": ["WeightedRegularizedTriplet"],
     },

@@ -47,14 +47,21 @@ class Loss(Recorded, nn.Module):
         return f"name={self.name!r}, weight={self.weight}"
 
 
-def check_modalities(loss: Loss, output: LossInputs) -> None:
-    """Raise ``SettingsError`` unless the batch has rows of both modalities, which ``loss`` compares."""
+def check_modalities(loss: Loss, output: LossInputs, or_else: str = "") -> None:
+    """Raise ``SettingsError`` unless the batch has rows of both modalities, which ``loss`` compares.
+
+    Args:
+        loss: its class is named in the message.
+        output: the batch.
+        or_else: what ``loss`` offers for one modality, for the message; such as "set `argument`, or ".
+    """
     rows = output.labels.shape[0]
     if output.n_visible in (0, rows):
         kind = "visible" if output.n_visible else "infrared"
         raise SettingsError(
             f"`{type(loss).__name__}` compares visible with infrared rows, but all {rows} rows of this batch are {kind}. For data of one "
-            "modality set `model.init_args.losses` to losses such as vireid.losses.CrossEntropy and vireid.losses.BatchHardTriplet."
+            f"modality {or_else}set `model.init_args.losses` to losses such as vireid.losses.CrossEntropy and "
+            "vireid.losses.BatchHardTriplet."
         )
 
 

@@ -12,6 +12,7 @@ from vireid.losses.local_alignment import aligned_distances, local_alignment
 from vireid.losses.modality_cross_entropy import modality_cross_entropy
 from vireid.losses.mutual_kl import mutual_kl
 from vireid.losses.similarity_preserving import similarity_preserving
+from vireid.losses.smooth_average_precision import smooth_average_precision
 from vireid.losses.view_consistency import prediction_consistency
 from vireid.losses.weighted_regularized_triplet import weighted_distances, weighted_regularized_triplet
 
@@ -30,6 +31,7 @@ __all__ = [
     "mutual_kl",
     "prediction_consistency",
     "similarity_preserving",
+    "smooth_average_precision",
     "softened_kl",
     "weighted_distances",
     "weighted_regularized_triplet",
