@@ -31,6 +31,7 @@ from vireid.tasks import (
     Strategy,
     TwoLevels,
     Unrolled,
+    Untrained,
 )
 
 TRUNK = ResNet("resnet10", width=8)
@@ -168,6 +169,7 @@ TABLES = [
     levels(TwoLevels, **STEPS),
     levels(Unrolled, **STEPS),
     Table(RandomPaths, observe_strategy, {}),
+    Table(Untrained, observe_strategy, {}),
     Table(
         SearchModule,
         observe_search,

@@ -27,6 +27,7 @@ NAMES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"
 DATA = [name for name in NAMES if name.startswith("data/") and name not in ("data/cifar100.yaml", "data/imagenet.yaml")]  # of people
 TINY = {"class_path": "vireid.models.ResNet", "init_args": {"name": "resnet10", "last_stride": 1, "width": 8}}
 MODELS = [name for name in NAMES if name.startswith(("search/", "train/"))]  # study/ is for another command
+MODELS.remove("search/shortlist.yaml")  # takes no step of its own: test_shortlist.py
 ONE_MODALITY = ("data/dukemtmc.yaml", "data/market1501.yaml", "data/msmt17.yaml")
 # no SP, no CMMD, no EMA
 WITHOUT_CONSISTENCY = (

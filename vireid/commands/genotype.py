@@ -16,6 +16,7 @@ from vireid.commands.genotype_sites import cost_table, ties
 from vireid.commands.parser import ShortErrors
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
+from vireid.results.shortlist import shortlist_of, shortlist_table
 from vireid.search.genotype_files.formats import read_genotype, target_format
 from vireid.structures import Genotype
 
@@ -61,6 +62,8 @@ def _show_sites(console: Console, genotype: Genotype, ask: bool) -> None:
     if tied := ties(genotype):
         free = len(genotype.choices) - sum(len(sites) - 1 for sites in tied.values())
         _say(console, f"{free} free choices; tied: {', '.join(f'{group} ({len(sites)})' for group, sites in tied.items())}")
+    if tried := shortlist_of(genotype):
+        console.print(shortlist_table(tried))
     if (table := cost_table(genotype)) is not None:
         console.print(table)
     else:

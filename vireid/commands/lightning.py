@@ -186,8 +186,9 @@ class VireidCLI(LightningCLI):
         return super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
 
     def after_fit(self) -> None:
-        """Say where the results lie."""
+        """Print what was found and say where the results lie."""
         assert self.directory is not None
+        self.model.show_training()
         _say(self.directory.what_was_written())
 
     def after_test(self) -> None:

@@ -72,7 +72,7 @@ class RunDirectory:
 
     def what_was_written(self) -> str:
         """What to tell a user after a training."""
-        written = [name for name in ("genotype.json", str(LAST), "metrics.csv") if (self.path / name).exists()]
+        written = [name for name in ("genotype.json", "shortlist.csv", str(LAST), "metrics.csv") if (self.path / name).exists()]
         lines = [f"Results in {self.path}: {', '.join(written)}"]
         if str(LAST) in written:
             lines.append(f"Go on with: vireid test --ckpt {self.path / LAST}")

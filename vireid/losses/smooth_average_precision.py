@@ -59,6 +59,27 @@ def smooth_average_precision(
         Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval, ECCV 2020. There every
         row of a batch is a query among the others (``leave_one_out``).
     """
+    precisions = soft_average_precisions(queries, gallery, query_labels, gallery_labels, temperature, leave_one_out)
+    found = ~precisions.isnan()
+    if not found.any():
+        rest = " other than the query itself" if leave_one_out else ""
+        raise ValueError(f"No query has a match: none of the {len(gallery)} `gallery_labels`{rest} is among the `query_labels`.")
+    return 1 - precisions[found].mean()
+
+
+def soft_average_precisions(
+    queries: Tensor,
+    gallery: Tensor,
+    query_labels: Tensor,
+    gallery_labels: Tensor,
+    temperature: float = 0.02,
+    leave_one_out: bool = False,
+) -> Tensor:
+    """``(Q,)`` soft average precision of every query, NaN for one without a match; arguments as in :func:`smooth_average_precision`.
+
+    Raises:
+        ValueError: shapes that do not fit, or a temperature out of range.
+    """
     _check(queries, gallery, query_labels, gallery_labels, temperature, leave_one_out)
     with no_autocast(queries):
         similarities = F.normalize(full_precision(queries), eps=FLOOR) @ F.normalize(full_precision(gallery), eps=FLOOR).mT
@@ -67,13 +88,9 @@ def smooth_average_precision(
         itself = torch.eye(len(queries), dtype=torch.bool, device=queries.device)
         similarities, positive = similarities.masked_fill(itself, -math.inf), positive & ~itself
     query, match = positive.nonzero(as_tuple=True)  # (M,) pairs
-    if not len(query):
-        rest = " other than the query itself" if leave_one_out else ""
-        raise ValueError(f"No query has a match: none of the {len(gallery)} `gallery_labels`{rest} is among the `query_labels`.")
     ahead = ((similarities[query] - similarities[query, match][:, None]) / temperature).sigmoid()  # (M, G); 0.5 for the match itself
     precision = (0.5 + (ahead * positive[query]).sum(1)) / (0.5 + ahead.sum(1))
-    matches = positive.sum(1)
-    return 1 - (precision / matches[query]).sum() / matches.count_nonzero()
+    return torch.zeros_like(similarities[:, 0]).index_add(0, query, precision) / positive.sum(1)
 
 
 class SmoothAveragePrecision(Loss):

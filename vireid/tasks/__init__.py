@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from vireid.tasks.search.two_levels import TwoLevels as TwoLevels
     from vireid.tasks.search.unrolled import Unrolled as Unrolled
+    from vireid.tasks.search.untrained import Untrained as Untrained
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -80,5 +81,6 @@ __getattr__, __dir__, __all__ = lazy(
         ".search.temperature": ["Fixed", "Geometric", "Linear", "Stepped", "Temperature"],
         ".search.two_levels": ["TwoLevels"],
         ".search.unrolled": ["Unrolled"],
+        ".search.untrained": ["Untrained"],
     },
 )

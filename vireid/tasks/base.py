@@ -147,6 +147,9 @@ class ReIDModule(Recorded, pl.LightningModule):
         """Print the scores of the last evaluation, on rank 0; whether there are any."""
         return self.evaluation.show(self)
 
+    def show_training(self) -> None:
+        """Print what a training found, on rank 0."""
+
     def _start_evaluation(self, stage: Stage) -> None:
         self.evaluation.start(self, stage)
         self._evaluated.enter_context(self.evaluated_network())

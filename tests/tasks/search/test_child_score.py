@@ -64,7 +64,7 @@ def naive_child(module: SearchModule, genotype: Genotype, batches: int) -> Searc
 
 def test_the_map_of_a_child_is_that_of_the_materialised_child(searched: SearchModule) -> None:
     genotype = searched.space.sample(generator_for((5,)))
-    found = InheritedScore(searched, RetrievalScore(2))(genotype)
+    found = InheritedScore(searched, RetrievalScore(recalibration_batches=2))(genotype)
     before = state(searched)
     child = naive_child(searched, genotype, 2)
     datamodule, embeddings = searched.trainer.datamodule, []
@@ -107,7 +107,7 @@ def test_the_loss_of_a_child_is_that_of_the_architecture_step(sysu_root: Path, t
         assert found == pytest.approx(-float(7.0 * SimilarityPreserving()(inputs)), rel=1e-4)
 
 
-@pytest.mark.parametrize("asked", [RetrievalScore(2), LossScore(2, recalibration_batches=2)], ids=["mAP", "loss"])
+@pytest.mark.parametrize("asked", [RetrievalScore(recalibration_batches=2), LossScore(2, recalibration_batches=2)], ids=["mAP", "loss"])
 def test_scoring_leaves_weights_statistics_modes_and_randomness_alone(searched: SearchModule, asked: ChildScore) -> None:
     searched.train()
     searched.network.neck.eval()
@@ -176,7 +176,7 @@ def test_evaluation_is_of_the_derived_child(sysu_root: Path, tmp_path: Path) -> 
     assert all(choice.candidates[choice.active.index(True)] == "separate_bn" for choice in module.supernet.choices.values())
 
 
-ONE = RetrievalScore(1)
+ONE = RetrievalScore(recalibration_batches=1)
 
 
 @pytest.mark.parametrize("derivation", [RandomSearch(3, score=ONE), Evolution(4, 2, 2, score=ONE)], ids=lambda d: type(d).__name__)

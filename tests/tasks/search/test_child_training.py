@@ -143,7 +143,7 @@ def test_from_the_start_is_the_same_after_any_search(sysu_root: Path, tmp_path: 
 
 def test_main_effects_of_short_trainings_end_a_search(sysu_root: Path, tmp_path: Path) -> None:
     datamodule = data(sysu_root, search_split="none")
-    score = RetrievalScore(1, ShortTraining(1, from_start=True))
+    score = RetrievalScore(recalibration_batches=1, training=ShortTraining(1, from_start=True))
     module = module_for(datamodule, strategy=RandomPaths(), derivation=MainEffects(4, score=score))
     module.run_dir = tmp_path
     trainer(tmp_path).fit(module, datamodule=datamodule)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
-from vireid.search.derivation.scores import ChildScore, RetrievalScore
+from vireid.search.derivation.measured import Measured
+from vireid.search.derivation.retrieval_score import RetrievalScore
+from vireid.search.derivation.scores import ChildScore
 from vireid.search.space import SearchSpace
 from vireid.settings import Recorded
 from vireid.structures import Genotype
@@ -26,6 +28,10 @@ class Score(Protocol):
 
     def __call__(self, genotype: Genotype, /) -> float:
         """Score of one child."""
+        ...
+
+    def measured(self, genotype: Genotype, /) -> Measured:
+        """Score of one child, with what each person has; only :class:`Confirm` and its proposers ask for it."""
         ...
 
     def mixture(self, weights: Tensor, /) -> float:
@@ -59,10 +65,12 @@ class DerivationResult:
     Attributes:
         genotype: the chosen point, without provenance.
         history: everything that was scored, in order; a repeat within a history was not scored again.
+        details: plain values that the provenance of the genotype keeps.
     """
 
     genotype: Genotype
     history: tuple[Scored, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Derivation(Recorded, ABC):
@@ -93,8 +101,20 @@ class Derivation(Recorded, ABC):
         """At most how often a score is asked for."""
 
     def scores(self) -> Sequence[ChildScore]:
-        """Settings of the scores that will be asked for; a search refuses data that cannot give them before it starts."""
+        """Settings of the scores that will be asked for."""
         return ()
+
+    def check(self, datamodule: Any) -> None:
+        """Look at the data before the search begins.
+
+        Args:
+            datamodule: attached to the Trainer of the search; ``None`` where it has none.
+
+        Raises:
+            SettingsError: data that cannot give the scores.
+        """
+        for score in self.scores():
+            score.check(datamodule)
 
 
 class ScoringDerivation(Derivation, ABC):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -51,8 +52,7 @@ def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
         count: batches.
     """
     loader = getattr(trainer, "datamodule").train_dataloader()  # noqa: B009  # set by Lightning, which does not declare it
-    limit = trainer.limit_train_batches
-    length = limit if isinstance(limit, int) else max(1, int(len(loader) * limit))
+    length = _epoch_length(trainer, loader)
     left, epoch = count, 0
     while left:
         loader.batch_sampler.set_epoch(epoch)
@@ -61,6 +61,24 @@ def training_rows(trainer: pl.Trainer, count: int) -> Iterator[Batch]:
             left -= 1
             yield batch
         epoch += 1
+
+
+def training_length(trainer: pl.Trainer) -> int:
+    """Batches of a whole training: ``trainer.max_epochs`` epochs, each as long as ``limit_train_batches`` says.
+
+    Raises:
+        SettingsError: no number of epochs.
+    """
+    epochs = trainer.max_epochs
+    if epochs is None or epochs < 1:
+        raise SettingsError(f"The length of a training is `trainer.max_epochs`, which is {epochs}: set it to at least 1.")
+    loader = getattr(trainer, "datamodule").train_dataloader()  # noqa: B009
+    return epochs * _epoch_length(trainer, loader)
+
+
+def _epoch_length(trainer: pl.Trainer, loader: Any) -> int:
+    limit = trainer.limit_train_batches
+    return limit if isinstance(limit, int) else max(1, int(len(loader) * limit))
 
 
 class Recalibration(Recorded, pl.Callback):

@@ -26,13 +26,15 @@ def kept_state(network: nn.Module) -> Iterator[None]:
 
 
 def train_child(run: SearchRun, steps: int) -> None:
-    """Weight steps, in place, on the child that the supernet runs now.
+    """Weight steps, 0 or more, in place, on the child that the supernet runs now.
 
     Losses, optimiser, factors by part and clipping are the search's, without accumulation; the rate rises over the first tenth of the
     steps and falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is
     what layers draw; the random state is as before afterwards. Under several processes gradients are averaged.
     """
     trainer, network = run.trainer, run.network
+    if not steps:
+        return
     optimizer = run.optimizer.build(network.named_parts())
     rate = WarmupCosine(steps, steps // 10).scheduler(optimizer, steps)
     network.train()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +14,14 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
+from vireid.results.shortlist import shortlist_of, shortlist_table
+from vireid.results.table import table_console
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
 from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule, seeded
+from vireid.tasks.callbacks.recalibration import training_length
 from vireid.tasks.evaluation.base import Stage, is_scored
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
@@ -25,6 +29,7 @@ from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimiz
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import run_derivation
 from vireid.tasks.search.course_picture import draw_architecture
+from vireid.tasks.search.fork_memory import FORKS_FILE, ForkMemory, fork_digest
 from vireid.tasks.search.outcome import architecture_values, described, write_outcome
 from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_rows
 from vireid.tasks.search.strategies import Strategy
@@ -159,8 +164,7 @@ class SearchModule(ReIDModule):
         if is_scored(self.trainer):
             _check_length("optimizer", self.optimizer, epochs)
             _check_length("strategy.init_args.architecture_optimizer", self.strategy.logits_optimizer(), epochs)
-        for score in self.derivation.scores():
-            score.check(getattr(self.trainer, "datamodule", None))
+        self.derivation.check(getattr(self.trainer, "datamodule", None))
 
     # --- steps ----------------------------------------------------------------------------------------------------------------------
 
@@ -239,14 +243,21 @@ class SearchModule(ReIDModule):
                 scheduler.step()
         self.strategy.epoch_ended(self)
         self._log_architecture()
+        folder = self.results_folder()
         if self._derives_now():
             noise = generator_for((self.seed, self.current_epoch, 0, DERIVATION))
-            result, about = run_derivation(self, self.derivation, noise)
+            result, about = run_derivation(self, self.derivation, noise, self._memory(folder))
             self.derived = self._described(result.genotype.choices, about)
-        folder = self.results_folder()
         if self.trainer.is_global_zero:
             temperature = self.strategy.temperature_now(self) if self.strategy.moves_logits(self) else None
             write_outcome(self, folder, self.derive(), temperature)
+
+    def _memory(self, folder: Path) -> ForkMemory | None:
+        """Scores of children that begin at the initial weights, where the derivation asks for any."""
+        if not any(score.training is not None and score.training.from_start for score in self.derivation.scores()):
+            return None
+        of = fork_digest(self, self.losses.settings(), training_length(self.trainer))
+        return ForkMemory(folder / FORKS_FILE, of)
 
     def _log_architecture(self) -> None:
         self.log("search/entropy", self.architecture.entropy().mean(), prog_bar=True)
@@ -284,6 +295,11 @@ class SearchModule(ReIDModule):
     def evaluated_network(self) -> Iterator[None]:
         self.supernet.set_genotype(self.derived or self.space.genotype(self.strategy.choices(self)))
         yield
+
+    def show_training(self) -> None:
+        tried = shortlist_of(self.derived) if self.derived is not None and self.trainer.is_global_zero else []
+        if tried:
+            table_console().print(shortlist_table(tried))
 
     def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
         return "derived child with inherited weights, not retrained"

@@ -11,7 +11,9 @@ from vireid.search import ArchitectureParameters
 from vireid.search.provenance import site_provenance
 from vireid.structures import Genotype
 from vireid.tasks.search.course import log_architecture, stage_counts
+from vireid.tasks.search.gains_files import write_gains
 from vireid.tasks.search.run import SearchRun
+from vireid.tasks.search.shortlist_files import write_shortlist
 from vireid.version import __version__
 
 
@@ -41,7 +43,7 @@ def described(run: SearchRun, choices: Mapping[str, str], derivation: dict[str, 
 
 
 def write_outcome(run: SearchRun, folder: Path, genotype: Genotype, temperature: float | None) -> None:
-    """Write ``genotype.json``, and add an epoch to the course of the search.
+    """Write ``genotype.json`` and its shortlist, and add an epoch to the course of the search.
 
     Args:
         run: at the end of an epoch.
@@ -52,6 +54,8 @@ def write_outcome(run: SearchRun, folder: Path, genotype: Genotype, temperature:
     if temperature is not None:
         log_architecture(folder, run.current_epoch, run.architecture, temperature, run.space.cost(genotype))
     genotype.save(folder / "genotype.json")
+    write_shortlist(folder, genotype)
+    write_gains(folder, genotype)
 
 
 def architecture_values(architecture: ArchitectureParameters) -> dict[str, Any]:

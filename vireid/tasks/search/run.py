@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vireid.losses import LossSum
-from vireid.models import BranchNetwork, ReIDNetwork
+from vireid.models import BranchNetwork, NetworkOutput, ReIDNetwork
 from vireid.search import ArchitectureParameters, SearchSpace, Supernet
 from vireid.structures import Batch, SearchBatch
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
@@ -58,7 +58,7 @@ class SearchRun(Protocol):
     def architecture_loss(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Loss of an architecture step without penalties, under the mixture that is set now."""
 
-    def forward(self, batch: Batch) -> object:
+    def forward(self, batch: Batch) -> NetworkOutput:
         """Run the network under the mixture that is set now."""
 
     def embed(self, batch: Batch) -> Tensor:

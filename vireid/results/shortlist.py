@@ -1,0 +1,153 @@
+"""The shortlist of a search: which points were tried, who named them, and what their forks scored."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from vireid.structures import Genotype
+from vireid.structures.stages import stages_of
+
+SHORT = {"shared_bn": "shared", "separate_bn": "separate", "separate_ibn": "sep. ibn"}
+"""Candidates as tables name them; others have their own names."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A point of a shortlist.
+
+    Attributes:
+        stages: what it has in every stage, by the stage's name: a candidate, or how many sites have the rarer ones.
+        proposers: who named it.
+        scores: cheap scores, by name.
+        forks: mAP on held-out people, 0..1, and its standard error over people (``None`` where it is not known), by the length of the
+            fork as a fraction of a training.
+        behind: mAP behind the best, and the standard error of this difference, person by person; ``None`` where it was forked for less.
+        price: modality-specific sites.
+        chosen: whether it is the answer.
+    """
+
+    stages: dict[str, str]
+    proposers: tuple[str, ...]
+    scores: dict[str, float]
+    forks: dict[str, tuple[float, float | None]]
+    behind: tuple[float, float | None] | None
+    price: float
+    chosen: bool
+
+
+def shortlist_of(genotype: Genotype) -> list[Tried]:
+    """The points that were tried before ``genotype`` was chosen, the best last round first; none where its file tells of none.
+
+    Provenance is free text that anybody may have written: rows of another form are passed over.
+    """
+    derivation = genotype.provenance.get("derivation")
+    rows = derivation.get("shortlist") if isinstance(derivation, Mapping) else None
+    tried = [one for row in rows if (one := _tried(row, genotype)) is not None] if isinstance(rows, list) else []
+    return sorted(tried, key=lambda one: (-max(map(float, one.forks)), -one.forks[max(one.forks, key=float)][0]))
+
+
+def shortlist_table(tried: list[Tried]) -> Table:
+    """What was tried, the best first; mAP in percent, with its standard error over people. Cheap scores are in the CSV file."""
+    lengths = sorted({length for one in tried for length in one.forks}, key=float)
+    table = Table(title="Shortlist: mAP on held-out people after forks, percent", title_justify="left")
+    table.add_column("point, by stage", overflow="fold")
+    table.add_column("named by", overflow="fold")
+    for length in lengths:
+        table.add_column(f"{length} training", justify="right")
+    table.add_column("behind", justify="right")
+    table.add_column("price", justify="right", no_wrap=True)
+    for one in tried:
+        forks = [_percent(one.forks.get(length)) for length in lengths]
+        mark = "bold" if one.chosen else ""
+        table.add_row(describe(one.stages), ", ".join(one.proposers), *forks, _percent(one.behind), f"{one.price:g}", style=mark)
+    return table
+
+
+def shortlist_csv(tried: list[Tried]) -> str:
+    """All that is known of every point, as CSV."""
+    stages, scores, lengths = _columns(tried)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    forks = [name for length in lengths for name in (f"mAP after {length}", f"error after {length}")]
+    writer.writerow(["chosen", *stages, "named by", *scores, *forks, "behind", "error of behind", "price"])
+    for one in tried:
+        values = [value for length in lengths for value in one.forks.get(length, (None, None))]
+        told = [one.stages.get(name) for name in stages], [one.scores.get(name) for name in scores]
+        writer.writerow([int(one.chosen), *told[0], "; ".join(one.proposers), *told[1], *values, *(one.behind or (None, None)), one.price])
+    return text.getvalue()
+
+
+def describe(stages: Mapping[str, str]) -> str:
+    """A point in words: what the stages have that is not shared.
+
+    Example:
+        >>> describe({"stem": "separate", "layer1": "separate", "layer2": "shared"})
+        'separate: stem, layer1'
+        >>> describe({"stem": "shared", "layer1": "shared"})
+        'all shared'
+    """
+    kinds = dict.fromkeys(kind for kind in stages.values() if kind != "shared")
+    if len(set(stages.values())) == 1:
+        return f"all {next(iter(stages.values()))}"
+    return "; ".join(f"{kind}: {', '.join(name for name, has in stages.items() if has == kind)}" for kind in kinds)
+
+
+def _columns(tried: list[Tried]) -> tuple[list[str], list[str], list[str]]:
+    """Names of stages, of scores and of lengths of forks."""
+    lengths = sorted({length for one in tried for length in one.forks}, key=float)
+    stages = dict.fromkeys(name for one in tried for name in one.stages)
+    return list(stages), list(dict.fromkeys(name for one in tried for name in one.scores)), lengths
+
+
+def _tried(row: Any, genotype: Genotype) -> Tried | None:
+    try:
+        choices = {str(site): str(candidate) for site, candidate in row["choices"].items()}
+        point = Genotype(genotype.space, choices, {"stages": genotype.provenance.get("stages")})
+        behind = None if row["behind"] is None else (float(row["behind"]), _maybe(row["behind_error"]))
+        return Tried(
+            _by_stage(point),
+            tuple(map(str, row["proposers"])),
+            {str(name): float(value) for name, value in row["scores"].items() if value is not None},
+            {f"{float(length):g}": (float(fork["mAP"]), _maybe(fork["error"])) for length, fork in row["forks"].items()} or _no_forks(),
+            behind,
+            float(row["price"]),
+            row["chosen"] is True,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _no_forks() -> dict[str, tuple[float, float | None]]:
+    raise ValueError("A point that was never forked was not tried.")
+
+
+def _by_stage(point: Genotype) -> dict[str, str]:
+    """What every stage has: one candidate, or the rarer ones with their numbers."""
+    found: dict[str, Counter[str]] = {}
+    for site, stage in stages_of(point).items():
+        found.setdefault(stage, Counter())[SHORT.get(point.choices[site], point.choices[site])] += 1
+    return {stage: _words(counts) for stage, counts in found.items()}
+
+
+def _words(counts: Counter[str]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    total = sum(counts.values())
+    return ", ".join(f"{name} {count}/{total}" for name, count in counts.items() if name != "shared")
+
+
+def _percent(value: tuple[float, float | None] | None) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value[0]:.1f}" + ("" if value[1] is None else f" ±{100 * value[1]:.1f}")
+
+
+def _maybe(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,57 @@
+"""Points that always belong to a shortlist, whatever a score says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vireid.errors import GenotypeError, SettingsError
+from vireid.search.derivation.pool import SEPARATE, SHARED, changed, is_norm_space, is_point, stage_units, unique
+from vireid.search.space import SearchSpace
+from vireid.structures import Genotype
+
+EARLY_STAGES = 3
+"""Stages that the early IBN point changes: the stem and two more, as in IBN-Net's first half."""
+EARLY_KINDS = ("separate_ibn", "ibn")
+Constant = str | dict[str, str]
+
+
+def default_constants(space: SearchSpace) -> dict[str, Genotype]:
+    """Both ends, the first and the last stage, and one point with IBN early, as far as the space has them.
+
+    No cheap score is right everywhere, and its errors are at the ends: so these are always tried.
+
+    Returns:
+        Name to point. A space of other choices than normalisations has its baselines instead.
+    """
+    sites = space.sites()
+    if not is_norm_space(sites):
+        return space.baselines()
+    units = stage_units(sites)
+    points = {"all_shared": changed(sites, [], SHARED)}
+    points |= {"all_separate": changed(sites, units, SEPARATE), "first_separate": changed(sites, units[:1], SEPARATE)}
+    points["last_separate"] = changed(sites, units[-1:], SEPARATE)
+    kind = next((kind for kind in EARLY_KINDS if all(kind in site.candidates for site in sites)), None)
+    if kind:
+        points[f"early_{kind}"] = changed(sites, units[:EARLY_STAGES], kind)
+    different = unique(points.values())
+    return {name: space.genotype(point) for name, point in points.items() if point in different and is_point(point, sites)}
+
+
+def given_constants(space: SearchSpace, wanted: Sequence[Constant]) -> dict[str, Genotype]:
+    """Points by the name of a baseline, or by their choices.
+
+    Raises:
+        SettingsError: the space has no such point.
+    """
+    found: dict[str, Genotype] = {}
+    for number, one in enumerate(wanted):
+        try:
+            name, point = (one, space.baseline(one)) if isinstance(one, str) else (f"constant {number + 1}", space.genotype(_plain(one)))
+        except GenotypeError as error:
+            raise SettingsError(f"`constants`, entry {number + 1}: {error}") from error
+        found[name] = point
+    return found
+
+
+def _plain(choices: Mapping[str, str]) -> dict[str, str]:
+    return {str(name): str(candidate) for name, candidate in choices.items()}

@@ -1,0 +1,115 @@
+"""Who names the points that are tried: what a search learnt, and scores that cost little."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any
+
+from vireid.errors import SettingsError
+from vireid.search.derivation.base import Probabilities, Scorer
+from vireid.search.derivation.measured import Measured
+from vireid.search.derivation.scores import ChildScore
+from vireid.search.space import SearchSpace
+from vireid.settings import Recorded
+from vireid.structures import Genotype
+from vireid.structures.sites import Site, groups
+
+
+@dataclass
+class Proposals:
+    """What a proposer says.
+
+    Attributes:
+        points: proposed, each with who proposes it.
+        scores: name of a score to what it says of points, by their choices in the order of the sites.
+        details: plain values for the provenance of the genotype.
+    """
+
+    points: list[tuple[Genotype, str]]
+    scores: dict[str, dict[tuple[str, ...], Measured]] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Proposer(Recorded, ABC):
+    """Names a few points of a space, cheaply. Derive from it to bring your own."""
+
+    uses_probabilities: bool = False
+
+    @abstractmethod
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]) -> Proposals:
+        """Propose.
+
+        Args:
+            space: what to propose from.
+            probabilities: one row per site.
+            scorer: makes scores.
+            known: points that are tried anyway, by name; scores are given for them too.
+        """
+
+    def scores(self) -> Sequence[ChildScore]:
+        """Settings of the scores that will be asked for."""
+        return ()
+
+    def evaluations(self, sites: Sequence[Site]) -> int:  # noqa: ARG002 (some depend on it)
+        """At most how often a score is asked for."""
+        return 0
+
+
+class MostProbable(Proposer):
+    """The points of the largest probability under the logits of a search: the argmax, and the next best ones.
+
+    Where all probabilities are equal, nothing was learnt and nothing is proposed.
+
+    Args:
+        count: how many points are named, at least 1.
+
+    Raises:
+        SettingsError: no point.
+    """
+
+    uses_probabilities = True
+
+    def __init__(self, count: int = 3) -> None:
+        if count < 1:
+            raise SettingsError(f"`count` of MostProbable must be at least 1, got {count}.")
+        self.count = count
+
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]) -> Proposals:  # noqa: ARG002
+        rows = [list(probabilities[members[0].name]) for members in groups(space.sites())]
+        if all(len(set(row)) == 1 for row in rows):
+            return Proposals([])
+        return Proposals([(space.decode(code), "logits") for code in most_probable(rows, self.count)])
+
+
+def most_probable(rows: Sequence[Sequence[float]], count: int) -> list[list[int]]:
+    """The codes of the largest products of independent probabilities, the largest first; ties go to smaller indices.
+
+    Args:
+        rows: one row of probabilities per choice.
+        count: at most so many codes.
+
+    Example:
+        >>> most_probable([[0.9, 0.1], [0.4, 0.6]], 3)
+        [[0, 1], [0, 0], [1, 1]]
+    """
+    orders = [sorted(range(len(row)), key=lambda index, row=row: -row[index]) for row in rows]  # type: ignore[misc]
+    start = (0,) * len(rows)  # places in `orders`
+    heap, seen, found = [(-_product(rows, orders, start), start)], {start}, list[list[int]]()
+    while heap and len(found) < count:
+        _, places = heappop(heap)
+        found.append([order[place] for order, place in zip(orders, places, strict=True)])
+        for index, place in enumerate(places):
+            following = (*places[:index], place + 1, *places[index + 1 :])
+            if place + 1 < len(rows[index]) and following not in seen:
+                seen.add(following)
+                heappush(heap, (-_product(rows, orders, following), following))
+    return found
+
+
+def _product(rows: Sequence[Sequence[float]], orders: Sequence[Sequence[int]], places: Sequence[int]) -> float:
+    """Sorted first, so that points of equal factors are equal whatever their order."""
+    return math.prod(sorted(row[order[place]] for row, order, place in zip(rows, orders, places, strict=True)))

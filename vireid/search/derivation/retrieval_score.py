@@ -1,0 +1,34 @@
+"""Children scored by what counts in the end: retrieval of people that the weights never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vireid.errors import SettingsError
+from vireid.search.derivation.measured import Measured
+from vireid.search.derivation.scores import RecalibratedScore, ScoredChild
+
+
+class RetrievalScore(RecalibratedScore):
+    """mAP of the first protocol of validation, on held-out identities (``data.init_args.validation: heldout``).
+
+    Args:
+        centred: take the mean of each modality off its embeddings first. This hides a constant shift between the modalities, which a
+            late separation removes and training alone may not: where that is the gap, the centred score is blind to it.
+        shared: arguments that all scores after recalibration take.
+    """
+
+    def __init__(self, centred: bool = False, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.centred = centred
+
+    def measure(self, child: ScoredChild) -> Measured:
+        return child.mean_ap(self.centred)
+
+    def check(self, datamodule: Any) -> None:
+        super().check(datamodule)
+        if getattr(datamodule, "validation", "none") != "heldout":
+            raise SettingsError(
+                "RetrievalScore scores children by their mAP on held-out identities: set `data.init_args.validation` to `heldout` (the "
+                "test set must not choose an architecture), or choose vireid.search.LossScore as the `score` of the derivation."
+            )

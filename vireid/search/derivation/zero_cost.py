@@ -1,0 +1,152 @@
+"""Scores of children that nothing has trained: the initial weights under other normalisations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vireid.errors import SettingsError
+from vireid.search.derivation.base import Probabilities, Score, Scorer
+from vireid.search.derivation.child_trainings import InitialWeights
+from vireid.search.derivation.measured import Measured
+from vireid.search.derivation.modality_gap import ModalityGap
+from vireid.search.derivation.pool import (
+    SEPARATE,
+    SHARED,
+    Choices,
+    best_sets,
+    changed,
+    is_norm_space,
+    is_point,
+    norm_pool,
+    stage_units,
+    unique,
+)
+from vireid.search.derivation.proposers import Proposals, Proposer
+from vireid.search.derivation.retrieval_score import RetrievalScore
+from vireid.search.derivation.scores import ChildScore
+from vireid.search.derivation.soft_ap_score import SoftAPScore
+from vireid.search.space import SearchSpace
+from vireid.structures import Genotype
+from vireid.structures.sites import Site, groups
+
+
+def zero_cost_scores() -> list[ChildScore]:
+    """Soft average precision before and behind the neck, and mAP after recalibration: each is right where another is wrong."""
+    begin = InitialWeights()
+    return [SoftAPScore("features", training=begin), SoftAPScore("embeddings", training=begin), RetrievalScore(training=begin)]
+
+
+class ZeroCost(Proposer):
+    """The best points of a pool by several scores of the initial weights, forward passes alone.
+
+    The pool is every separation of the stages and every other kind of norm on the first stages. Where sites are not tied by stage, each
+    score adds the best quarter, half and three quarters of the sites, by what separating one site alone gains. No such score is right
+    everywhere, so each names its own favourites, for forked trainings to decide. For spaces of blocks and kernels it proposes nothing:
+    their candidates begin with weights of their own, which nothing has trained.
+
+    Args:
+        scores: what to ask; default soft average precision before and behind the neck, and mAP after recalibration, all on the initial
+            weights.
+        best: points that each score proposes, at least 1.
+
+    Raises:
+        SettingsError: no score, or no point.
+
+    Reference:
+        Abdelfattah, Mehrotra, Dudziak, Lane: Zero-Cost Proxies for Lightweight NAS, ICLR 2021 (the idea; the scores are ours).
+    """
+
+    def __init__(self, scores: list[ChildScore] | None = None, best: int = 2) -> None:
+        if scores is not None and not scores:
+            raise SettingsError("`scores` of ZeroCost is empty: name at least one score, or leave it out for the default.")
+        if best < 1:
+            raise SettingsError(f"`best` of ZeroCost must be at least 1, got {best}.")
+        self._scores = zero_cost_scores() if scores is None else scores
+        self.best = best
+        self.record(scores=self._scores)
+
+    def scores(self) -> Sequence[ChildScore]:
+        return self._scores
+
+    def evaluations(self, sites: Sequence[Site]) -> int:
+        if not is_norm_space(sites):
+            return 0
+        return len(self._scores) * (len(unique([*norm_pool(sites), *singles(sites)])) + (3 if _untied(sites) else 0)) + 2
+
+    def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]) -> Proposals:  # noqa: ARG002
+        proposals, gains = Proposals([]), dict[str, Any]()
+        if not is_norm_space(space.sites()):
+            return proposals
+        for name, settings in zip(score_names(self._scores), self._scores, strict=True):
+            asked = _Asked(space, scorer(settings))
+            points = asked.best(self.best, [dict(point.choices) for point in known.values()])
+            proposals.points += [(space.genotype(point), name) for point in points]
+            proposals.scores[name] = asked.values
+            gains[name] = asked.gains()
+        proposals.details = {"gains": gains, "gaps": _gaps(space, scorer)}
+        return proposals
+
+
+class _Asked:
+    """What one score says of points; each is scored once."""
+
+    def __init__(self, space: SearchSpace, score: Score) -> None:
+        self.space, self.score, self.sites = space, score, space.sites()
+        self.values: dict[tuple[str, ...], Measured] = {}
+
+    def __call__(self, point: Choices) -> Measured:
+        found = tuple(point.values())
+        if found not in self.values:
+            self.values[found] = self.score.measured(self.space.genotype(point))
+        return self.values[found]
+
+    def best(self, count: int, others: list[Choices]) -> list[Choices]:
+        """The best points of the pool; ``others``, and every site by itself, are scored too."""
+        pool = norm_pool(self.sites)
+        for point in [*pool, *singles(self.sites), *others]:
+            self(point)
+        if _untied(self.sites):
+            pool = unique([*pool, *best_sets(self.sites, [gain["gain"] for gain in self.gains() if gain["candidate"] == SEPARATE])])
+        return sorted(pool, key=lambda point: -self(point).value)[:count]
+
+    def gains(self) -> list[dict[str, Any]]:
+        """What every group of tied sites gains by itself over all shared, with its error over people."""
+        shared, found = self(changed(self.sites, [], SHARED)), list[dict[str, Any]]()
+        for unit in groups(self.sites):
+            for candidate in unit[0].candidates[1:]:
+                value = self.values.get(tuple(changed(self.sites, [unit], candidate).values()))
+                if value is not None:
+                    names = [site.name for site in unit]
+                    error = value.error_of_difference(shared)
+                    known = error if math.isfinite(error) else None
+                    found.append({"sites": names, "candidate": candidate, "gain": value.value - shared.value, "error": known})
+        return found
+
+
+def _gaps(space: SearchSpace, scorer: Scorer) -> dict[str, dict[str, float]]:
+    """The gap between the modalities at every site: with all sites shared, and what remains with all of them separate."""
+    sites, gap = space.sites(), scorer(ModalityGap(training=InitialWeights()))
+    points = {"shared": changed(sites, [], SHARED), "separated": changed(sites, groups(sites), SEPARATE)}
+    return {
+        name: dict(zip((site.name for site in sites), gap.measured(space.genotype(point)).sites, strict=True))
+        for name, point in points.items()
+        if is_point(point, sites)
+    }
+
+
+def score_names(scores: Sequence[ChildScore]) -> list[str]:
+    """A short name for every score, such as ``SoftAP features``; a number where two have the same."""
+    names = [" ".join(filter(None, (type(one).__name__.removesuffix("Score"), getattr(one, "on", "")))) for one in scores]
+    return [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
+
+
+def singles(sites: Sequence[Site]) -> list[Choices]:
+    """Every group of tied sites by itself under every other candidate, the others shared."""
+    tied = groups(sites)
+    return [point for unit in tied for name in unit[0].candidates[1:] if is_point(point := changed(sites, [unit], name), sites)]
+
+
+def _untied(sites: Sequence[Site]) -> bool:
+    return len(groups(sites)) > len(stage_units(sites)) and all(SEPARATE in site.candidates for site in sites)

@@ -1,0 +1,103 @@
+"""Scores of finished forks on disk, so that a run that was killed goes on after them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vireid.files import write_text_atomically
+from vireid.search.derivation import ChildScore, Measured
+from vireid.settings import Recorded, settings_of
+from vireid.structures import Genotype
+from vireid.tasks.search.run import SearchRun
+
+FORKS_FILE = "forks.json"
+FORMAT = {"format": "vireid.forks", "version": 1}
+
+
+class ForkMemory:
+    """Scores of children that began at the initial weights: they depend on nothing that the supernet has learnt.
+
+    A score is found again only where everything is equal that it depends on: initial weights, losses, optimiser, seed, data, length of the
+    training, precision and number of processes. What other settings left in the file stays there.
+
+    Args:
+        path: of the file; it need not be there.
+        of: digest of what scores depend on, see :func:`fork_digest`.
+    """
+
+    def __init__(self, path: Path, of: str) -> None:
+        self.path, self.of = path, of
+        self._scores: dict[str, Any] | None = None
+
+    def recall(self, score: ChildScore, genotype: Genotype) -> Measured | None:
+        """The score of a child from before; ``None`` if it was not scored."""
+        found = self._all().get(self._key(score, genotype))
+        return None if found is None else Measured(float(found["value"]), tuple(found["people"]), tuple(found["sites"]))
+
+    def keep(self, score: ChildScore, genotype: Genotype, value: Measured) -> None:
+        """Write a score at once.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        scores = self._all()
+        scores[self._key(score, genotype)] = asdict(value)
+        write_text_atomically(self.path, json.dumps({**FORMAT, "scores": scores}) + "\n")
+
+    def _all(self) -> dict[str, Any]:
+        if self._scores is None:
+            self._scores = _read(self.path)
+        return self._scores
+
+    def _key(self, score: ChildScore, genotype: Genotype) -> str:
+        return digest([self.of, score.settings(), genotype.choices])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Scores of the file; none where it is absent or not ours, since they can be measured again."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        scores = content["scores"] if {name: content[name] for name in FORMAT} == FORMAT else {}
+        return {name: one for name, one in scores.items() if _is_measured(one)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _is_measured(one: dict[str, Any]) -> bool:
+    numbers = [one["value"], *one["people"], *one["sites"]]
+    return all(isinstance(number, float) for number in numbers)
+
+
+def fork_digest(run: SearchRun, losses: Any, length: int) -> str:
+    """Digest of everything that a fork depends on but its point and its score.
+
+    Args:
+        run: attached to a Trainer.
+        losses: settings of the losses.
+        length: weight steps of a whole training.
+    """
+    trainer = run.trainer
+    datamodule = getattr(trainer, "datamodule", None)
+    weights = hashlib.sha256()
+    for name, value in sorted(run.initial_state().items()):
+        weights.update(name.encode())
+        weights.update(_bytes(value))
+    data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
+    facts = [run.space.identity(), losses, run.optimizer.settings(), run.seed, data, length, str(trainer.precision), trainer.world_size]
+    return digest([weights.hexdigest(), *facts])
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _bytes(value: Tensor) -> bytes:
+    return bytes(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
