@@ -10,6 +10,16 @@ from jsonargparse import ArgumentParser, Namespace
 
 from vireid.settings import class_path
 
+ROOMS = ("data", "losses", "models", "nn", "results", "search", "tasks")
+
+
+def load_public_classes() -> None:
+    """Import what every room exports: the parser lists, and finds by name alone, only classes that are loaded."""
+    for room in ROOMS:
+        package = importlib.import_module(f"vireid.{room}")
+        for name in package.__all__:
+            getattr(package, name)
+
 
 def imported(path: str) -> Any:
     """What a dotted path names.

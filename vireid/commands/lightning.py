@@ -14,6 +14,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
+from vireid.commands.class_arguments import load_public_classes
 from vireid.commands.class_changes import class_changes
 from vireid.commands.command_line import named_classes, option
 from vireid.commands.layers import layer_of, read_layers
@@ -93,7 +94,8 @@ class VireidCLI(LightningCLI):
         return self.parsers[command]
 
     def setup_parser(self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]) -> None:
-        """All parsers; results are printed as one table of ours."""
+        """All parsers, which know every public class; results are printed as one table of ours."""
+        load_public_classes()
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         for name in ("test", "validate"):
             self.parsers[name].set_defaults(verbose=False)
