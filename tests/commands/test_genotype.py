@@ -61,6 +61,18 @@ def test_show_tells_the_cost_that_the_file_tells(capsys: Capsys, stem: Path) -> 
         row = next(line for line in out.splitlines() if f" {name.replace('_', ' ')} " in line)
         assert (f"{value:,}" if isinstance(value, int) else f"{value:.4f}") in row
     assert "free choices" not in out
+    row = next(line for line in out.splitlines() if " bn1 " in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["bn1", "separate_bn", "16", "1"]  # 8 channels: a weight and a bias more
+    assert " layer1.0.bn1 " not in out
+
+
+def test_show_tells_no_cost_of_sites_that_the_file_does_not_tell(capsys: Capsys, stem: Path) -> None:
+    told = with_site_provenance(SPACE, Genotype.load(stem))
+    before = {key: value for key, value in told.provenance.items() if key != "site_costs"}  # as files were written before
+    Genotype(told.space, told.choices, before).save(stem)
+    out = run(capsys, "genotype", "show", stem).out
+    assert "extra parameters" in out
+    assert "What sites add" not in out
 
 
 @pytest.mark.parametrize("flag", [["--cost"], ["--cost", "true"], ["--cost=true"]])
@@ -79,6 +91,13 @@ def test_show_tells_ties(capsys: Capsys, tmp_path: Path) -> None:
     assert sentence in run(capsys, "genotype", "show", path, "--cost").out
     with_site_provenance(space, Genotype.load(path)).save(path)
     assert sentence in run(capsys, "genotype", "show", path).out
+
+
+def test_names_in_a_file_are_text_and_no_markup(capsys: Capsys, stem: Path) -> None:
+    provenance = {"cost": {"[/red]": 1}, "site_costs": {"bn1": {"[/blue]": 2}}}
+    Genotype({"class_path": "mylib.Space"}, {"bn1": "[/green]"}, provenance).save(stem)
+    out = run(capsys, "genotype", "show", stem).out
+    assert all(name in out for name in ("[/red]", "[/blue]", "[/green]"))
 
 
 def test_show_draws_what_fits_no_space(capsys: Capsys, stem: Path) -> None:
@@ -112,7 +131,11 @@ def test_show_draws_a_space_that_it_cannot_import(capsys: Capsys, stem: Path) ->
 
 
 @pytest.mark.parametrize(
-    "facts", [{"ties": 5, "cost": 5, "stages": 5}, {"ties": {"a": [["b"]]}, "cost": {"parameters": "many"}, "stages": {"bn1": "x"}}]
+    "facts",
+    [
+        {"ties": 5, "cost": 5, "stages": 5, "site_costs": 5},
+        {"ties": {"a": [["b"]]}, "cost": {"parameters": "many"}, "stages": {"bn1": "x"}, "site_costs": {"bn1": 5, "absent": {"x": 1}}},
+    ],
 )
 def test_show_passes_over_facts_of_another_form(capsys: Capsys, shared: Path, facts: dict[str, object]) -> None:
     content = json.loads(shared.read_text())
@@ -121,6 +144,7 @@ def test_show_passes_over_facts_of_another_form(capsys: Capsys, shared: Path, fa
     done = run(capsys, "genotype", "show", shared)
     assert done.code == 0
     assert "tells no cost" in done.out
+    assert "What sites add" not in done.out
     assert "stem" in done.out
 
 

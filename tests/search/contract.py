@@ -163,6 +163,14 @@ class SpaceContract:
             assert cost["parameters"] == sum(p.numel() for p in child.parameters())
             assert cost["running_statistics"] == sum(b.numel() for b in child.buffers() if b.is_floating_point())
 
+    def test_costs_of_sites_add_up_to_that_of_the_point(self) -> None:
+        for point in (self.space.sample(seeded(0)), *self.space.baselines().values()):
+            costs = self.space.site_costs(point)
+            assert list(costs) == [site.name for site in self.space.sites()]
+            added = {name: sum(cost[name] for cost in costs.values()) for name in next(iter(costs.values()))}
+            assert "extra_parameters" in added
+            assert added.items() <= self.space.cost(point).items()
+
     @pytest.mark.parametrize(
         ("kind", "name"),
         [

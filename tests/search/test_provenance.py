@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.search.derivation.toy import Toy
 from vireid.errors import GenotypeError
 from vireid.search import INPlacement, JointNorm, OSNetAIN
 from vireid.search.provenance import site_provenance, with_site_provenance
@@ -21,6 +22,8 @@ def test_stages_ties_and_cost_are_told_in_plain_values() -> None:
     assert told["ties"]["layer1.0"] == ["layer1.0.bn1", "layer1.0.bn2"]
     assert "stem" not in told["ties"]  # alone in its group
     assert told["cost"] == space.cost(point)
+    cost = {"unfoldable_sites": 1, "runtime_elements": 8 * 128 * 64}  # IN at the 8 channels of the first map; no parameters more
+    assert told["site_costs"]["bn1"] == cost
 
 
 def test_other_provenance_is_kept() -> None:
@@ -30,6 +33,16 @@ def test_other_provenance_is_kept() -> None:
     assert found == point
     assert (found.provenance["seed"], found.provenance["ties"]) == (3, {})
     assert found.provenance["cost"] == space.cost(point)
+
+
+def test_sites_that_add_nothing_are_left_out() -> None:
+    space = JointNorm("resnet10", width=8)
+    assert list(site_provenance(space, space.baseline("stem_separate"))["site_costs"]) == ["bn1"]
+    assert site_provenance(space, space.baseline("all_shared"))["site_costs"] == {}
+
+
+def test_a_space_of_the_users_need_not_tell_what_its_sites_cost() -> None:
+    assert site_provenance(Toy(), Toy().point("01"))["site_costs"] == {}
 
 
 def test_a_point_of_another_space_has_no_cost() -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vireid.commands.command_line import with_flag
 from vireid.commands.genotype_certainty import certainty_table, least_certain, probabilities_of
-from vireid.commands.genotype_sites import cost_table, ties
+from vireid.commands.genotype_sites import cost_table, site_cost_table, ties
 from vireid.commands.parser import ShortErrors
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
@@ -28,8 +28,8 @@ def main(words: list[str]) -> int:
 
 
 def show(path: str, backbone: str | None = None, cost: bool = False) -> int:
-    """Draw a genotype: one glyph per site, by stage. Below it, which sites are tied, what it costs and how sure the search was, as far as
-    the file tells it.
+    """Draw a genotype: one glyph per site, by stage. Below it, as far as the file tells it: which sites are tied, what it and its sites
+    cost and how sure the search was.
 
     Args:
         path: a genotype file, ours or of a published system.
@@ -68,6 +68,8 @@ def _show_sites(console: Console, genotype: Genotype, ask: bool) -> None:
         console.print(table)
     else:
         _say(console, "The file tells no cost; --cost asks its search space.")
+    if (by_site := site_cost_table(genotype)) is not None:
+        console.print(by_site)
 
 
 def _asked(genotype: Genotype) -> Genotype:

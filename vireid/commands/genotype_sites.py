@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.markup import escape
 from rich.table import Table
 
 from vireid.structures import Genotype
@@ -21,14 +22,40 @@ def ties(genotype: Genotype) -> dict[str, list[str]]:
 
 def cost_table(genotype: Genotype) -> Table | None:
     """The numbers under ``cost``; ``None`` where there are none."""
-    told = genotype.provenance.get("cost")
-    numbers = {name: value for name, value in told.items() if isinstance(value, (int, float))} if isinstance(told, Mapping) else {}
+    numbers = _numbers(genotype.provenance.get("cost"))
     if not numbers:
         return None
     table = Table("cost", "", title_justify="left", show_header=False)
     for name, value in numbers.items():
-        table.add_row(str(name).replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
+        table.add_row(_words(name), _written(value))
     return table
+
+
+def site_cost_table(genotype: Genotype) -> Table | None:
+    """The numbers under ``site_costs``, a row for every site that has any; ``None`` where there are none."""
+    told = genotype.provenance.get("site_costs")
+    costs = {site: _numbers(told.get(site)) for site in genotype.choices} if isinstance(told, Mapping) else {}
+    names = list(dict.fromkeys(name for cost in costs.values() for name in cost))
+    if not names:
+        return None
+    table = Table("site", "candidate", *map(_words, names), title="What sites add; others add nothing", title_justify="left")
+    for site, cost in costs.items():
+        if cost:
+            table.add_row(escape(site), escape(genotype.choices[site]), *(_written(cost.get(name, 0)) for name in names))
+    return table
+
+
+def _numbers(told: object) -> dict[str, int | float]:
+    pairs = told.items() if isinstance(told, Mapping) else ()
+    return {str(name): value for name, value in pairs if isinstance(value, (int, float))}
+
+
+def _words(name: str) -> str:
+    return escape(name.replace("_", " "))
+
+
+def _written(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def _are_sites(names: list[object], genotype: Genotype) -> bool:

@@ -50,6 +50,15 @@ class SearchSpace(Recorded, ABC):
             GenotypeError: see :meth:`validate`.
         """
 
+    def site_costs(self, genotype: Genotype) -> dict[str, dict[str, float]]:
+        """What each site adds to :meth:`cost`, under the same names; empty for a space that does not tell.
+
+        Raises:
+            GenotypeError: see :meth:`validate`.
+        """
+        self.validate(genotype)
+        return {}
+
     @abstractmethod
     def cost_table(self, kind: CostKind) -> torch.Tensor:
         """What every candidate costs at every site, for a penalty on mixture weights.

@@ -134,16 +134,20 @@ class CombinedDepth(SearchSpace):
         rest = frame_price(self.planes, *self._size, self.small)
         rows = self._prices()
         found = total([rest, *(row[genotype.choices[place.name]] for row, place in zip(rows, self.places, strict=True))])
-        least = [sum(min(price[i] for price in row.values()) for row in rows) + rest[i] for i in range(3)]
+        added = self.site_costs(genotype).values()
         return {
             "parameters": found.parameters,
-            "extra_parameters": found.parameters - least[0],
+            "extra_parameters": sum(cost["extra_parameters"] for cost in added),
             "running_statistics": found.statistics,
             "modality_specific_sites": 0,
             "unfoldable_sites": 0,
             "multiply_adds": found.multiply_adds,
-            "extra_multiply_adds": found.multiply_adds - least[2],
+            "extra_multiply_adds": sum(cost["extra_multiply_adds"] for cost in added),
         }
+
+    def site_costs(self, genotype: Genotype) -> dict[str, dict[str, float]]:
+        self.validate(genotype)
+        return {place.name: _extra(row, genotype.choices[place.name]) for place, row in zip(self.places, self._prices(), strict=True)}
 
     def cost_table(self, kind: CostKind) -> Tensor:
         """See :meth:`~vireid.search.SearchSpace.cost_table`; ``latency`` is that of multiply-adds over the cheapest operation."""
@@ -170,3 +174,11 @@ class CombinedDepth(SearchSpace):
             pixels = (self._size[0] // factor) * (self._size[1] // factor)
             rows.append({name: block_price(place, layer, pixels, self.fuse) for name, layer in self.layers.items()})
         return rows
+
+
+def _extra(row: dict[str, Price], candidate: str) -> dict[str, float]:
+    """By how much a candidate exceeds the cheapest of its site."""
+    return {
+        "extra_parameters": row[candidate].parameters - min(price.parameters for price in row.values()),
+        "extra_multiply_adds": row[candidate].multiply_adds - min(price.multiply_adds for price in row.values()),
+    }

@@ -15,7 +15,7 @@ from vireid.nn import CANDIDATES
 from vireid.nn.norm.norm_candidates import norm_candidate
 from vireid.search.space import CostKind, SearchSpace
 from vireid.search.spaces.norm_baselines import norm_baselines
-from vireid.search.spaces.norm_cost import cost_table, total_cost
+from vireid.search.spaces.norm_cost import cost_table, price, site_cost, total_cost
 from vireid.search.spaces.site_selection import Tie, on_maps, ordered_candidates, ordered_subset, select_sites
 from vireid.search.spaces.supernet_norms import NormSupernet, SupernetNorms, batch_norm_at
 from vireid.structures import Genotype
@@ -116,6 +116,10 @@ class JointNorm(SearchSpace):
         """
         self.validate(genotype)
         return total_cost(self.norms, self._sites, genotype.choices, self._facts)
+
+    def site_costs(self, genotype: Genotype) -> dict[str, dict[str, float]]:
+        self.validate(genotype)
+        return {site.name: site_cost(price(site, genotype.choices[site.name], self._facts)) for site in self._sites}
 
     def cost_table(self, kind: CostKind) -> torch.Tensor:
         return cost_table(self._sites, kind, self._facts)

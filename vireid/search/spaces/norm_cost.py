@@ -87,6 +87,16 @@ def total_cost(norms: Sequence[Site], sites: Sequence[Site], choices: Mapping[st
     }
 
 
+def site_cost(one: Price) -> dict[str, float]:
+    """What a site adds to :func:`total_cost`."""
+    return {
+        "extra_parameters": one.parameters,
+        "modality_specific_sites": int(one.modality_specific),
+        "unfoldable_sites": int(one.elements > 0),
+        "runtime_elements": one.elements,
+    }
+
+
 def cost_table(sites: Sequence[Site], kind: CostKind, facts: TrunkFacts) -> torch.Tensor:
     """``(S, K)`` prices relative to the dearest, see :meth:`vireid.search.SearchSpace.cost_table`."""
     rows = [[float(PRICES[kind](price(site, candidate, facts))) for candidate in site.candidates] for site in sites]

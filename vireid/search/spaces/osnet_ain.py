@@ -146,18 +146,28 @@ class OSNetAIN(SearchSpace):
         """
         self.validate(genotype)
         parameters, statistics, multiply_adds = _plain_facts(self.channels)
-        rows = [(site, PLACEMENTS.index(genotype.choices[site.name])) for site in self.sites()]
-        extra = sum(self._prices("parameters", site)[k] for site, k in rows)
+        added = self.site_costs(genotype).values()
+        extra = sum(cost["extra_parameters"] for cost in added)
         without_bn = [site for site in self.sites() if not OSBLOCKS[genotype.choices[site.name]].keeps_bn]
         return {
             "parameters": parameters + extra,
             "extra_parameters": extra,
             "running_statistics": statistics - sum(2 * (site.channels or 0) for site in without_bn),
             "modality_specific_sites": 0,
-            "unfoldable_sites": sum(self._prices("unfoldable_sites", site)[k] for site, k in rows),
+            "unfoldable_sites": sum(cost["unfoldable_sites"] for cost in added),
             "multiply_adds": multiply_adds,
-            "runtime_elements": sum(self._prices("latency", site)[k] for site, k in rows),
+            "runtime_elements": sum(cost["runtime_elements"] for cost in added),
         }
+
+    def site_costs(self, genotype: Genotype) -> dict[str, dict[str, float]]:
+        self.validate(genotype)
+        kinds: dict[str, CostKind] = {
+            "extra_parameters": "parameters",
+            "unfoldable_sites": "unfoldable_sites",
+            "runtime_elements": "latency",
+        }
+        chosen = {site: PLACEMENTS.index(genotype.choices[site.name]) for site in self.sites()}
+        return {site.name: {name: self._prices(kind, site)[k] for name, kind in kinds.items()} for site, k in chosen.items()}
 
     def cost_table(self, kind: CostKind) -> Tensor:
         table = torch.tensor([self._prices(kind, site) for site in self.sites()], dtype=torch.float32)
