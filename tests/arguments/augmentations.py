@@ -32,7 +32,7 @@ def batch() -> Batch:
 
 
 def observe(augmentation: Augmentation) -> tuple[Tensor, Tensor]:
-    return augmentation.augment(batch()).images, augmentation.normalise(batch().images)
+    return augmentation.augment(batch()).images, augmentation.normalise(batch().images, VISIBLE)
 
 
 def table(cls: type[Augmentation], **others: Any) -> Table:
@@ -50,6 +50,7 @@ TABLES = [
         erasing_area=Change((0.1, 0.11), ERASING),
         erasing_aspect=Change((1.0, 1.1), ERASING),
         erase_fill=Change("mean", ERASING),
+        pad_fill="mean",
     ),
     table(
         ChannelAugmentation,
@@ -61,10 +62,11 @@ TABLES = [
         adaptive_grey=0.0,
         visible_grey=1.0,
         erase_fill=Change("mean", ERASING),
+        pad_fill="mean",
     ),
-    table(CutoutAugmentation, length=4, padding=0, flip_probability=0.0),
+    table(CutoutAugmentation, length=4, padding=0, flip_probability=0.0, pad_fill="mean"),
     table(FlipJitterAugmentation, brightness=0.5, contrast=0.5, flip_probability=0.0),
-    table(FlipShiftAugmentation, padding=0, flip_probability=0.0),
-    table(GreyMixAugmentation, grey=0.1, padding=0, flip_probability=0.0),
+    table(FlipShiftAugmentation, padding=0, flip_probability=0.0, pad_fill="black"),
+    table(GreyMixAugmentation, grey=0.1, padding=0, flip_probability=0.0, pad_fill="black"),
     table(Normalise),
 ]

@@ -21,7 +21,7 @@ PEOPLE, TRAINED = 100, 65  # drawn; those whose classes the weights learn. The o
 HEIGHT, WIDTH = 48, 24
 VISIBLE_CAMERAS, IMAGES = (1, 2, 4, 5), 4  # images a camera, half of them for each role
 P, K = 8, 2
-AUGMENTATION = FlipShiftAugmentation(padding=1, mean=(0.45,) * 3, std=(0.22,) * 3)
+AUGMENTATION = FlipShiftAugmentation(padding=1, pad_fill="black", mean=(0.45,) * 3, std=(0.22,) * 3)
 
 
 @cache

@@ -128,16 +128,16 @@ class Contract:
             assert all(len(setting.trials) == 1 for setting in data.evaluation("validate").settings)
 
     def test_training_batches_are_augmented_and_others_normalised(self, make: Make) -> None:
-        augmentation = FlipShiftAugmentation(padding=2, mean=(0.5, 0.5, 0.5))
+        augmentation = FlipShiftAugmentation(padding=2, mean={"visible": (0.5, 0.5, 0.5), "infrared": (0.2, 0.2, 0.2)})
         data = make(augmentation=augmentation, search_split="image")
         raw = next(iter(data.train_dataloader()))
         done = data.on_after_batch_transfer(raw, 0)
         for part in ("weights", "architecture"):
             before, after = getattr(raw, part), getattr(done, part)
-            assert torch.equal(after.images, augmentation(before.images, before.key))
+            assert torch.equal(after.images, augmentation(before.images, before.key, before.n_visible))
             assert torch.equal(after.pids, before.pids)
-        raw = next(iter(data.test_dataloader()))
-        assert torch.equal(data.on_after_batch_transfer(raw, 0).images, augmentation.normalise(raw.images))
+        for raw in data.test_dataloader():
+            assert torch.equal(data.on_after_batch_transfer(raw, 0).images, augmentation.normalise(raw.images, raw.n_visible))
         assert isinstance(make().augmentation, CMNASAugmentation)
         assert data.on_after_batch_transfer("other", 0) == "other"
 

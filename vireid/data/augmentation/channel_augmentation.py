@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, ZEROS, Augmentation, CMNASAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, ZEROS, Augmentation, CMNASAugmentation, PadFill
 from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.geometry import erase
+from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 from vireid.structures import Batch
 
@@ -53,12 +54,12 @@ def mix_channels(images: Tensor, outcomes: Tensor) -> Tensor:
 class ChannelAugmentation(Augmentation):
     """Two views of every visible image and one of every infrared image.
 
-    All three are padded with zeros, cropped, flipped, normalised and erased at random, each by itself. Then the second visible view has
+    All three are padded, cropped, flipped, normalised and erased at random, each by itself. Then the second visible view has
     one of its channels in all three (channel exchange), and infrared images have that, or are grey, or stay (channel-adaptive
     grey). Both act on normalised values, as in the authors' code.
 
     Args:
-        padding: zeros on every side before the crop, in pixels.
+        padding: added on every side before the crop, in pixels.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
         erasing_probability: probability that a rectangle is erased, in [0, 1].
         infrared_erasing_probability: the same for infrared images; ``None`` for equal.
@@ -69,8 +70,10 @@ class ChannelAugmentation(Augmentation):
             extension.
         erase_fill: ``"quirk"`` fills with the mean of CIFAR although the image is normalised by then, as the public code does (about
             0.5 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
-        mean: of the three channels, in [0, 1]; it is subtracted.
-        std: deviation of the three channels, above 0; it divides.
+        pad_fill: ``black``, as the public code pads before it normalises, or ``mean`` (0 after normalisation), which a ``mean`` or
+            ``std`` of each modality asks for.
+        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
+        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
 
     Raises:
         SettingsError: numbers out of range.
@@ -90,8 +93,9 @@ class ChannelAugmentation(Augmentation):
         adaptive_grey: float = 0.5,
         visible_grey: float = 0.0,
         erase_fill: Literal["quirk", "mean"] = "quirk",
-        mean: Triple = IMAGENET_MEAN,
-        std: Triple = IMAGENET_STD,
+        pad_fill: PadFill = "black",
+        mean: Statistics = IMAGENET_MEAN,
+        std: Statistics = IMAGENET_STD,
     ) -> None:
         super().__init__(mean, std)
         for name, value in (("adaptive_grey", adaptive_grey), ("visible_grey", visible_grey)):
@@ -99,25 +103,25 @@ class ChannelAugmentation(Augmentation):
                 raise SettingsError(f"`{name}` must be between 0 and 1, got {value}.")
         infrared = erasing_probability if infrared_erasing_probability is None else infrared_erasing_probability
         self._visible, self._infrared = (
-            _CropFlipErase(padding, flip_probability, erasing, erase_fill=erase_fill, mean=mean, std=std)
+            _CropFlipErase(padding, flip_probability, erasing, erase_fill=erase_fill, pad_fill=pad_fill, mean=mean, std=std)
             for erasing in (erasing_probability, infrared)
         )
         self.exchange_grey = exchange_grey
         self.adaptive_grey = adaptive_grey
         self.visible_grey = visible_grey
 
-    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+    def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
         """Crop, flip, normalisation and erasing, without change of channels; see :class:`~vireid.data.Augmentation`."""
-        return self._visible(images, key)
+        return self._visible(images, key, n_visible)
 
     def augment(self, batch: Batch) -> Batch:
         """First visible views, second visible views, infrared images."""
         scaled = batch.images if batch.images.is_floating_point() else batch.images.float().div_(255)
         visible, infrared = scaled[: batch.n_visible], scaled[batch.n_visible :]
         keys = [(*batch.key, view) for view in range(3)]
-        first = self._visible(_drawn(visible, keys[0], self._draw_grey), keys[0])
-        second = _drawn(self._visible(visible, keys[1]), keys[1], lambda rng: draw_exchange(rng, self.exchange_grey))
-        third = _drawn(self._infrared(infrared, keys[2]), keys[2], lambda rng: draw_adaptive(rng, self.adaptive_grey))
+        first = self._visible(_drawn(visible, keys[0], self._draw_grey), keys[0], len(visible))
+        second = _drawn(self._visible(visible, keys[1], len(visible)), keys[1], lambda rng: draw_exchange(rng, self.exchange_grey))
+        third = _drawn(self._infrared(infrared, keys[2], 0), keys[2], lambda rng: draw_adaptive(rng, self.adaptive_grey))
         return batch.with_views(first, second, infrared=third)
 
     def _draw_grey(self, rng: random.Random) -> int:
@@ -127,10 +131,10 @@ class ChannelAugmentation(Augmentation):
 class _CropFlipErase(CMNASAugmentation):
     """CM-NAS's augmentation with another value to fill, and for batches of one modality too."""
 
-    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
-        return super().__call__(images, key) if len(images) else self.normalise(images)
+    def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
+        return super().__call__(images, key, n_visible) if len(images) else self.normalise(images, n_visible)
 
-    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
+    def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 (interface)
         return erase(images, rectangles, constant(CIFAR_MEAN if self.erase_fill == "quirk" else ZEROS, images))
 
 

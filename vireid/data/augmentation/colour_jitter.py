@@ -7,8 +7,9 @@ import random
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation
 from vireid.data.augmentation.constants import constant
+from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 
 GREY = (0.299, 0.587, 0.114)  # luma of ITU-R 601
@@ -25,8 +26,8 @@ class FlipJitterAugmentation(FlipShiftAugmentation):
         brightness: largest relative change of brightness, in [0, 1].
         contrast: largest relative change of contrast, in [0, 1].
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        mean: of the three channels, in [0, 1]; it is subtracted.
-        std: deviation of the three channels, above 0; it divides.
+        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
+        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
 
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang, TPAMI 2021), public code.
@@ -37,23 +38,23 @@ class FlipJitterAugmentation(FlipShiftAugmentation):
         brightness: float = 0.2,
         contrast: float = 0.15,
         flip_probability: float = 0.5,
-        mean: Triple = IMAGENET_MEAN,
-        std: Triple = IMAGENET_STD,
+        mean: Statistics = IMAGENET_MEAN,
+        std: Statistics = IMAGENET_STD,
     ) -> None:
-        super().__init__(0, flip_probability, mean, std)
+        super().__init__(0, flip_probability, mean=mean, std=std)
         for name, value in (("brightness", brightness), ("contrast", contrast)):
             if not 0 <= value <= 1:
                 raise SettingsError(f"`{name}` must be between 0 and 1, got {value}.")
         self.brightness, self.contrast = brightness, contrast
 
-    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+    def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
         """Jittered, flipped and normalised images, see :class:`~vireid.data.Augmentation`."""
         scaled = images if images.is_floating_point() else images.float().div_(255)
         draws = torch.tensor(self.factors(key, images.shape[0]), dtype=scaled.dtype).to(scaled.device, non_blocking=True)
         brightness, contrast, brightness_first = draws[:, :, None, None, None].unbind(1)
         bright_then = _contrast(_brightness(scaled, brightness), contrast)
         contrast_then = _brightness(_contrast(scaled, contrast), brightness)
-        return super().__call__(torch.where(brightness_first > 0, bright_then, contrast_then), key)
+        return super().__call__(torch.where(brightness_first > 0, bright_then, contrast_then), key, n_visible)
 
     def factors(self, key: tuple[int, ...], count: int) -> list[tuple[float, float, float]]:
         """Factor of brightness, factor of contrast, and whether brightness comes first (0 or 1), of ``count`` images."""

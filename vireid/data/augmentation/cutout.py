@@ -6,9 +6,10 @@ import random
 
 from torch import Tensor
 
-from vireid.data.augmentation.base import ZEROS, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import ZEROS, FlipShiftAugmentation, PadFill
 from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.geometry import Rectangle, erase
+from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 
 CIFAR100_MEAN = (129.3 / 255, 124.1 / 255, 112.4 / 255)
@@ -22,6 +23,7 @@ class CutoutAugmentation(FlipShiftAugmentation):
         length: side of the square, in pixels; what lies outside the image is cut off. 0 for none.
         padding: largest shift in pixels, in all directions.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
+        pad_fill: ``black``, as the public code pads before it normalises, or ``mean`` (0 after normalisation).
         mean: of the three channels, in [0, 1]; by default that of CIFAR-100.
         std: deviation of the three channels, above 0; by default that of CIFAR-100.
 
@@ -38,10 +40,11 @@ class CutoutAugmentation(FlipShiftAugmentation):
         length: int = 16,
         padding: int = 4,
         flip_probability: float = 0.5,
-        mean: Triple = CIFAR100_MEAN,
-        std: Triple = CIFAR100_STD,
+        pad_fill: PadFill = "black",
+        mean: Statistics = CIFAR100_MEAN,
+        std: Statistics = CIFAR100_STD,
     ) -> None:
-        super().__init__(padding, flip_probability, mean, std)
+        super().__init__(padding, flip_probability, pad_fill, mean, std)
         if length < 0:
             raise SettingsError(f"`length` must be at least 0, got {length}.")
         self.length = length
@@ -52,6 +55,6 @@ class CutoutAugmentation(FlipShiftAugmentation):
         top, left = max(0, row - half), max(0, column - half)
         return top, left, max(0, min(height, row - half + self.length) - top), min(width, column - half + self.length) - left
 
-    def finish(self, images: Tensor, rectangles: Tensor) -> Tensor:
+    def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 (interface)
         """Cutting out."""
         return erase(images, rectangles, constant(ZEROS, images))

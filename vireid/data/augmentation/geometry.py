@@ -75,10 +75,10 @@ def erase(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
     Args:
         images: ``(B, C, H, W)`` float.
         rectangles: ``(B, 4)`` int64 top, left, height, width; a height of 0 leaves the image as it is.
-        fill: ``(C,)`` value of each channel.
+        fill: ``(C,)`` value of each channel, or ``(B, C)`` of each image's.
     """
     top, left, tall, wide = rectangles.T[:, :, None]  # each (B, 1)
     rows = torch.arange(images.shape[2], device=images.device)
     columns = torch.arange(images.shape[3], device=images.device)
     inside = ((rows >= top) & (rows < top + tall))[:, None, :, None] & ((columns >= left) & (columns < left + wide))[:, None, None, :]
-    return torch.where(inside, fill.to(images)[:, None, None], images)
+    return torch.where(inside, fill.to(images)[..., None, None], images)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 
+import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, Triple
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, PadFill
+from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 
 UNCHANGED = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -22,8 +24,9 @@ class GreyMixAugmentation(FlipShiftAugmentation):
         grey: probability that an image becomes grey, in [0, 1].
         padding: largest shift in pixels, in all directions.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        mean: of the three channels, in [0, 1]; it is subtracted.
-        std: deviation of the three channels, above 0; it divides.
+        pad_fill: colour of what a shift brings in: ``mean``, the mean of the image's modality, or ``black``.
+        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
+        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
 
     Raises:
         SettingsError: numbers out of range.
@@ -34,19 +37,21 @@ class GreyMixAugmentation(FlipShiftAugmentation):
         grey: float = 0.7,
         padding: int = 2,
         flip_probability: float = 0.5,
-        mean: Triple = IMAGENET_MEAN,
-        std: Triple = IMAGENET_STD,
+        pad_fill: PadFill = "mean",
+        mean: Statistics = IMAGENET_MEAN,
+        std: Statistics = IMAGENET_STD,
     ) -> None:
-        super().__init__(padding, flip_probability, mean, std)
+        super().__init__(padding, flip_probability, pad_fill, mean, std)
         if not 0 <= grey <= 1:
             raise SettingsError(f"`grey` must be between 0 and 1, got {grey}.")
         self.grey = grey
 
-    def __call__(self, images: Tensor, key: tuple[int, ...]) -> Tensor:
+    def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
         """Images of which some are grey, shifted, flipped and normalised, see :class:`~vireid.data.Augmentation`."""
         scaled = images if images.is_floating_point() else images.float().div_(255)
-        mixed = scaled.new_tensor(self.mixtures(key, images.shape[0])) @ scaled.flatten(2)  # (B, 3, 3) @ (B, 3, H * W)
-        return super().__call__(mixed.view_as(scaled), key)
+        weights = torch.tensor(self.mixtures(key, images.shape[0]), dtype=scaled.dtype).to(scaled.device, non_blocking=True)
+        mixed = weights @ scaled.flatten(2)  # (B, 3, 3) @ (B, 3, H * W)
+        return super().__call__(mixed.view_as(scaled), key, n_visible)
 
     def mixtures(self, key: tuple[int, ...], count: int) -> list[tuple[tuple[float, ...], ...]]:
         """3 x 3 matrices, from old channels to new ones, of ``count`` images."""

@@ -122,4 +122,6 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
             )
         if not isinstance(batch, Batch):
             return batch
-        return self.augmentation.augment(batch) if batch.key else batch.with_images(self.augmentation.normalise(batch.images))
+        return (
+            self.augmentation.augment(batch) if batch.key else batch.with_images(self.augmentation.normalise(batch.images, batch.n_visible))
+        )
