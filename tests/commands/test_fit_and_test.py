@@ -87,7 +87,11 @@ def model_words(config: str) -> list[str]:
         return ["-c", config, *OWN[config]]
     below = ["-c", f"{folder}/cm_nas.yaml"] if name == "laptop.yaml" or config in OTHER_SPACES else []
     small = (*(SPACE if name == "one_shot.yaml" else SEARCH), "--data.heldout_fraction=0.5") if folder == "search" else SPACE
-    return [*below, "-c", config, *(small[1:] if config in OTHER_SPACES else small), *FEWER.get(config, ())]  # small[0] names the space
+    unconfirmed = (
+        ["--model.derivation=vireid.search.Argmax"] if below or config == "search/cm_nas.yaml" else []
+    )  # too few people to confirm
+    own = small[1:] if config in OTHER_SPACES else small  # small[0] names the space
+    return [*below, "-c", config, *own, *FEWER.get(config, ()), *(unconfirmed if folder == "search" else [])]
 
 
 def last(folder: Path) -> Path:

@@ -125,6 +125,8 @@ def test_constants_are_both_ends_the_first_and_the_last_stage_and_ibn_early() ->
     }
     assert list(default_constants(BN)) == ["all_shared", "all_separate", "first_separate", "last_separate"]
     assert list(default_constants(INPlacement(TRUNK, tie="stage"))) == ["all_shared", "early_ibn"]
+    late = JointNorm(TRUNK, tie="block", subsets={"layer4.*": ["shared_bn", "separate_bn"]})
+    assert "early_separate_ibn" in default_constants(late), "the last stage need not have IBN"
     space = OSNetAIN()
     assert default_constants(space) == space.baselines()
 

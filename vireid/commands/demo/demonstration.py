@@ -18,9 +18,9 @@ from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.commands.run_directory import RUNS, fresh_directory, next_free
 from vireid.commands.stopping import stop_code
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
-from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving
+from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving, SmoothAveragePrecision
 from vireid.results import Result, write_metrics
-from vireid.search import BNSeparation
+from vireid.search import BNSeparation, Confirm, MostProbable
 from vireid.structures import Genotype
 from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, TwoLevels, WarmupCosine
 
@@ -45,7 +45,7 @@ class Budget:
 
 
 FULL = Budget(310, 60, 3, 20, warmup_epochs=3, search_epochs=7, retrain_epochs=10, width=32, identities_per_batch=16)
-FAST = Budget(24, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, width=8, identities_per_batch=4)
+FAST = Budget(34, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, width=8, identities_per_batch=4)
 
 
 def demonstrate(output: str | None, seed: int, fast: bool) -> int:
@@ -86,7 +86,7 @@ class Demo:
         data = self._data("none")
         data.prepare_data()
         template = template_results(data)
-        self._say("2/4  Searching which batch norms to separate")
+        self._say("2/4  Searching which batch norms to separate, and trying the candidates in short trainings")
         searched = self._search()
         genotypes = {"searched": searched, **{name: self.space.baselines()[name] for name in BASELINES}}
         results: dict[str, list[Result]] = {TEMPLATE: template}
@@ -113,6 +113,7 @@ class Demo:
             images_per_identity=2,
             augmentation=FlipShiftAugmentation(),
             search_split="identity" if search_split == "identity" else "none",
+            validation="heldout" if search_split == "identity" else "none",
             heldout_fraction=0.35,
             seed=self.seed,
             num_workers=0,
@@ -126,6 +127,7 @@ class Demo:
         trainer = pl.Trainer(
             max_epochs=epochs,
             limit_train_batches=self.budget.steps,
+            limit_val_batches=0,  # held-out people decide between short trainings, once
             devices=1,
             logger=RunLogger(folder),
             callbacks=[RichProgressBar(leave=False), LastCheckpoint(folder / "checkpoints")],
@@ -147,10 +149,16 @@ class Demo:
             weights=None,
             losses=self._losses(),
             optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
-            strategy=TwoLevels(architecture_optimizer=Adam(0.03, weight_decay=0.0), warmup_epochs=self.budget.warmup_epochs),
+            strategy=TwoLevels(
+                architecture_losses=[SmoothAveragePrecision()],
+                architecture_optimizer=Adam(0.03, weight_decay=0.0),
+                warmup_epochs=self.budget.warmup_epochs,
+            ),
+            derivation=Confirm([MostProbable()], recalibration_batches=6),  # random weights: no cheap score of them says anything
             seed=self.seed,
         )
         self._fit(module, data, self.folder / "search", epochs)
+        module.show_training()
         return Genotype.load(self.folder / "search" / "genotype.json")
 
     def _retrain(self, name: str, genotype: Genotype) -> list[Result]:

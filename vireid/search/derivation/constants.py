@@ -30,7 +30,8 @@ def default_constants(space: SearchSpace) -> dict[str, Genotype]:
     points = {"all_shared": changed(sites, [], SHARED)}
     points |= {"all_separate": changed(sites, units, SEPARATE), "first_separate": changed(sites, units[:1], SEPARATE)}
     points["last_separate"] = changed(sites, units[-1:], SEPARATE)
-    kind = next((kind for kind in EARLY_KINDS if all(kind in site.candidates for site in sites)), None)
+    early = [site for unit in units[:EARLY_STAGES] for site in unit]
+    kind = next((kind for kind in EARLY_KINDS if all(kind in site.candidates for site in early)), None)
     if kind:
         points[f"early_{kind}"] = changed(sites, units[:EARLY_STAGES], kind)
     different = unique(points.values())

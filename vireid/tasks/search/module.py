@@ -35,6 +35,8 @@ from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_ro
 from vireid.tasks.search.strategies import Strategy
 from vireid.tasks.search.two_levels import TwoLevels
 
+UNCONFIRMED = "No training has confirmed this genotype: it is what the search believes. The derivation vireid.search.Confirm tries it."
+
 
 class SearchModule(ReIDModule):
     """Search of a :class:`~vireid.search.SearchSpace`.
@@ -297,9 +299,12 @@ class SearchModule(ReIDModule):
         yield
 
     def show_training(self) -> None:
-        tried = shortlist_of(self.derived) if self.derived is not None and self.trainer.is_global_zero else []
-        if tried:
+        if not self.trainer.is_global_zero:
+            return
+        if tried := shortlist_of(self.derive()):
             table_console().print(shortlist_table(tried))
+        else:
+            table_console().print(UNCONFIRMED, highlight=False)
 
     def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
         return "derived child with inherited weights, not retrained"
