@@ -14,13 +14,13 @@ if TYPE_CHECKING:
         IMAGENET_MEAN as IMAGENET_MEAN,
         IMAGENET_STD as IMAGENET_STD,
         Augmentation as Augmentation,
-        CMNASAugmentation as CMNASAugmentation,
-        FlipShiftAugmentation as FlipShiftAugmentation,
         Normalise as Normalise,
     )
     from vireid.data.augmentation.channel_augmentation import ChannelAugmentation as ChannelAugmentation
+    from vireid.data.augmentation.cm_nas import CMNASAugmentation as CMNASAugmentation
     from vireid.data.augmentation.colour_jitter import FlipJitterAugmentation as FlipJitterAugmentation
     from vireid.data.augmentation.cutout import CutoutAugmentation as CutoutAugmentation
+    from vireid.data.augmentation.flip_shift import FlipShiftAugmentation as FlipShiftAugmentation
     from vireid.data.augmentation.geometry import crop_and_flip as crop_and_flip, erase as erase, sample_rectangle as sample_rectangle
     from vireid.data.augmentation.grey_mix import GreyMixAugmentation as GreyMixAugmentation
     from vireid.data.check import CheckReport as CheckReport, check_dataset as check_dataset
@@ -72,10 +72,12 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        ".augmentation.base": ["Augmentation", "CMNASAugmentation", "FlipShiftAugmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
+        ".augmentation.base": ["Augmentation", "IMAGENET_MEAN", "IMAGENET_STD", "Normalise"],
         ".augmentation.channel_augmentation": ["ChannelAugmentation"],
+        ".augmentation.cm_nas": ["CMNASAugmentation"],
         ".augmentation.colour_jitter": ["FlipJitterAugmentation"],
         ".augmentation.cutout": ["CutoutAugmentation"],
+        ".augmentation.flip_shift": ["FlipShiftAugmentation"],
         ".augmentation.geometry": ["crop_and_flip", "erase", "sample_rectangle"],
         ".augmentation.grey_mix": ["GreyMixAugmentation"],
         ".check": ["CheckReport", "check_dataset"],

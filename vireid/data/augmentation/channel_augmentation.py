@@ -9,10 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, ZEROS, Augmentation, CMNASAugmentation, PadFill
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, Augmentation
+from vireid.data.augmentation.cm_nas import CMNASAugmentation
 from vireid.data.augmentation.constants import constant
+from vireid.data.augmentation.flip_shift import PadFill
 from vireid.data.augmentation.geometry import erase
-from vireid.data.augmentation.statistics import Statistics
+from vireid.data.augmentation.statistics import ZEROS, Statistics
 from vireid.errors import SettingsError
 from vireid.structures import Batch
 

@@ -7,8 +7,9 @@ import random
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD
 from vireid.data.augmentation.constants import constant
+from vireid.data.augmentation.flip_shift import FlipShiftAugmentation
 from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 

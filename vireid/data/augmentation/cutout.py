@@ -6,10 +6,10 @@ import random
 
 from torch import Tensor
 
-from vireid.data.augmentation.base import ZEROS, FlipShiftAugmentation, PadFill
 from vireid.data.augmentation.constants import constant
+from vireid.data.augmentation.flip_shift import FlipShiftAugmentation, PadFill
 from vireid.data.augmentation.geometry import Rectangle, erase
-from vireid.data.augmentation.statistics import Statistics
+from vireid.data.augmentation.statistics import ZEROS, Statistics
 from vireid.errors import SettingsError
 
 CIFAR100_MEAN = (129.3 / 255, 124.1 / 255, 112.4 / 255)

@@ -7,7 +7,8 @@ import random
 import torch
 from torch import Tensor
 
-from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, FlipShiftAugmentation, PadFill
+from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD
+from vireid.data.augmentation.flip_shift import FlipShiftAugmentation, PadFill
 from vireid.data.augmentation.statistics import Statistics
 from vireid.errors import SettingsError
 

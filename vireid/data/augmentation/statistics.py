@@ -11,6 +11,7 @@ from vireid.structures import Modality
 
 Triple = tuple[float, float, float]
 Statistics = Triple | dict[str, Triple]
+ZEROS: Triple = (0.0, 0.0, 0.0)
 MODALITIES = [modality.name.lower() for modality in Modality]  # visible rows come first in a batch
 FORM = "Give three numbers, or three for `visible` and three for `infrared`."
 

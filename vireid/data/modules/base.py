@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from torch.utils.data import DataLoader
 
-from vireid.data.augmentation.base import Augmentation, CMNASAugmentation
+from vireid.data.augmentation.base import Augmentation
+from vireid.data.augmentation.cm_nas import CMNASAugmentation
 from vireid.data.datasets.evaluations import first_trials
 from vireid.data.datasets.releases import Found, warn_of_differences
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vireid.data.augmentation.base import Augmentation, FlipShiftAugmentation
+from vireid.data.augmentation.base import Augmentation
+from vireid.data.augmentation.flip_shift import FlipShiftAugmentation
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.data.modules.classification import ClassificationDataModule
 from vireid.data.modules.loading import at_least
