@@ -43,7 +43,7 @@ def test_commands() -> None:
 
 
 def test_configurations_come_folder_by_folder_packaged_and_local() -> None:
-    assert offered("fit", "-c", "") == ["cdnet/", "data/", "mine.yaml", "osnet_ain/", "runs/", "search/", "study/", "train/"]
+    assert offered("fit", "-c", "") == ["cdnet/", "data/", "mine.yaml", "osnet_ain/", "pretrain/", "runs/", "search/", "study/", "train/"]
     assert offered("fit", "-c", "data/") == sorted([*(n for n in config_names() if n.startswith("data/")), "data/own.yaml"])
     assert offered("fit", "--config", "train/agw") == ["train/agw.yaml", "train/agw_base.yaml"]
     assert offered("fit", "-c", "data/sysu.yaml", "-c", "runs/fit-1/") == ["runs/fit-1/config.yaml"]

@@ -60,6 +60,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "validate": RUN,
     "test": RUN,
     "predict": RUN,
+    "pretrain": ("--width", "--people", "--seed", "--steps", "--image_height", "--image_width", "--grey", "--output", "--help"),
     "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--help"),
     "compare": ("--help",),
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--help"),
