@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def test_weights_by_file(tmp_path: Path) -> None:
     assert all(torch.equal(value, file[name]) for name, value in state.items())
     with pytest.raises(SettingsError, match=r"(?s)weights.pth do not fit mnasnet0_5:.* lacking: layers.0.weight"):
         Torchvision("mnasnet0_5").build(str(tmp_path / "weights.pth"))
+
+
+def test_published_names_of_dense_layers(tmp_path: Path) -> None:
+    network = get_model("densenet121", weights=None)
+    published = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", name): value for name, value in network.state_dict().items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in published
+    torch.save(published, tmp_path / "weights.pth")
+    state, expected = Torchvision("densenet121").build(str(tmp_path / "weights.pth")).state_dict(), network.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in state.items())
 
 
 def test_weights_by_name() -> None:

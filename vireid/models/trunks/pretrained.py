@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.error import URLError
@@ -17,6 +18,7 @@ from vireid.models.published.loading import StateReport, misfit, other_shapes, r
 
 COUNTER = "num_batches_tracked"
 TRUNK = "network.backbone.trunk."  # of the names in a checkpoint of ours
+DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # torchvision's files of DenseNet have names from before 2019
 
 
 def load_pretrained(trunk: nn.Module, name: str, weights: str) -> None:
@@ -34,7 +36,7 @@ def load_pretrained(trunk: nn.Module, name: str, weights: str) -> None:
     if Path(weights).is_file():
         load_weights(trunk, weights, name)
     else:
-        load_state(trunk, torchvision_state(name, weights), weights, name)
+        load_state(trunk, trunk_entries(torchvision_state(name, weights)), weights, name)
 
 
 def load_weights(trunk: nn.Module, path: str | os.PathLike[str], name: str = "this network") -> None:
@@ -65,8 +67,9 @@ def load_weights(trunk: nn.Module, path: str | os.PathLike[str], name: str = "th
 
 
 def trunk_entries(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Those of the trunk, by its own names, if the state is that of a checkpoint of ours; else all of them."""
-    return {name.removeprefix(TRUNK): value for name, value in state.items() if name.startswith(TRUNK)} or state
+    """Those of the trunk, by its own names, if the state is that of a checkpoint of ours; else all of them, by today's names."""
+    ours = {name.removeprefix(TRUNK): value for name, value in state.items() if name.startswith(TRUNK)}
+    return ours or {DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 def load_state(
