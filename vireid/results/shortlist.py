@@ -28,7 +28,8 @@ class Tried:
         scores: cheap scores, by name.
         forks: mAP on held-out people, 0..1, and its standard error over people (``None`` where it is not known), by the length of the
             fork as a fraction of a training.
-        behind: mAP behind the best, and the standard error of this difference, person by person; ``None`` where it was forked for less.
+        behind: mAP behind the best after forks of the same length, and the standard error of this difference, person by person; ``None``
+            where it is not known.
         price: modality-specific sites.
         chosen: whether it is the answer.
     """

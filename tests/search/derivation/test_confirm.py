@@ -164,6 +164,10 @@ def test_all_are_forked_for_half_the_length_and_the_best_three_again() -> None:
     chosen = [row for row in result.details["shortlist"] if row["chosen"]]
     assert [tuple(row["choices"].values()) for row in chosen] == [tuple(result.genotype.choices.values())]
     assert chosen[0]["behind"] == 0
+    for row in result.details["shortlist"]:
+        length, code = max(map(float, row["forks"])), digits(BN, BN.genotype(row["choices"]))
+        expected = by_digits(length, answer).value - by_digits(length, code).value
+        assert row["behind"] == pytest.approx(expected), "behind the answer's fork of the same length"
 
 
 def test_one_round_forks_everything_for_the_whole_length() -> None:

@@ -77,7 +77,7 @@ class Demo:
         self.seed = seed
         self.budget = budget
         self.console = Console()
-        self.space = BNSeparation("resnet18", width=budget.width)
+        self.space = BNSeparation("resnet10", width=budget.width)
 
     def run(self) -> None:
         """Generate, search, retrain, test, tell."""

@@ -115,7 +115,7 @@ class Confirm(Derivation):
         finalists = [entry for entry in entries if self.fork in entry.forks]
         best = _best(finalists, self.fork)
         answer = self._cheapest(space, finalists, self.fork) if self.cheapest else best
-        rows = [row(entry, _price(space, entry.genotype), best.forks[self.fork], entry is answer) for entry in entries]
+        rows = [row(entry, _price(space, entry.genotype), best, entry is answer) for entry in entries]
         price = {"points": len(entries), "forks": {f"{fraction:g}": sum(fraction in e.forks for e in entries) for fraction in self.rounds}}
         trainings = sum(fraction for entry in entries for fraction in entry.forks)
         history = [Scored(entry.genotype, entry.forks[max(entry.forks)].value) for entry in entries]

@@ -54,31 +54,32 @@ def key(genotype: Genotype) -> tuple[str, ...]:
     return tuple(genotype.choices.values())
 
 
-def row(entry: Entry, price: float, best: Measured, chosen: bool) -> dict[str, Any]:
+def row(entry: Entry, price: float, best: Entry, chosen: bool) -> dict[str, Any]:
     """Plain values of an entry for the provenance of a genotype.
 
     Args:
         entry: forked at least once.
         price: modality-specific sites.
-        best: the longest fork of the best entry, with which this one is compared person by person.
+        best: the best entry, with whose fork of the same length this one's longest is compared, person by person.
         chosen: whether it is the answer.
     """
     last = max(entry.forks)
+    behind, error = _behind(best.forks[last], entry.forks[last])
     forks = {f"{fraction:g}": {"mAP": value.value, "error": _number(value.error)} for fraction, value in sorted(entry.forks.items())}
     return {
         "choices": entry.genotype.choices,
         "proposers": entry.proposers,
         "scores": {name: value.value for name, value in entry.scores.items()},
         "forks": forks,
-        "behind": best.value - entry.forks[last].value if _comparable(best, entry.forks[last]) else None,
-        "behind_error": _number(best.error_of_difference(entry.forks[last])) if _comparable(best, entry.forks[last]) else None,
+        "behind": behind,
+        "behind_error": error,
         "price": price,
         "chosen": chosen,
     }
 
 
-def _comparable(one: Measured, other: Measured) -> bool:
-    return len(one.people) == len(other.people)
+def _behind(best: Measured, other: Measured) -> tuple[float, float | None]:
+    return best.value - other.value, _number(best.error_of_difference(other))
 
 
 def _number(value: float) -> float | None:
