@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_no_weight_moves_and_the_answer_is_the_best_fork(confirmed: tuple[Search
     assert len(final) == 3
     assert max(final, key=lambda point: final[point]) == tuple(module.derive().choices.values())
     assert about["price"]["trainings"] == pytest.approx(0.125 * len(about["shortlist"]) + 0.75)
+
+
+def test_the_cost_is_that_of_the_steps_and_images(confirmed: tuple[SearchModule, Path]) -> None:
+    module, _ = confirmed
+    about = module.derive().provenance["derivation"]
+    points, people, rows_per_step = len(about["shortlist"]), 8 * 6, 2 * 4 * 2
+    cost = about["trainings"]
+    assert cost["search"] == 0
+    assert cost["forks"] == about["price"]["trainings"] == (points * 1 + 3 * 2) / 8, "forks of one and two steps of eight"
+    cheap = 32 * rows_per_step + 32 * (rows_per_step + people) + 2 * 4 * rows_per_step  # soft AP; mAP and recalibration; gaps of two points
+    forked = (points + 3) * (rows_per_step + people)
+    assert cost["scores"] == pytest.approx(0.3 * (cheap + forked) / (8 * rows_per_step))
+    assert cost["total"] == pytest.approx(cost["forks"] + cost["scores"])
 
 
 def test_a_fork_is_the_beginning_of_a_training_of_its_own(confirmed: tuple[SearchModule, Path]) -> None:
@@ -239,4 +253,6 @@ def test_files_of_the_shortlist(confirmed: tuple[SearchModule, Path], capsys: py
     main(["genotype", "show", str(folder / "genotype.json")])
     assert "Shortlist: mAP on held-out people after forks" in capsys.readouterr().out
     module.show_training()
-    assert "all_separate" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "all_separate" in said
+    assert re.search(r"It cost \d\.\d trainings: search 0\.00 \+ forks \d\.\d\d \+ scores \d", said)

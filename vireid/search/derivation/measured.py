@@ -17,11 +17,15 @@ class Measured:
         people: what each held-out person has by itself, in the ascending order of identities, which is the same for all children of a
             run; empty where a score is not of people.
         sites: what each site has, in the order of the space; empty where a score is not of sites.
+        steps: weight steps that it took.
+        rows: images that it ran forward beside them, on one process.
     """
 
     value: float
     people: tuple[float, ...] = ()
     sites: tuple[float, ...] = ()
+    steps: int = 0
+    rows: int = 0
 
     @property
     def error(self) -> float:

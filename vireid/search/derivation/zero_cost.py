@@ -143,9 +143,18 @@ def score_names(scores: Sequence[ChildScore]) -> list[str]:
 
 
 def singles(sites: Sequence[Site]) -> list[Choices]:
-    """Every group of tied sites by itself under every other candidate, the others shared."""
+    """Every group of tied sites by itself, the others shared: separate, and under every other candidate where sites are tied by stage.
+
+    Other candidates of single sites would be as many points again for each, of which none is proposed.
+    """
     tied = groups(sites)
-    return [point for unit in tied for name in unit[0].candidates[1:] if is_point(point := changed(sites, [unit], name), sites)]
+    kinds = {SEPARATE} if _untied(sites) else {name for unit in tied for name in unit[0].candidates}
+    return [
+        point
+        for unit in tied
+        for name in unit[0].candidates[1:]
+        if name in kinds and is_point(point := changed(sites, [unit], name), sites)
+    ]
 
 
 def _untied(sites: Sequence[Site]) -> bool:

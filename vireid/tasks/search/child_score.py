@@ -15,6 +15,8 @@ from torch import Tensor
 
 from vireid.search.derivation import ChildScore, Derivation, DerivationResult, Measured
 from vireid.structures import Genotype
+from vireid.tasks.callbacks.recalibration import training_length
+from vireid.tasks.search.costs import Costs
 from vireid.tasks.search.fork_memory import ForkMemory
 from vireid.tasks.search.run import SearchRun
 from vireid.tasks.search.scored_child import SupernetChild
@@ -32,7 +34,7 @@ class InheritedScore:
         score: what to measure.
         child: what the score asks; ``None`` for one of its own. Scores of one run share what they read by sharing it.
         memory: of scores that do not depend on the supernet, from a run that was killed; ``None`` for none.
-        on_scored: called after every score.
+        on_scored: called with every score.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class InheritedScore:
         score: ChildScore,
         child: SupernetChild | None = None,
         memory: ForkMemory | None = None,
-        on_scored: Callable[[], None] = lambda: None,
+        on_scored: Callable[[Measured], None] = lambda found: None,  # noqa: ARG005 (nobody listens)
     ) -> None:
         self.run, self.score = run, score
         self.child = child or SupernetChild(run)
@@ -61,23 +63,25 @@ class InheritedScore:
             known = self._scored()
             if memory is not None and self.run.trainer.is_global_zero:
                 memory.keep(self.score, genotype, known)
-        self.on_scored()
+        self.on_scored(known)
         return known
 
     def mixture(self, weights: Tensor) -> float:
         """Score of the supernet under ``(S, K)`` mixture weights."""
         self.run.supernet.set_mixture(weights.to(self.run.device))
-        value = self._scored().value
-        self.on_scored()
-        return value
+        found = self._scored()
+        self.on_scored(found)
+        return found.value
 
     def _scored(self) -> Measured:
-        found: Measured = self.run.trainer.strategy.broadcast(self.score(self.child))
+        steps, rows = self.child.steps, self.child.rows
+        mine = self.score(self.child)
+        found: Measured = self.run.trainer.strategy.broadcast(replace(mine, steps=self.child.steps - steps, rows=self.child.rows - rows))
         return found if math.isfinite(found.value) else replace(found, value=-math.inf)
 
 
 def run_derivation(
-    run: SearchRun, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None
+    run: SearchRun, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None, searched: float = 0.0
 ) -> tuple[DerivationResult, dict[str, Any]]:
     """Derive with a progress bar.
 
@@ -86,20 +90,25 @@ def run_derivation(
         derivation: how.
         generator: all its randomness.
         memory: of scores that do not depend on the supernet, from a run that was killed; ``None`` for none.
+        searched: what the search has cost so far, in trainings.
 
     Returns:
-        The result, and a summary of plain values for the genotype's provenance: settings, all scores in the order of the history, and
-        the details of the result.
+        The result, and a summary of plain values for the genotype's provenance: settings, all scores in the order of the history, what
+        they cost in trainings, and the details of the result.
     """
     trainer = run.trainer
     total = derivation.evaluations(run.space.sites())
     shown = total > 0 and trainer.is_global_zero and trainer.progress_bar_callback is not None
-    child = SupernetChild(run)
+    child, costs = SupernetChild(run), Costs()
     with Progress(console=Console(), transient=True, disable=not shown) as bar:  # a console of its own: Lightning's bar holds the other
         task = bar.add_task("Scoring children", total=total)
 
+        def scored(found: Measured) -> None:
+            costs.add(found)
+            bar.advance(task)
+
         def scorer(score: ChildScore) -> InheritedScore:
-            return InheritedScore(run, score, child, memory, lambda: bar.advance(task))
+            return InheritedScore(run, score, child, memory, scored)
 
         result = derivation(run.space, run.architecture.table(), scorer, generator)
     about: dict[str, Any] = {"settings": derivation.settings()}
@@ -107,4 +116,5 @@ def run_derivation(
         scores = [entry.score for entry in result.history]
         logger.info("%s scored %d points, the best with %.4f.", type(derivation).__name__, len(scores), max(scores))
         about["scores"] = [value if math.isfinite(value) else None for value in scores]  # JSON has no infinity
+        about["trainings"] = costs.in_trainings(training_length(trainer), child.rows_per_step, searched)
     return result, about | result.details

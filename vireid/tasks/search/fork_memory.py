@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class ForkMemory:
     def recall(self, score: ChildScore, genotype: Genotype) -> Measured | None:
         """The score of a child from before; ``None`` if it was not scored."""
         found = self._all().get(self._key(score, genotype))
-        return None if found is None else Measured(float(found["value"]), tuple(found["people"]), tuple(found["sites"]))
+        return None if found is None else Measured(**{**found, "people": tuple(found["people"]), "sites": tuple(found["sites"])})
 
     def keep(self, score: ChildScore, genotype: Genotype, value: Measured) -> None:
         """Write a score at once.
@@ -72,7 +72,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_measured(one: dict[str, Any]) -> bool:
     numbers = [one["value"], *one["people"], *one["sites"]]
-    return all(isinstance(number, float) for number in numbers)
+    counts = [one["steps"], one["rows"]]
+    known = {*one} == {field.name for field in fields(Measured)}
+    return known and all(isinstance(number, float) for number in numbers) and all(isinstance(count, int) for count in counts)
 
 
 def fork_digest(run: SearchRun, losses: Any, length: int) -> str:

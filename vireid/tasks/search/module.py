@@ -28,6 +28,7 @@ from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import run_derivation
+from vireid.tasks.search.costs import cost_in_words
 from vireid.tasks.search.course_picture import draw_architecture
 from vireid.tasks.search.fork_memory import FORKS_FILE, ForkMemory, fork_digest
 from vireid.tasks.search.outcome import architecture_values, described, write_outcome
@@ -248,11 +249,16 @@ class SearchModule(ReIDModule):
         folder = self.results_folder()
         if self._derives_now():
             noise = generator_for((self.seed, self.current_epoch, 0, DERIVATION))
-            result, about = run_derivation(self, self.derivation, noise, self._memory(folder))
+            result, about = run_derivation(self, self.derivation, noise, self._memory(folder), self._searched())
             self.derived = self._described(result.genotype.choices, about)
         if self.trainer.is_global_zero:
             temperature = self.strategy.temperature_now(self) if self.strategy.moves_logits(self) else None
             write_outcome(self, folder, self.derive(), temperature)
+
+    def _searched(self) -> float:
+        """What the steps of all epochs cost, in trainings of as many epochs as the Trainer has at most."""
+        epochs = self.trainer.max_epochs or 1
+        return sum(self.strategy.passes(epoch) for epoch in range(self.current_epoch + 1)) / epochs
 
     def _memory(self, folder: Path) -> ForkMemory | None:
         """Scores of children that begin at the initial weights, where the derivation asks for any."""
@@ -303,6 +309,7 @@ class SearchModule(ReIDModule):
             return
         if tried := shortlist_of(self.derive()):
             table_console().print(shortlist_table(tried))
+            table_console().print(cost_in_words(self.derive().provenance["derivation"]["trainings"]), highlight=False)
         else:
             table_console().print(UNCONFIRMED, highlight=False)
 

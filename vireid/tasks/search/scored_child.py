@@ -26,7 +26,7 @@ from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibra
 from vireid.tasks.evaluation.embeddings import EmbeddingTable
 from vireid.tasks.evaluation.retrieval import protocols_of
 from vireid.tasks.search.child_training import kept_state, train_child
-from vireid.tasks.search.run import SearchRun
+from vireid.tasks.search.run import SearchRun, weight_rows as rows_of_weights
 
 
 class SupernetChild:
@@ -34,11 +34,21 @@ class SupernetChild:
 
     Args:
         run: attached to a Trainer with a vireid data module; its supernet runs the child.
+
+    Attributes:
+        steps: weight steps so far.
+        rows: images that were run forward beside them, on this process.
     """
 
     def __init__(self, run: SearchRun) -> None:
         self.run = run
         self._read: tuple[int, list[Batch | SearchBatch]] = (0, [])
+        self.steps, self.rows = 0, 0
+
+    @property
+    def rows_per_step(self) -> int:
+        """Images of a weight step, on one process."""
+        return len(rows_of_weights(self._batches(1)[0]))
 
     @contextmanager
     def trained(self, training: ChildTraining | None) -> Iterator[None]:
@@ -50,7 +60,9 @@ class SupernetChild:
         with in_mode(network, training=False), kept_state(network):
             if training.from_start:
                 network.load_state_dict(self._start)
-            train_child(self.run, training.steps_of(training_length(self.run.trainer)))
+            steps = training.steps_of(training_length(self.run.trainer))
+            train_child(self.run, steps)
+            self.steps += steps
             yield
 
     @contextmanager
@@ -58,7 +70,7 @@ class SupernetChild:
         """Inside, the child is in evaluation mode, with running statistics of its own from so many training batches."""
         run, network = self.run, self.run.network
         with torch.no_grad(), in_mode(network, training=False), kept_statistics(network), run.trainer.precision_plugin.forward_context():
-            recalibrate(network, weight_rows(run.trainer, self._batches(batches)), run.forward)
+            recalibrate(network, weight_rows(run.trainer, self._batches(batches)), self._forward)
             yield
 
     def mean_ap(self, centred: bool = False) -> Measured:
@@ -69,6 +81,7 @@ class SupernetChild:
             for images in loader:
                 batch = run.trainer.strategy.batch_to_device(images)
                 table.put(batch.positions, run.embed(batch))
+                self.rows += len(batch)
         embeddings = table.complete()
         if centred:
             embeddings = _centred(embeddings, [record.modality == Modality.VISIBLE for record in evaluation.records])
@@ -83,6 +96,7 @@ class SupernetChild:
         strategy = self.run.trainer.strategy
         pairs = [batch for batch in self._batches(batches) if isinstance(batch, SearchBatch)]
         losses = [self.run.architecture_loss(strategy.batch_to_device(pair.architecture))[0] for pair in pairs]
+        self.rows += sum(len(pair.architecture) for pair in pairs)
         return Measured(float(strategy.reduce(torch.stack(losses).double().mean(), reduce_op="mean")))
 
     def soft_ap(self, on: On, batches: int, temperature: float) -> Measured:
@@ -129,8 +143,12 @@ class SupernetChild:
                 run.seed_step(pair.architecture)
                 batch = run.trainer.strategy.batch_to_device(replace(pair.architecture, key=()))
                 with run.trainer.precision_plugin.forward_context():
-                    output = run.forward(batch)
+                    output = self._forward(batch)
                 yield batch, output
+
+    def _forward(self, batch: Batch) -> NetworkOutput:
+        self.rows += len(batch)
+        return self.run.forward(batch)
 
     def _over_ranks(self, sums: Tensor) -> Tensor:
         if self.run.trainer.world_size == 1:

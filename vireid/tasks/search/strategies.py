@@ -54,6 +54,10 @@ class Strategy(Recorded, nn.Module, ABC):
     def epoch_ended(self, run: SearchRun) -> None:
         """Called at the end of every epoch, after its last step and before its genotype is written."""
 
+    def passes(self, epoch: int) -> int:  # noqa: ARG002 (some depend on it)
+        """Training steps that take as long as what happens in one batch of an epoch."""
+        return 1
+
     def logits_optimizer(self) -> OptimizerSettings | None:
         """Optimiser of the logits; ``None`` where they never move."""
 

@@ -37,6 +37,9 @@ class TwoLevels(GradientStrategy):
         shared: arguments that all strategies with logits take.
     """
 
+    architecture_passes = 1
+    """Training steps that take as long as an architecture step."""
+
     def __init__(
         self,
         weight_relaxation: Relaxation | None = None,
@@ -63,6 +66,9 @@ class TwoLevels(GradientStrategy):
                 f"`architecture_losses` has {', '.join(map(str, named))}, which needs classes, but with `search_split: identity` the "
                 "architecture rows show people without one. Take it out, or set `data.init_args.search_split` to `image`."
             )
+
+    def passes(self, epoch: int) -> int:
+        return 1 if epoch < self.warmup_epochs else 1 + self.architecture_passes
 
     def architecture_loss(self, run: SearchRun, batch: Batch) -> tuple[Tensor, Terms]:
         if self.architecture_losses is not None:

@@ -27,6 +27,8 @@ class Unrolled(TwoLevels):
         Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019.
     """
 
+    architecture_passes = 4
+
     def prepare(self, run: SearchRun) -> None:
         super().prepare(run)
         check_unrolled(run.optimizer.create([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": run.optimizer.lr}]))

@@ -19,5 +19,8 @@ class Untrained(Strategy):
         super().__init__()
         self.relaxation = RandomOneHot()
 
+    def passes(self, epoch: int) -> int:  # noqa: ARG002 (interface)
+        return 0
+
     def step(self, run: SearchRun, batch: SearchBatch | Batch, batch_idx: int) -> None:  # noqa: ARG002 (interface)
         run.trainer.should_stop = True
