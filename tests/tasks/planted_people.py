@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from vireid.data import FlipShiftAugmentation
-from vireid.data.images import read_image
+from vireid.data import FlipShiftAugmentation, read_image
 from vireid.data.synthetic import write_dataset
 from vireid.metrics.functional import evaluate_embeddings
 from vireid.models import ReIDNetwork

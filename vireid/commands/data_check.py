@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vireid.data.appearance import Appearance
 from vireid.data.check import CheckReport, check_dataset
 
 SHOWN = 20  # messages of one kind
 
 
-def check_and_show(root: str, workers: int | None) -> CheckReport:
+def check_and_show(root: str, workers: int | None, height: int, width: int) -> CheckReport:
     """Check a folder and print what was found; see :func:`~vireid.data.check.check_dataset`."""
     console = Console()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Reading images", total=None)
-        report = check_dataset(root, lambda done, total: progress.update(task, completed=done, total=total), workers)
+        report = check_dataset(root, lambda done, total: progress.update(task, completed=done, total=total), workers, height, width)
     _show(report, root, console)
+    _show_appearance(report.appearance, height, width, console)
     return report
 
 
@@ -35,3 +39,39 @@ def _show(report: CheckReport, root: str, console: Console) -> None:
         if len(messages) > SHOWN:
             console.print(f"[{colour}]{name}:[/{colour}] and {len(messages) - SHOWN} more", soft_wrap=True)
     console.print(f"{len(report.errors)} errors, {len(report.warnings)} warnings.")
+
+
+def _show_appearance(found: Mapping[str, Appearance], height: int, width: int, console: Console) -> None:
+    if not found:
+        return
+    counts = " and ".join(f"{one.images} {modality}" for modality, one in found.items())
+    lines = [f"\nMeasured on {counts} training images at {height} x {width}."]
+    for modality, one in found.items():
+        for name, spans, size in (("Rows", one.rows, height), ("Columns", one.columns, width)):
+            if spans:
+                still = ", ".join(f"{first} to {last}" for first, last in spans)
+                lines.append(f"{name} {still} (of {size}, from 0) hardly vary over {modality} images: bars, or a border.")
+    for line in [*lines, "mean and std as a file, to be given with -c after the recipe:\n", statistics_layer(found)]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def statistics_layer(found: Mapping[str, Appearance]) -> str:
+    """Mean and deviation of each modality, or of the only one, as the content of a configuration file."""
+
+    def numbers(values: tuple[float, float, float]) -> str:
+        return "[" + ", ".join(f"{value:.4f}" for value in values) + "]"
+
+    def statistics(name: str) -> str:
+        each = {modality: numbers(getattr(one, name)) for modality, one in found.items()}
+        return (
+            next(iter(each.values())) if len(each) == 1 else "{" + ", ".join(f"{modality}: {text}" for modality, text in each.items()) + "}"
+        )
+
+    return f"""data:
+  init_args:
+    augmentation:
+      # class_path: vireid.data.CMNASAugmentation # the default: to be said where no earlier file names an augmentation
+      init_args:
+        # pad_fill: mean # where an earlier file, or the default, pads with black
+        mean: {statistics("mean")}
+        std: {statistics("std")}"""

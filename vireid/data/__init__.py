@@ -35,11 +35,11 @@ if TYPE_CHECKING:
         RegDB as RegDB,
         read_mat as read_mat,
     )
+    from vireid.data.image_files import read_image as read_image
     from vireid.data.images import (
         EvaluationBatches as EvaluationBatches,
         ImageBatches as ImageBatches,
         SearchImages as SearchImages,
-        read_image as read_image,
     )
     from vireid.data.modules import (
         BatchDataModule as BatchDataModule,
@@ -83,7 +83,8 @@ __getattr__, __dir__, __all__ = lazy(
         ".check": ["CheckReport", "check_dataset"],
         ".class_images": ["ClassImages", "ImageSource"],
         ".datasets": ["DukeMTMC", "LLCM", "MSMT17", "Market1501", "PairedFolder", "RegDB", "SYSU", "read_mat"],
-        ".images": ["EvaluationBatches", "ImageBatches", "SearchImages", "read_image"],
+        ".image_files": ["read_image"],
+        ".images": ["EvaluationBatches", "ImageBatches", "SearchImages"],
         ".modules": [
             "BatchDataModule",
             "CIFAR100DataModule",

@@ -12,6 +12,7 @@ from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
+from vireid.data.appearance import Appearance, appearances
 from vireid.data.datasets.folder import PairedFolder
 from vireid.data.datasets.llcm import LLCM
 from vireid.data.datasets.market import DukeMTMC, Market1501
@@ -19,12 +20,13 @@ from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
 from vireid.data.datasets.regdb import TRIALS, RegDB
 from vireid.data.datasets.releases import Counts, differences, found_in, found_in_sysu
 from vireid.data.datasets.sysu import SYSU
-from vireid.errors import DatasetError, VireidError
+from vireid.errors import DatasetError, SettingsError, VireidError
 from vireid.structures import Modality, Record
 
 Layout = Literal["sysu", "regdb", "folder", "llcm", "market1501", "dukemtmc", "msmt17"]
 BOXES = {"bounding_box_train", "query", "bounding_box_test"}
 OnImage = Callable[[int, int], None]
+Records = tuple[list[Record], list[Record]]  # all, and those of training
 
 
 @dataclass
@@ -37,6 +39,7 @@ class CheckReport:
         images: number of different image files.
         warnings: odd, but usable: strays, numbers that differ from the release.
         errors: missing lists and images, unreadable images, with their paths.
+        appearance: how the training images of each modality look, by its name.
     """
 
     layout: Layout
@@ -44,6 +47,7 @@ class CheckReport:
     images: int = 0
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    appearance: dict[str, Appearance] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -91,22 +95,28 @@ def _named_like(root: Path, dataset: type[Market1501] | type[DukeMTMC]) -> bool:
     return any(dataset.PATTERN.match(name) for name in names)
 
 
-def check_dataset(root: str | Path, on_image: OnImage | None = None, workers: int | None = None) -> CheckReport:
-    """Read all lists, compare the counts with the release, and decode every image.
+def check_dataset(
+    root: str | Path, on_image: OnImage | None = None, workers: int | None = None, height: int = 256, width: int = 128
+) -> CheckReport:
+    """Read all lists, compare the counts with the release, decode every image, and measure some training images.
 
     Args:
         root: dataset folder, or CSV file.
         on_image: called with the number of images done and the total, after each image.
         workers: threads that decode; ``None`` is one per processor.
+        height, width: to which images are resized before they are measured, in pixels: the size of the network's input.
 
     Raises:
         DatasetError: unknown layout.
         DatasetNotFoundError: a folder of the layout is absent.
+        SettingsError: a size below 1.
     """
+    if min(height, width) < 1:
+        raise SettingsError(f"`height` and `width` must be at least 1, got {height} and {width}.")
     report = CheckReport(detect_layout(root))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        records = CHECKS[report.layout](Path(root), report)
+        records, training = CHECKS[report.layout](Path(root), report)
     report.warnings.extend(str(warning.message) for warning in caught)
     paths = sorted({record.path for record in records})
     report.images = len(paths)
@@ -116,6 +126,7 @@ def check_dataset(root: str | Path, on_image: OnImage | None = None, workers: in
                 report.errors.append(problem)
             if on_image:
                 on_image(done, len(paths))
+    report.appearance = appearances(training, height, width, workers=workers)
     return report
 
 
@@ -142,7 +153,7 @@ def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:
     return [f"identity {pid} of {split} has {kind} images only" for pid, kind in kinds.items()]
 
 
-def _sysu(root: Path, report: CheckReport) -> list[Record]:
+def _sysu(root: Path, report: CheckReport) -> Records:
     dataset = SYSU(root)
     lists, records = {}, []
     for split in ("train", "val", "test"):
@@ -171,11 +182,13 @@ def _sysu(root: Path, report: CheckReport) -> list[Record]:
             dataset.evaluation("official")
         except VireidError as error:
             report.errors.append(str(error))
-    return records
+    training = {pid for split, pids in lists.items() if split != "test" for pid in pids}
+    return records, [record for record in records if record.pid in training]
 
 
-def _regdb(root: Path, report: CheckReport) -> list[Record]:
+def _regdb(root: Path, report: CheckReport) -> Records:
     records: list[Record] = []
+    training: list[Record] = []
     for trial in range(1, TRIALS + 1):
         dataset = RegDB(root, trial)
         try:
@@ -183,16 +196,17 @@ def _regdb(root: Path, report: CheckReport) -> list[Record]:
         except VireidError as error:
             report.errors.append(str(error))
             continue
+        training = training or splits["train"]  # of the first trial that can be read
         both = [*splits["train"], *splits["test"]]
         records.extend(both)
         report.errors.extend(one_modality_problems(f"trial {trial}", both))
         found = found_in("regdb", root, splits)
         report.counts.update({(f"{split} {trial}", name): value for (split, name), value in found.counts.items()})
         report.warnings.extend(f"trial {trial}: {difference}" for difference in differences(found))
-    return records
+    return records, training
 
 
-def _folder(root: Path, report: CheckReport) -> list[Record]:
+def _folder(root: Path, report: CheckReport) -> Records:
     dataset = PairedFolder(root)
     parts: Iterable[tuple[str, Sequence[Record]]] = (("train", dataset.train_records()), ("test", dataset.test_records()))
     for split, records in parts:
@@ -200,25 +214,25 @@ def _folder(root: Path, report: CheckReport) -> list[Record]:
             images = [record for record in records if record.modality == modality]
             report.counts[split, modality.name.lower()] = len({record.pid for record in images}), len(images)
         report.errors.extend(one_modality_problems(split, records))
-    return [*dataset.train_records(), *dataset.test_records()]
+    return [*dataset.train_records(), *dataset.test_records()], dataset.train_records()
 
 
-def _llcm(root: Path, report: CheckReport) -> list[Record]:
+def _llcm(root: Path, report: CheckReport) -> Records:
     dataset = LLCM(root)
     splits = _read(report, {"train": dataset.train_records, "test": dataset.test_split})
     report.errors.extend(one_modality_problems("train", splits.get("train", [])))
     return _compare(splits, report, dataset.strays)
 
 
-def _market(root: Path, report: CheckReport) -> list[Record]:
+def _market(root: Path, report: CheckReport) -> Records:
     return _boxes(Market1501(root), report)
 
 
-def _duke(root: Path, report: CheckReport) -> list[Record]:
+def _duke(root: Path, report: CheckReport) -> Records:
     return _boxes(DukeMTMC(root), report)
 
 
-def _boxes(dataset: Market1501 | DukeMTMC, report: CheckReport) -> list[Record]:
+def _boxes(dataset: Market1501 | DukeMTMC, report: CheckReport) -> Records:
     reads = {
         "train": lambda: dataset.records("train"),
         "query": lambda: dataset.records("query"),
@@ -228,7 +242,7 @@ def _boxes(dataset: Market1501 | DukeMTMC, report: CheckReport) -> list[Record]:
     return _compare(splits, report, dataset.strays)
 
 
-def _msmt17(root: Path, report: CheckReport) -> list[Record]:
+def _msmt17(root: Path, report: CheckReport) -> Records:
     dataset = MSMT17(root, "trainval")
     reads = {"train": dataset.train_records, "query": dataset.query_records, "gallery": dataset.gallery_records}
     return _compare(_read(report, reads), report)
@@ -245,7 +259,7 @@ def _read(report: CheckReport, reads: Mapping[str, Callable[[], list[Record]]]) 
     return splits
 
 
-def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Sequence[str] = ()) -> list[Record]:
+def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Sequence[str] = ()) -> Records:
     """Counts, differences from the release, strays, and people that are in training and test; gives all records."""
     if strays:
         report.warnings.append(f"{len(strays)} entries are not images, e.g. {strays[0]}")
@@ -255,10 +269,10 @@ def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Se
     test = {record.pid for split, records in splits.items() if split != "train" for record in records}
     if shared := test & {record.pid for record in splits.get("train", [])}:
         report.errors.append(f"{len(shared)} identities are in the test and in the training, e.g. {min(shared)}")
-    return [record for records in splits.values() for record in records]
+    return [record for records in splits.values() for record in records], splits.get("train", [])
 
 
-CHECKS: dict[Layout, Callable[[Path, CheckReport], list[Record]]] = {
+CHECKS: dict[Layout, Callable[[Path, CheckReport], Records]] = {
     "sysu": _sysu,
     "regdb": _regdb,
     "folder": _folder,

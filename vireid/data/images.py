@@ -6,48 +6,22 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vireid.data.image_files import read_image
 from vireid.data.samplers.base import BatchRows
 from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Batch, Modality, Record, SearchBatch
 
 OnBadImage = Literal["error", "skip"]
-
-
-def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
-    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter; one channel becomes three equal ones.
-
-    Raises:
-        DatasetNotFoundError: no such file.
-        BadImageError: the file is empty, truncated or not an image.
-    """
-    try:
-        with Image.open(path) as image:
-            rgb = image.convert("RGB")
-        if rgb.size != (width, height):
-            rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
-        return np.asarray(rgb)
-    except FileNotFoundError:
-        raise DatasetNotFoundError(f"There is no image {path!r}, although the dataset's lists or folders name it.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadImageError(f"Cannot read image {path!r}: {_reason(path, error)}. Replace the file, or see `on_bad_image`.") from error
-
-
-def _reason(path: str, error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "the file is empty (0 bytes)" if Path(path).stat().st_size == 0 else "it is not an image in a known format"
-    return str(error).rstrip(".") or type(error).__name__
 
 
 class ImageBatches(Dataset[Batch]):
