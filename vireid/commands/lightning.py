@@ -23,6 +23,7 @@ from vireid.commands.logger import RunLogger
 from vireid.commands.parser import ShortErrors
 from vireid.commands.parser_errors import explain
 from vireid.commands.run_directory import HEADER, RunDirectory
+from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
 from vireid.importable import also_importable, importable
@@ -65,6 +66,7 @@ class VireidCLI(LightningCLI):
             super().__init__(
                 ReIDModule,
                 BatchDataModule,
+                trainer_class=Trainer,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
                 seed_everything_default=0,

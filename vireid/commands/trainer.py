@@ -1,0 +1,47 @@
+"""Lightning's Trainer, whose numbers of batches stay whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytorch_lightning as pl
+
+
+class Trainer(pl.Trainer):
+    """Lightning's Trainer, for which ``1`` is one batch and ``1.0`` all of them, whatever was imported before.
+
+    Lightning writes these types as ``typing.Union[int, float]``, which Python remembers in the order in which some package first wrote
+    it. Where that is ``float`` first, a parser reads 1 as 1.0, and one batch becomes the whole epoch without a word.
+
+    Args:
+        limit_train_batches: training batches of an epoch: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
+        limit_val_batches: batches of a validation: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
+        limit_test_batches: batches of a test: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
+        limit_predict_batches: batches of a prediction: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
+        overfit_batches: batches that are trained on again and again, to see a network overfit: a whole number of them, or a fraction.
+        val_check_interval: training batches between validations within an epoch: a whole number of them, or a fraction of the epoch, 0.0 to
+            1.0; or a time. Null for one validation at the end of an epoch.
+        lightning: other arguments of Lightning's Trainer.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
+        **lightning: Any,
+    ) -> None:
+        super().__init__(
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            limit_test_batches=limit_test_batches,
+            limit_predict_batches=limit_predict_batches,
+            overfit_batches=overfit_batches,
+            val_check_interval=val_check_interval,
+            **lightning,
+        )
