@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from textwrap import wrap
 
 from vireid.files import write_text_atomically
 from vireid.results.shortlist import Tried, describe, shortlist_csv, shortlist_of
@@ -28,32 +29,37 @@ def write_shortlist(folder: Path, genotype: Genotype) -> None:
 
 
 def draw_shortlist(path: Path, tried: list[Tried]) -> None:
-    """One line for every point, the best at the top: mAP of its forks with the standard error over people, and who named it.
+    """One line for every point, the best at the top: mAP of its forks, and who named it.
 
-    Without matplotlib (extra ``plots``) nothing is drawn, which is logged.
+    A bar is the standard error of the difference to the best, person by person: the spread of people is the same for all points, and
+    would hide how far apart they are. Without matplotlib (extra ``plots``) nothing is drawn, which is logged.
     """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         logger.info("No %s: drawing the shortlist needs matplotlib, pip install 'vireid[plots]'.", path.name)
         return
-    figure = Figure(figsize=(9.0, 1.6 + 0.36 * len(tried)), layout="constrained")
+    figure = Figure(figsize=(9.0, 1.8 + 0.4 * len(tried)), layout="constrained")
     axis = figure.subplots()
     lengths = sorted({length for one in tried for length in one.forks}, key=float)
     for number, length in enumerate(lengths):
         places = [place for place, one in enumerate(tried) if length in one.forks]
         values = [100 * tried[place].forks[length][0] for place in places]
-        errors = [100 * (tried[place].forks[length][1] or 0.0) for place in places]
-        shift = 0.12 * (number - (len(lengths) - 1) / 2)
-        axis.errorbar(
-            values, [place + shift for place in places], xerr=errors, fmt="os"[number % 2], capsize=3, label=f"{length} of a training"
-        )
-    names = [f"{describe(one.stages)}  ({', '.join(one.proposers)})" for one in tried]
+        errors = [_error(tried[place], length) for place in places]
+        axis.errorbar(values, places, xerr=errors, fmt="os"[number % 2], capsize=3, label=f"after {length} of a training")
+    names = ["\n".join(wrap(f"{describe(one.stages)} ({', '.join(one.proposers)})", 60)) for one in tried]
     axis.set_yticks(range(len(tried)), names, fontsize=8)
     for label, one in zip(axis.get_yticklabels(), tried, strict=True):
         label.set_fontweight("bold" if one.chosen else "normal")
     axis.invert_yaxis()
-    axis.set(xlabel="mAP on held-out people, percent (bars: standard error over people)", title="What was tried; the answer is bold")
+    axis.set_title("What was tried; the answer is bold", fontsize=10)
+    figure.supxlabel("mAP on held-out people, percent. Bars: standard error of the difference to the best.", fontsize=9)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="best", fontsize=8)
     figure.savefig(path, dpi=120)
+
+
+def _error(one: Tried, length: str) -> float:
+    """Of the difference to the best, in percent; 0 for a fork that was followed by a longer one."""
+    known = one.behind[1] if one.behind is not None and length == max(one.forks, key=float) else None
+    return 100 * (known or 0.0)
