@@ -86,6 +86,9 @@ def test_what_is_said_after_a_run() -> None:
     directory = RunDirectory("fit", "run", None)
     directory.make()
     assert directory.how_to_go_on() == ""
+    (directory.path / "forks.json").touch()
+    assert directory.how_to_go_on() == "To go on, give the same command with --run_dir run --ckpt_path last"
+    (directory.path / "forks.json").unlink()
     assert directory.what_was_written() == "Results in run: "
     checkpoint_of("run")
     (Path("run") / "metrics.csv").touch()

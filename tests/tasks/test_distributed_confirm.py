@@ -14,7 +14,7 @@ import pytest
 
 from tests.tasks.distributed_confirm import data_module
 from vireid import Genotype
-from vireid.tasks.search.fork_memory import FORKS_FILE
+from vireid.results.files import FORKS_FILE
 
 
 @pytest.fixture(scope="module")

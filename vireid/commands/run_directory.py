@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from vireid.errors import OutputError, SettingsError
+from vireid.results.files import FORKS_FILE
 from vireid.version import __version__
 
 RUNS = Path("runs")
@@ -67,8 +68,9 @@ class RunDirectory:
                 made.rmdir()
 
     def how_to_go_on(self) -> str:
-        """What to tell a user who stopped the run; empty before the first checkpoint."""
-        return f"To go on, give the same command with --run_dir {self.path} --ckpt_path last" if (self.path / LAST).exists() else ""
+        """What to tell a user who stopped the run; empty before the first checkpoint and the first finished fork."""
+        kept = any((self.path / name).exists() for name in (LAST, FORKS_FILE))
+        return f"To go on, give the same command with --run_dir {self.path} --ckpt_path last" if kept else ""
 
     def what_was_written(self) -> str:
         """What to tell a user after a training."""

@@ -15,6 +15,7 @@ from vireid.results.result import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1
 METRICS_FILE, QUERIES_FILE = "metrics.json", "queries.npz"
+FORKS_FILE = "forks.json"  # scores of finished forks, of a search that confirms its answer
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ from vireid.cli import main
 from vireid.data import FlipShiftAugmentation
 from vireid.nn import frozen_statistics
 from vireid.results import score
+from vireid.results.files import FORKS_FILE
 from vireid.search import BNSeparation, Confirm, Fork, InitialWeights, ModalityGap, RetrievalScore, ShortTraining, SoftAPScore, ZeroCost
 from vireid.structures import generator_for
 from vireid.tasks import SGD, LastCheckpoint, SafeCheckpointIO, Untrained
 from vireid.tasks.callbacks.recalibration import training_batches
 from vireid.tasks.search import child_training
 from vireid.tasks.search.child_score import InheritedScore
-from vireid.tasks.search.fork_memory import FORKS_FILE, ForkMemory
+from vireid.tasks.search.fork_memory import ForkMemory
 
 SIZES: dict[str, Any] = {"height": 32, "width": 16, "identities_per_batch": 4, "images_per_identity": 2, "num_workers": 0}
 FORK = RetrievalScore(recalibration_batches=1, training=Fork(0.25))

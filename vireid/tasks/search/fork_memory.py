@@ -17,7 +17,6 @@ from vireid.settings import Recorded, settings_of
 from vireid.structures import Genotype
 from vireid.tasks.search.run import SearchRun
 
-FORKS_FILE = "forks.json"
 FORMAT = {"format": "vireid.forks", "version": 1}
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
+from vireid.results.files import FORKS_FILE
 from vireid.results.shortlist import shortlist_of, shortlist_table
 from vireid.results.table import table_console
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
@@ -30,7 +31,7 @@ from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import run_derivation
 from vireid.tasks.search.costs import cost_in_words
 from vireid.tasks.search.course_picture import draw_architecture
-from vireid.tasks.search.fork_memory import FORKS_FILE, ForkMemory, fork_digest
+from vireid.tasks.search.fork_memory import ForkMemory, fork_digest
 from vireid.tasks.search.outcome import architecture_values, described, write_outcome
 from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_rows
 from vireid.tasks.search.strategies import Strategy
