@@ -2,27 +2,11 @@
 
 from pathlib import Path
 
-import pytest
-
-from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_flag, with_nested_nulls
+from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_flag
 
 
 def test_a_checkpoint_by_its_short_name() -> None:
     assert with_ckpt_path(["test", "--ckpt", "a", "--ckpt=b", "--ckpts=c"]) == ["test", "--ckpt_path", "a", "--ckpt_path=b", "--ckpts=c"]
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["--model.evaluation.reranking=null"], ['--model.evaluation={"reranking": null}']),
-        (["--model.init_args.evaluation.init_args.reranking", "null"], ['--model.evaluation={"reranking": null}']),
-        (["--data.augmentation.inner.size=null", "--model.x.y=1"], ['--data.augmentation={"inner": {"size": null}}', "--model.x.y=1"]),
-        (["--model.ema=null", "--model.init_args.weights", "null"], None),
-        (["--trainer.logger.name=null", "--model.losses+=null", "null", "--model.x.y", "nullable"], None),
-    ],
-)
-def test_null_below_the_first_level(words: list[str], expected: list[str] | None) -> None:
-    assert with_nested_nulls(["fit", *words, "--seed", "1"]) == ["fit", *(expected or words), "--seed", "1"]
 
 
 def test_the_last_value_of_an_option_in_either_form() -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from pathlib import Path
 
 CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
-# an argument of an argument
-NESTED = re.compile(r"--(model|data)(\.init_args)?\.(?!init_args\b)\w+(\.init_args)?\.(?!init_args\b)\w+(\.\w+)*")
 
 
 def configures(words: list[str]) -> bool:
@@ -52,27 +49,3 @@ def with_flag(words: list[str], name: str) -> list[str]:
     """
     pairs = itertools.zip_longest(words, words[1:])
     return [f"{word}=true" if word == name and after not in ("true", "false") else word for word, after in pairs]
-
-
-def with_nested_nulls(words: list[str]) -> list[str]:
-    """``words`` in which an option of model or data below the first level may be ``null``.
-
-    The parser reads ``null`` once a level, and below the first it takes what it read for the text "None".
-
-    Example:
-        >>> with_nested_nulls(["--model.evaluation.reranking=null", "--model.ema", "null"])
-        ['--model.evaluation={"reranking": null}', '--model.ema', 'null']
-    """
-    found: list[str] = []
-    for word in words:
-        if word == "null" and found and NESTED.fullmatch(found[-1]):
-            word = f"{found.pop()}=null"
-        option, _, value = word.partition("=")
-        if value == "null" and NESTED.fullmatch(option):
-            room, name, *deeper = (part for part in option.split(".") if part != "init_args")
-            nested: dict[str, object] | None = None
-            for part in reversed(deeper):
-                nested = {part: nested}
-            word = f"{room}.{name}={json.dumps(nested)}"
-        found.append(word)
-    return found

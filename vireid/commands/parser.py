@@ -14,6 +14,8 @@ class ShortErrors(ArgumentParser):
 
     def parse_args(self, args: Any = None, *rest: Any, **settings: Any) -> Namespace:  # type: ignore[override]  # argparse's overloads
         """As the base does; remembers the words, which an error names."""
+        if args and not self.exit_on_error:  # the base made this parser for a class, and has read `null` of an option below it
+            args = [f"{word.removesuffix('None')}null" if word.endswith("=None") else word for word in args]
         try:
             return super().parse_args(args, *rest, **settings)
         except _RefusedError as refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vireid.commands.command_line import configures, option, with_ckpt_path, with_nested_nulls
+from vireid.commands.command_line import configures, option, with_ckpt_path
 from vireid.commands.configs import configs_by_folder, resolve_configs
 from vireid.commands.layers import read_layers
 from vireid.commands.seeds import check_seeds
@@ -11,7 +11,7 @@ from vireid.errors import SettingsError
 
 def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name."""
-    words = with_nested_nulls(resolve_configs(with_ckpt_path(words)))
+    words = resolve_configs(with_ckpt_path(words))
     check_complete(words)
     if words[0] == "fit":
         check_seeds(read_layers(words))
