@@ -229,7 +229,7 @@ def test_weights_that_cannot_be_had(retrain: Attempt, monkeypatch: pytest.Monkey
     assert "cannot be fetched or read from https://" in message
     assert "no network" in message
     assert "weights: null" in message
-    assert "must be one of IMAGENET1K_V1, DEFAULT, a file or null, got 'V9'" in retrain("--model.weights=V9", *wide)
+    assert "must be default (for its own), IMAGENET1K_V1, a file or null, got 'V9'" in retrain("--model.weights=V9", *wide)
 
 
 # --- folders ------------------------------------------------------------------------------------------------------------------------

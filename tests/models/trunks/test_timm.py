@@ -60,6 +60,11 @@ def test_weights_by_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"`weights` of resnet18 must be .*a1_in1k, .* a file or null, got 'imagenet'"):
         Timm("resnet18").build("imagenet")
 
+    with pytest.raises(SettingsError, match=r"must be default \(for its own\), .*got 'IMAGENET1K_V1'"):  # what recipes for a ResNet ask for
+        Timm("resnet18").build("IMAGENET1K_V1")
+    with pytest.raises(SettingsError, match=r"got 'a1_in1'\. Did you mean a1_in1k\?"):
+        Timm("resnet18").build("a1_in1")
+
     def offline(name: str, **_: Any) -> nn.Module:
         raise OSError(f"no network for {name}")
 

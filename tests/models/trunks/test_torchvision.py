@@ -76,5 +76,5 @@ def test_published_names_of_dense_layers(tmp_path: Path) -> None:
 
 def test_weights_by_name() -> None:
     assert Torchvision("efficientnet_b0").own_weights == "IMAGENET1K_V1"
-    with pytest.raises(SettingsError, match=r"must be one of IMAGENET1K_V1, DEFAULT, a file or null, got 'imagenet'"):
+    with pytest.raises(SettingsError, match=r"must be default \(for its own\), IMAGENET1K_V1, a file or null, got 'imagenet'"):
         Torchvision("efficientnet_b0").build("imagenet")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.error import URLError
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from vireid.errors import SettingsError
-from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state
+from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state, shown
 
 COUNTER = "num_batches_tracked"
 TRUNK = "network.backbone.trunk."  # of the names in a checkpoint of ours
@@ -120,7 +121,7 @@ def torchvision_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
             "Give a file of weights (`vireid pretrain` makes one), or set `weights: null`."
         ) from None
     if weights not in known:
-        raise SettingsError(f"`weights` of {backbone} must be one of {', '.join(known)}, a file or null, got {weights!r}.")
+        raise unknown_weights(backbone, weights, [name for name in known if name != "DEFAULT"])
     entry = known[weights]
     try:
         state: Mapping[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
@@ -132,3 +133,17 @@ def torchvision_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
             f"Put the file {name!r} into {str(folder)!r}, or set `weights: null` to start from random weights."
         ) from error
     return state
+
+
+def unknown_weights(network: str, weights: str, known: Sequence[str]) -> SettingsError:
+    """What to raise for weights that a network does not have.
+
+    Args:
+        network: its name.
+        weights: what was asked for.
+        known: names of the weights that it has.
+    """
+    near = get_close_matches(weights, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    names = f"{shown(known)}, " if known else ""
+    return SettingsError(f"`weights` of {network} must be default (for its own), {names}a file or null, got {weights!r}.{hint}")

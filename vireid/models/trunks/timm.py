@@ -13,7 +13,7 @@ from torch import nn
 from vireid.errors import SettingsError
 from vireid.models.published.loading import read_state
 from vireid.models.trunks.base import IMAGE_SIZE, Trunk, checked_size
-from vireid.models.trunks.pretrained import load_state, trunk_entries
+from vireid.models.trunks.pretrained import load_state, trunk_entries, unknown_weights
 
 OURS = {"pretrained": False, "num_classes": 0, "global_pool": ""}
 """Arguments of timm that make a network a trunk."""
@@ -64,7 +64,7 @@ class Timm(Trunk):
         if fetched:
             tags = [full.partition(".")[2] for full in timm.models.get_arch_pretrained_cfgs(name)]
             if weights not in tags:
-                raise SettingsError(f"`weights` of {name} must be {''.join(f'{tag}, ' for tag in tags)}a file or null, got {weights!r}.")
+                raise unknown_weights(name, str(weights), tags)
             name = f"{name}.{weights}"
         try:
             network: nn.Module = timm.create_model(name, **{**OURS, "pretrained": fetched}, **self.arguments)
