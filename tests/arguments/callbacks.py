@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.arguments.table import Change, Table
-from vireid.tasks import FrozenBase, Recalibration, SearchModule, StopWhenStable
+from vireid.tasks import FrozenBase, LastCheckpoint, Recalibration, SearchModule, StopWhenStable
 
 
 def observe_frozen(callback: FrozenBase) -> list[bool]:
@@ -59,8 +59,20 @@ def observe_stop(callback: StopWhenStable) -> int:
     return epochs
 
 
+def observe_checkpoints(callback: LastCheckpoint) -> list[Any]:
+    """Files that an epoch of six batches writes, and after which batch."""
+    trainer: Any = mock.Mock(num_training_batches=6, accumulate_grad_batches=1)
+    counts = []
+    for batch in range(6):
+        callback.on_train_batch_end(trainer, mock.Mock(spec=[]), None, None, batch)
+        counts.append(trainer.save_checkpoint.call_count)
+    callback.on_train_epoch_end(trainer, mock.Mock())
+    return [counts, [call.args for call in trainer.save_checkpoint.mock_calls]]
+
+
 TABLES = [
     Table(FrozenBase, observe_frozen, {"epochs": Change(3)}),
     Table(Recalibration, observe_recalibrated, {"batches": Change(3)}),
+    Table(LastCheckpoint, observe_checkpoints, {"directory": Change("b"), "every_n_batches": Change(2)}, {"directory": "a"}),
     Table(StopWhenStable, observe_stop, {"epochs": Change(3)}),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -38,13 +40,20 @@ def computed(choice: nn.Module) -> int:
     return len(runs)
 
 
+@contextmanager
+def other_processes() -> Iterator[None]:
+    """As one of several processes, of which the others see brighter images."""
+    others = Synchronised(lambda own: replace(own, mean=own.mean + 1.0), lambda gradient: gradient)
+    with mock.patch("vireid.nn.norm.norm_choice.across_processes", return_value=others):
+        yield
+
+
 def observe_norms(norms: SupernetNorms) -> list[Any]:
-    """Output of a site that mixes two of three candidates, and its tensors afterwards; other processes see brighter images."""
+    """Output of a site that mixes two of three candidates, and its tensors afterwards, as one of several processes."""
     choice = norms.choice(nn.BatchNorm2d(4), ("shared_bn", "separate_bn", "in"))
     choice.n_visible = 2
     choice.set_mixture(torch.tensor([0.5, 0.0, 0.5]))
-    others = Synchronised(lambda own: replace(own, mean=own.mean + 1.0), lambda gradient: gradient)
-    with mock.patch("vireid.nn.norm.norm_choice.across_processes", return_value=others):
+    with other_processes():
         out: Tensor = choice(torch.rand(4, 4, 3, 3, generator=torch.Generator().manual_seed(0)))
     return [out.detach(), {name: value.clone() for name, value in choice.state_dict().items()}]
 

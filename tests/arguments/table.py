@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-
-from vireid.settings import Recorded
 
 BEFORE: dict[tuple[int, str], Any] = {}
 
@@ -55,7 +54,7 @@ class Table:
         prepare: called before there is an object.
     """
 
-    cls: type[Recorded]
+    cls: type[Any]
     observe: Callable[[Any], Any]
     rows: Mapping[str, Change | Refused]
     base: Mapping[str, Any] = field(default_factory=dict)
@@ -65,9 +64,15 @@ class Table:
         """What is observed of the arguments that a row starts from, which are those of many rows."""
         key = id(self), repr(given)
         if key not in BEFORE:
-            BEFORE[key] = self.observe(self.cls(**given))
-            assert same(BEFORE[key], self.observe(self.cls(**given))), "two objects of equal arguments differ: nothing can be compared"
+            BEFORE[key] = self.seen(given)
+            assert same(BEFORE[key], self.seen(given)), "two objects of equal arguments differ: nothing can be compared"
         return BEFORE[key]
+
+    def seen(self, arguments: Mapping[str, Any]) -> Any:
+        """What is observed of an object that gets copies of these arguments, and the same random numbers as any other."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return self.observe(self.cls(**copy.deepcopy(dict(arguments))))
 
     def check(self, argument: str) -> None:
         """Fail unless the row of ``argument`` is right."""
@@ -77,9 +82,9 @@ class Table:
         changed = {**given, argument: row.value}
         if isinstance(row, Refused):
             with pytest.raises(Exception, match=row.match):
-                self.observe(self.cls(**changed))
+                self.seen(changed)
             return
-        assert not same(self.before(given), self.observe(self.cls(**changed))), f"`{argument}` changes nothing"
+        assert not same(self.before(given), self.seen(changed)), f"`{argument}` changes nothing"
 
 
 def same(first: Any, second: Any) -> bool:

@@ -19,6 +19,7 @@ from vireid.data.image_files import read_image
 from vireid.data.samplers.base import BatchRows
 from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
+from vireid.settings.choices import check_choices
 from vireid.structures import Batch, Modality, Record, SearchBatch
 
 OnBadImage = Literal["error", "skip"]
@@ -35,6 +36,9 @@ class ImageBatches(Dataset[Batch]):
         height, width: size to which images are resized, in pixels.
         on_bad_image: ``"error"`` stops with the name of the file; ``"skip"`` takes another image of the same identity and modality
             (the next readable one in the order of the records), with one warning per file (and worker). For training only.
+
+    Raises:
+        SettingsError: another ``on_bad_image``.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class ImageBatches(Dataset[Batch]):
         width: int = 128,
         on_bad_image: OnBadImage = "error",
     ) -> None:
+        check_choices({"on_bad_image": OnBadImage}, {"on_bad_image": on_bad_image})
         self.records = tuple(records)
         self.height = height
         self.width = width

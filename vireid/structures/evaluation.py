@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vireid.settings.choices import check_choices
 from vireid.structures.records import Record
 
 Rule = Literal["sysu", "regdb", "llcm", "market"]
@@ -29,11 +30,17 @@ class Setting:
         protocol: stable id, written with every number, e.g. ``sysu/all/single-shot/seeded``.
         rule: which gallery entries do not count for a query, and which CMC is meant (see ``metrics.functional.evaluate``).
         trials: at least one; metrics are computed per trial and averaged.
+
+    Raises:
+        SettingsError: another ``rule``.
     """
 
     protocol: str
     rule: Rule
     trials: tuple[Trial, ...]
+
+    def __post_init__(self) -> None:
+        check_choices({"rule": Rule}, {"rule": self.rule})
 
 
 @dataclass(frozen=True)

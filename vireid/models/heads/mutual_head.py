@@ -14,6 +14,7 @@ from vireid.models.output import NetworkOutput
 from vireid.nn import ModalityHeads, NormNeck, Pooling
 from vireid.nn.necks.modality_heads import HeadStatistics
 from vireid.nn.necks.norm_neck import NeckNorm
+from vireid.settings.choices import check_choices
 
 HeadsOn = Literal["neck", "pool"]
 
@@ -25,6 +26,9 @@ class MutualLearningNetwork(ReIDNetwork):
         backbone, num_classes, pooling, neck: see :class:`~vireid.models.ReIDNetwork`.
         heads: from ``(B, D)`` rows to ``(B, 2, C)``; ``None`` for none.
         heads_on: ``"neck"``: heads see the embeddings; ``"pool"``: the features before the neck.
+
+    Raises:
+        SettingsError: another ``heads_on``.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class MutualLearningNetwork(ReIDNetwork):
         heads: ModalityHeads | None,
         heads_on: HeadsOn,
     ) -> None:
+        check_choices({"heads_on": HeadsOn}, {"heads_on": heads_on})
         super().__init__(backbone, num_classes, pooling, neck)
         self.modality_heads, self.heads_on = heads, heads_on
 
