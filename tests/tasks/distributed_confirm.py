@@ -30,9 +30,8 @@ if __name__ == "__main__":
     cheap = [SoftAPScore(batches=2, training=begin), RetrievalScore(recalibration_batches=1, training=begin)]
     derivation = Confirm([ZeroCost(cheap, best=1)], recalibration_batches=1)
     data = data_module(root)
-    module = SearchModule(
-        12, BNSeparation("resnet10", width=8, tie="stage"), None, optimizer=SGD(0.05), strategy=Untrained(), derivation=derivation
-    )
+    space = BNSeparation("resnet10", width=8, sites=["bn1", "layer1.*"], tie="stage")  # four points
+    module = SearchModule(12, space, None, optimizer=SGD(0.05), strategy=Untrained(), derivation=derivation)
     quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
     quiet |= {"num_sanity_val_steps": 0, "default_root_dir": folder}
     trainer = pl.Trainer(max_epochs=4, limit_train_batches=2, accelerator="cpu", devices=2, strategy="ddp", **quiet)
