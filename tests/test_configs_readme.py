@@ -11,7 +11,17 @@ from vireid.cli import main
 TEXT = (Path(__file__).parent.parent / "configs" / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", TEXT.replace("\\\n", ""), re.DOTALL) for line in block.strip().splitlines()]
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-SYSTEMS = ["CM-NAS", "OSNet-AIN", "CDNet", "AGW and CAJ", "IV-REID", "CGRNet and HHRG", "Worlds of generated people", "Our own recipe"]
+SYSTEMS = [
+    "CM-NAS",
+    "OSNet-AIN",
+    "CDNet",
+    "AGW and CAJ",
+    "IV-REID",
+    "CGRNet and HHRG",
+    "Worlds of generated people",
+    "What a search measures",
+    "Our own recipe",
+]
 
 
 def test_every_system_has_a_section() -> None:
