@@ -55,19 +55,25 @@ def shortlist_of(genotype: Genotype) -> list[Tried]:
 
 
 def shortlist_table(tried: list[Tried]) -> Table:
-    """What was tried, the best first; mAP in percent, with its standard error over people. Cheap scores are in the CSV file."""
+    """What was tried, the best first; mAP in percent.
+
+    Only the difference to the best has its standard error here, since the spread of people is the same for all points. The CSV file has
+    both, and the cheap scores.
+    """
     lengths = sorted({length for one in tried for length in one.forks}, key=float)
     table = Table(title="Shortlist: mAP on held-out people after forks, percent", title_justify="left")
     table.add_column("point, by stage", overflow="fold")
     table.add_column("named by", overflow="fold")
     for length in lengths:
-        table.add_column(f"{length} training", justify="right")
-    table.add_column("behind", justify="right")
+        table.add_column(f"after {length}", justify="right")
+    table.add_column("behind", justify="right", no_wrap=True)
     table.add_column("price", justify="right", no_wrap=True)
     for one in tried:
-        forks = [_percent(one.forks.get(length)) for length in lengths]
+        forks = [_percent((one.forks[length][0], None)) if length in one.forks else "" for length in lengths]
         mark = "bold" if one.chosen else ""
-        table.add_row(describe(one.stages), ", ".join(one.proposers), *forks, _percent(one.behind), f"{one.price:g}", style=mark)
+        table.add_row(
+            describe(one.stages), ", ".join(one.proposers).replace("_", " "), *forks, _percent(one.behind), f"{one.price:g}", style=mark
+        )
     return table
 
 

@@ -255,5 +255,5 @@ def test_files_of_the_shortlist(confirmed: tuple[SearchModule, Path], capsys: py
     assert "Shortlist: mAP on held-out people after forks" in capsys.readouterr().out
     module.show_training()
     said = capsys.readouterr().out
-    assert "all_separate" in said
+    assert "all separate" in said
     assert re.search(r"It cost \d\.\d trainings: search 0\.00 \+ forks \d\.\d\d \+ scores \d", said)
