@@ -1,6 +1,6 @@
 """Datasets, samplers, augmentation and data modules.
 
-Names are imported on first use, so that processes that only draw or list images need not load Lightning.
+Names are imported on first use, so processes that only draw or list images do not load Lightning.
 """
 
 from __future__ import annotations

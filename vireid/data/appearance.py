@@ -1,4 +1,4 @@
-"""What the images of each modality have in common: channels, and structures that stand still."""
+"""What the images of each modality have in common: statistics of the channels, and rows and columns that do not vary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Modality, Record
 
 MEASURED = 500  # images of a modality
-FEWEST = 10  # images from which something that stands still is told from chance
+FEWEST = 10  # fewest images that tell constant rows from chance
 STILL = 0.1  # of the median deviation
 Channels = tuple[float, float, float]
 Spans = tuple[tuple[int, int], ...]
@@ -25,8 +25,8 @@ class Appearance:
     """The images of one modality.
 
     Attributes:
-        images: how many were measured.
-        mean, std: of each channel over all pixels of all images, in [0, 1].
+        images: number of measured images.
+        mean, std: mean and standard deviation of each channel over all pixels of all images, in [0, 1].
         rows, columns: first and last of each run of rows, and of columns, that hardly vary from image to image, such as black bars.
     """
 
@@ -40,16 +40,16 @@ class Appearance:
 def appearances(
     records: Sequence[Record], height: int = 256, width: int = 128, limit: int = MEASURED, workers: int | None = None
 ) -> dict[str, Appearance]:
-    """How the images of each modality look, by its name; one without readable images is left out.
+    """Appearance of the images of each modality, by its name. A modality without readable images is left out.
 
-    A row stands still where its deviation from image to image is less than a tenth of the median row's; columns likewise. That is
-    asked of ten images or more.
+    A row hardly varies if its deviation from image to image is less than a tenth of the median row's; the same holds for columns.
+    Rows and columns are reported for ten images or more.
 
     Args:
-        records: images; those that cannot be read do not count.
-        height, width: to which images are resized first, in pixels. Fine noise deviates less in smaller images.
-        limit: largest number of images of a modality; of more, every n-th in the order of their paths is taken.
-        workers: threads that decode; ``None`` lets Python choose.
+        records: images; unreadable ones do not count.
+        height, width: size to which images are resized first, in pixels. Fine noise deviates less in smaller images.
+        limit: largest number of images of a modality. If there are more, every n-th image in the order of their paths is taken.
+        workers: number of threads that decode; ``None`` lets Python choose.
     """
     found = {}
     with ThreadPoolExecutor(workers) as pool:
@@ -70,7 +70,7 @@ def _pixels(path: str, height: int, width: int) -> NDArray[np.uint8] | None:
 
 
 def _appearance(images: Iterable[NDArray[np.uint8] | None], shape: tuple[int, int, int]) -> Appearance | None:
-    count, total, squares = 0, np.zeros(shape, np.int64), np.zeros(shape, np.int64)  # whole numbers: their order changes nothing
+    count, total, squares = 0, np.zeros(shape, np.int64), np.zeros(shape, np.int64)  # whole numbers: the order of the sum changes nothing
     for image in images:
         if image is not None:
             count += 1

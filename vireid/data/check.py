@@ -1,4 +1,4 @@
-"""Checks a dataset folder: layout, counts, and every image."""
+"""Check of a dataset folder: its layout, its counts, and every image."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ Records = tuple[list[Record], list[Record]]  # all, and those of training
 
 @dataclass
 class CheckReport:
-    """What was found.
+    """Result of a check.
 
     Attributes:
-        layout: which layout the folder has.
+        layout: layout of the folder.
         counts: identities and images per split and camera.
         images: number of different image files.
-        warnings: odd, but usable: strays, numbers that differ from the release.
-        errors: missing lists and images, unreadable images, with their paths.
-        appearance: how the training images of each modality look, by its name.
+        warnings: findings that do not prevent use: files that are not images, numbers that differ from the release.
+        errors: missing lists and images, and unreadable images, with their paths.
+        appearance: appearance of the training images of each modality, by its name.
     """
 
     layout: Layout
@@ -59,7 +59,7 @@ def detect_layout(root: str | Path) -> Layout:
     """Layout of a dataset folder, by the names in it.
 
     Raises:
-        DatasetError: none is recognised; the message says what was looked for.
+        DatasetError: no known layout is recognised. The message lists what was looked for.
     """
     path = Path(root)
     if path.is_file() and path.suffix.lower() == ".csv":
@@ -90,7 +90,7 @@ def detect_layout(root: str | Path) -> Layout:
 
 
 def _named_like(root: Path, dataset: type[Market1501] | type[DukeMTMC]) -> bool:
-    """Whether the first file of the layout's folders has a name as the dataset's images have."""
+    """Whether the first file in the layout's folders is named like the images of the dataset."""
     names = (entry.name for folder in sorted(BOXES) if (root / folder).is_dir() for entry in os.scandir(root / folder))
     return any(dataset.PATTERN.match(name) for name in names)
 
@@ -103,13 +103,13 @@ def check_dataset(
     Args:
         root: dataset folder, or CSV file.
         on_image: called with the number of images done and the total, after each image.
-        workers: threads that decode; ``None`` is one per processor.
-        height, width: to which images are resized before they are measured, in pixels: the size of the network's input.
+        workers: number of threads that decode; ``None`` means one per processor.
+        height, width: size to which images are resized before they are measured, in pixels. Give the size of the network's input.
 
     Raises:
-        DatasetError: unknown layout.
+        DatasetError: the layout is not known.
         DatasetNotFoundError: a folder of the layout is absent.
-        SettingsError: a size below 1.
+        SettingsError: ``height`` or ``width`` is below 1.
     """
     if min(height, width) < 1:
         raise SettingsError(f"`height` and `width` must be at least 1, got {height} and {width}.")
@@ -147,7 +147,7 @@ def problem_of(path: str) -> str | None:
 
 
 def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:
-    """Identities that a cross-modality batch cannot be drawn from."""
+    """One message for each identity with images of one modality only; no cross-modality batch can be drawn from it."""
     visible, infrared = ({record.pid for record in records if record.modality == modality} for modality in Modality)
     kinds = {pid: "visible" if pid in visible else "infrared" for pid in sorted(visible ^ infrared)}
     return [f"identity {pid} of {split} has {kind} images only" for pid, kind in kinds.items()]
@@ -249,7 +249,7 @@ def _msmt17(root: Path, report: CheckReport) -> Records:
 
 
 def _read(report: CheckReport, reads: Mapping[str, Callable[[], list[Record]]]) -> dict[str, list[Record]]:
-    """The splits that can be read; what is wrong with the others goes to the report's errors."""
+    """The splits that can be read. Problems of the other splits are added to the report's errors."""
     splits = {}
     for split, read in reads.items():
         try:
@@ -260,7 +260,7 @@ def _read(report: CheckReport, reads: Mapping[str, Callable[[], list[Record]]]) 
 
 
 def _compare(splits: Mapping[str, list[Record]], report: CheckReport, strays: Sequence[str] = ()) -> Records:
-    """Counts, differences from the release, strays, and people that are in training and test; gives all records."""
+    """Add counts, differences from the release, strays and people in both training and test to the report; return all records."""
     if strays:
         report.warnings.append(f"{len(strays)} entries are not images, e.g. {strays[0]}")
     found = found_in(report.layout, Path(), splits)

@@ -1,4 +1,4 @@
-"""Images that belong to classes, in batches as tasks take them."""
+"""Images that belong to classes, in the batches that tasks take."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ImageSource(ABC):
     """All images of one split.
 
     Attributes:
-        labels: ``(N,)`` int64 class of each.
-        classes: names, by class.
+        labels: ``(N,)`` int64 class of each image.
+        classes: name of each class.
     """
 
     labels: Tensor
@@ -29,17 +29,17 @@ class ImageSource(ABC):
         """``(B, 3, H, W)`` uint8 images.
 
         Args:
-            rows: which ones.
-            key: of a training batch, on which random crops depend; empty for evaluation.
+            rows: row numbers of the images.
+            key: key of a training batch, which determines random crops; empty for evaluation.
         """
 
 
 class ClassImages(Dataset[Batch]):
-    """Some images of a source, read one whole batch at a time; in a batch every image counts as visible.
+    """Some images of a source, read one whole batch at a time. In a batch, every image counts as visible.
 
     Args:
         source: all images.
-        rows: those that are part of this set.
+        rows: row numbers of the images in this set.
     """
 
     def __init__(self, source: ImageSource, rows: Sequence[int]) -> None:
@@ -61,12 +61,12 @@ class ClassImages(Dataset[Batch]):
 
 
 class ClassEvaluation(Dataset[Batch]):
-    """Batches over all images of a set in their order, dealt out to ranks without padding or doubles.
+    """Batches over all images of a set in their order, distributed over ranks without padding or duplicates.
 
     Args:
-        images: the set.
-        batch_size: images in a batch; the last may be smaller.
-        rank, world_size: of this process.
+        images: set of images.
+        batch_size: number of images in a batch; the last batch may be smaller.
+        rank, world_size: rank of this process, and number of processes.
     """
 
     def __init__(self, images: ClassImages, batch_size: int, rank: int = 0, world_size: int = 1) -> None:

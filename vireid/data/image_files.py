@@ -12,10 +12,10 @@ from vireid.errors import BadImageError, DatasetNotFoundError
 
 
 def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
-    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter; one channel becomes three equal ones.
+    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter. A single channel becomes three equal channels.
 
     Raises:
-        DatasetNotFoundError: no such file.
+        DatasetNotFoundError: the file does not exist.
         BadImageError: the file is empty, truncated or not an image.
     """
     try:

@@ -28,17 +28,18 @@ OnBadImage = Literal["error", "skip"]
 class ImageBatches(Dataset[Batch]):
     """Images of records, read one whole batch at a time: ``dataset[rows]`` is a :class:`~vireid.structures.Batch` of uint8 images.
 
-    A data loader with a batch sampler uses it through ``__getitems__``. Safe for forked and spawned workers.
+    A data loader with a batch sampler uses it through ``__getitems__``. It is safe for forked and spawned workers.
 
     Args:
-        records: images.
-        labels: class index of every identity; identities that are not in it get -1.
+        records: images that row numbers refer to.
+        labels: class index of every identity; an identity that is absent here gets -1.
         height, width: size to which images are resized, in pixels.
-        on_bad_image: ``"error"`` stops with the name of the file; ``"skip"`` takes another image of the same identity and modality
-            (the next readable one in the order of the records), with one warning per file (and worker). For training only.
+        on_bad_image: what to do with an unreadable image. ``"error"`` stops with the name of the file. ``"skip"`` takes another image of
+            the same identity and modality (the next readable one in the order of the records), with one warning per file and worker.
+            Use ``"skip"`` for training only.
 
     Raises:
-        SettingsError: another ``on_bad_image``.
+        SettingsError: ``on_bad_image`` has another value.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class ImageBatches(Dataset[Batch]):
         """Read all images into one tensor in shared memory, ``3 * height * width`` bytes each, with a progress bar.
 
         Args:
-            workers: threads that decode.
+            workers: number of threads that decode.
         """
         store = torch.empty((len(self), 3, self.height, self.width), dtype=torch.uint8)
         store.share_memory_()  # type: ignore[no-untyped-call]  # torch has no annotation
@@ -127,7 +128,7 @@ class ImageBatches(Dataset[Batch]):
 
 
 class SearchImages(Dataset[SearchBatch]):
-    """Images of both steps of a search: one batch of rows for each gives a :class:`~vireid.structures.SearchBatch`.
+    """Images of both steps of a search: one batch of rows for each step gives a :class:`~vireid.structures.SearchBatch`.
 
     Args:
         weights, architecture: images of the weight step and of the architecture step.
@@ -147,14 +148,14 @@ class SearchImages(Dataset[SearchBatch]):
 
 
 class EvaluationBatches(Dataset[Batch]):
-    """Single-modality batches over an evaluation's images in their order, dealt out to ranks without padding or doubles.
+    """Single-modality batches over an evaluation's images in their order, distributed over ranks without padding or duplicates.
 
     Rank r takes the batches r, r + world_size, ...
 
     Args:
         images: visible images first, then infrared ones.
-        batch_size: images in a batch; the last one of each modality may be smaller.
-        rank, world_size: of this process.
+        batch_size: number of images in a batch; the last batch of each modality may be smaller.
+        rank, world_size: rank of this process, and number of processes.
     """
 
     def __init__(self, images: ImageBatches, batch_size: int, rank: int = 0, world_size: int = 1) -> None:

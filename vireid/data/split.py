@@ -1,4 +1,4 @@
-"""Divisions of training data: by identity, or every identity's images in two parts."""
+"""Divisions of training data: by identity, or by the images of every identity."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def split_ids(pids: Iterable[int], fraction: float, seed: int) -> tuple[tuple[in
     """Kept and held-out identities, each ascending, by a seeded shuffle.
 
     Args:
-        pids: identities, in any order; doubles do not count.
-        fraction: share that is held out, in (0, 1), see :func:`heldout_count`.
-        seed: of the shuffle.
+        pids: identities, in any order; duplicates do not count.
+        fraction: share of identities that is held out, in (0, 1), see :func:`heldout_count`.
+        seed: seed of the shuffle.
 
     Raises:
-        SettingsError: fewer than two identities, or ``fraction`` out of range.
+        SettingsError: there are fewer than two identities, or ``fraction`` is out of range.
     """
     order = sorted(set(pids))
     if not 0 < fraction < 1:
@@ -44,21 +44,21 @@ def split_ids(pids: Iterable[int], fraction: float, seed: int) -> tuple[tuple[in
 def split_images(records: Sequence[Record], seed: int) -> tuple[list[Record], list[Record]]:
     """Two halves with the same identities: the images of every identity and modality are shuffled and cut in two.
 
-    An odd image goes to the first half.
+    If their number is odd, the first half gets one image more.
 
     Raises:
-        SettingsError: an identity with a single image of a modality, which cannot be in both halves.
+        SettingsError: an identity has a single image of a modality, which cannot be in both halves.
     """
     return _cut(records, seed, lambda count: count // 2, "image")
 
 
 def split_few(records: Sequence[Record], seed: int, few: int) -> tuple[list[Record], list[Record]]:
-    """Most images, and ``few`` random ones of every identity and modality: no image is in both parts.
+    """Most images, and ``few`` random images of every identity and modality. No image is in both parts.
 
-    The second part gets half where there are fewer than ``2 * few``.
+    If an identity has fewer than ``2 * few`` images of a modality, the second part gets half of them.
 
     Raises:
-        SettingsError: an identity with a single image of a modality, which cannot be in both parts.
+        SettingsError: an identity has a single image of a modality, which cannot be in both parts.
     """
     return _cut(records, seed, lambda count: min(few, count // 2), "cdnet")
 
@@ -66,9 +66,9 @@ def split_few(records: Sequence[Record], seed: int, few: int) -> tuple[list[Reco
 def split_leaking(records: Sequence[Record], seed: int, few: int) -> tuple[list[Record], list[Record]]:
     """The published split of CDNet's search: images of every identity and modality for the weights, and ``few`` for the architecture.
 
-    Of n images, the remainder of n by ``few`` (``few`` of them if there is none) are drawn for the second part alone. It is filled up to
-    ``few`` by images that **the first part keeps**: both parts share up to ``few - 1`` images, and all if n is ``few``. Of fewer than
-    ``few`` images, each part draws ``few`` with replacement.
+    Of n images, the remainder of n by ``few`` (or ``few`` if the remainder is 0) are drawn for the second part alone. The second part is
+    filled up to ``few`` with images that **the first part keeps**. Both parts share up to ``few - 1`` images, and all if n is ``few``.
+    If there are fewer than ``few`` images, each part draws ``few`` with replacement.
 
     Reference:
         Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021, public search code.
@@ -90,7 +90,7 @@ def split_leaking(records: Sequence[Record], seed: int, few: int) -> tuple[list[
 
 
 def _cut(records: Sequence[Record], seed: int, size: Callable[[int], int], name: str) -> tuple[list[Record], list[Record]]:
-    """The images of every group shuffled; the last ``size(count)`` of them are the second part."""
+    """Shuffle the images of every group; the last ``size(count)`` of them are the second part."""
     groups = _groups(records)
     single = [pid for (pid, _), rows in groups.items() if len(rows) < 2]
     if single:

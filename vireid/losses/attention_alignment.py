@@ -13,16 +13,16 @@ from vireid.losses.inputs import LossInputs
 def attention_alignment(visible: Tensor, infrared: Tensor) -> Tensor:
     """Mean absolute difference of the attention maps of paired images.
 
-    Gradients flow to both sides. Where rows of the maps sum to 1 over ``c`` entries the mean is at most ``2 / c``.
+    Gradients flow to both sides. If each row of the maps has ``c`` entries that sum to 1, the mean is at most ``2 / c``.
 
     Args:
-        visible, infrared: ``(n, ...)`` maps of equal shape; row i of both is the same identity.
+        visible, infrared: ``(n, ...)`` maps of equal shape; row i of both shows the same identity.
 
     Returns:
-        Scalar, unweighted, at least 0.
+        Scalar without weight, at least 0.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: the shapes differ.
 
     Example:
         >>> import torch
@@ -31,7 +31,7 @@ def attention_alignment(visible: Tensor, infrared: Tensor) -> Tensor:
 
     Reference:
         Feng et al.: Efficient Cross-modality Graph Reasoning for RGB-Infrared Person Re-identification, IEEE Signal Processing Letters
-        2021; commented out in the released training code.
+        2021. The released training code has this term, but commented out.
     """
     if visible.shape != infrared.shape or visible.ndim < 2:
         raise ValueError(
@@ -46,11 +46,11 @@ class AttentionAlignment(Loss):
     """Module of :func:`~vireid.losses.functional.attention_alignment`; reads attention maps among the network's extras.
 
     Args:
-        weight: factor of this term in the sum of losses; 10 in the commented lines of CGRNet's code.
-        attention: name of the maps, the ``report_name`` of the layers that give them.
-        name: under which it is logged.
+        weight: factor of this term in the sum of losses, at least 0; 10 in lines of CGRNet's code that are commented out.
+        attention: name of the attention maps. It is the ``report_name`` of the layers that return them.
+        name: name under which this term is logged.
 
-    It is added once for every branch of a network that has several.
+    If the network has several branches, the term is added once for every branch.
     """
 
     def __init__(self, weight: float = 10.0, attention: str = "channel_attention", name: str = "attention") -> None:
@@ -58,10 +58,10 @@ class AttentionAlignment(Loss):
         self.attention = attention
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: no such maps, not as many visible as infrared rows, or several views.
+            SettingsError: the network has no such maps, the numbers of visible and infrared rows differ, or there are several views.
         """
         check_modalities(self, output)
         maps = output.extra(self.attention, "`model.init_args.trunk_parts` to vireid.models.ChannelGraphs, before any TwoStreams")

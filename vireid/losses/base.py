@@ -1,4 +1,4 @@
-"""What every loss module has."""
+"""Base class of all loss modules."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from vireid.settings import Recorded
 
 
 class Loss(Recorded, nn.Module):
-    """A term of the training objective. ``forward`` gives it unweighted; :class:`~vireid.losses.LossSum` applies ``weight``.
+    """A term of the training objective. ``forward`` returns it without its weight; :class:`~vireid.losses.LossSum` applies ``weight``.
 
-    Derive from it to bring your own: arguments of its constructor are recorded, and a checkpoint rebuilds it from them.
+    Derive your own loss from this class. The arguments of the constructor are recorded, and a checkpoint rebuilds the loss from them.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        name: under which it is logged; unique within a sum.
+        name: name under which this term is logged; unique within a sum.
 
     Attributes:
-        needs_classes: the term reads logits, so it cannot be used on identities without a class.
+        needs_classes: whether the term reads logits. Such a term cannot be used on identities without a class.
 
     Raises:
-        ValueError: a weight below 0 or not finite, or an empty name.
+        ValueError: the weight is below 0 or not finite, or the name is empty.
     """
 
     needs_classes: bool = False
@@ -39,7 +39,7 @@ class Loss(Recorded, nn.Module):
         self.name = name
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """The loss as a scalar, without its weight."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -51,9 +51,9 @@ def check_modalities(loss: Loss, output: LossInputs, or_else: str = "") -> None:
     """Raise ``SettingsError`` unless the batch has rows of both modalities, which ``loss`` compares.
 
     Args:
-        loss: its class is named in the message.
-        output: the batch.
-        or_else: what ``loss`` offers for one modality, for the message; such as "set `argument`, or ".
+        loss: loss whose class the message names.
+        output: batch after the network.
+        or_else: text for the message that says what ``loss`` offers for one modality, such as "set `argument`, or ".
     """
     rows = output.labels.shape[0]
     if output.n_visible in (0, rows):
@@ -69,7 +69,7 @@ def class_logits(loss: Loss, output: LossInputs) -> Tensor:
     """``(n, C)`` logits of ``output``.
 
     Raises:
-        ValueError: they have none.
+        ValueError: ``output`` has no logits.
     """
     if output.logits is None:
         raise ValueError(

@@ -19,13 +19,13 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, no
         features: ``(B, d)`` features before the neck, any scale.
         labels: ``(B,)`` integers.
         margin: see :func:`hard_triplet`.
-        normalise: compare directions only (rows are divided by their L2 norm first).
+        normalise: whether to compare directions only: rows are divided by their L2 norm first.
 
     Returns:
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
 
     Example:
         >>> import torch
@@ -43,17 +43,17 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = 0.3, no
 
 
 class BatchHardTriplet(Loss):
-    """Module of :func:`~vireid.losses.functional.batch_hard_triplet`; modalities are not told apart.
+    """Module of :func:`~vireid.losses.functional.batch_hard_triplet`. It does not distinguish the modalities.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        margin: 0.3 in AGW's baseline; negative: soft margin.
-        normalise: compare directions only.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        margin: margin in units of distance, 0.3 in AGW's baseline; a negative one selects the soft margin.
+        normalise: whether to compare directions only: rows are divided by their L2 norm first.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -66,5 +66,5 @@ class BatchHardTriplet(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """The loss as a scalar, without its weight."""
         return batch_hard_triplet(output.level(self.on), output.labels, self.margin, self.normalise)

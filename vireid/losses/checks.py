@@ -1,4 +1,4 @@
-"""What the loss functions ask of their arguments; shapes only, so nothing waits for the device."""
+"""Checks of the arguments of loss functions. They read shapes and dtypes only, so nothing waits for the device."""
 
 from __future__ import annotations
 

@@ -18,15 +18,15 @@ def class_mmd(visible: Tensor, infrared: Tensor, k: int) -> Tensor:
     Rows are divided by their L2 norm; the kernel is ``(a.b)^2``; the estimator is the biased one (all k^2 pairs).
 
     Args:
-        visible: ``(P * k, d)`` embeddings, identities in runs of ``k`` rows.
+        visible: ``(P * k, d)`` embeddings; each identity is a run of ``k`` rows.
         infrared: ``(P * k, d)`` embeddings, the same identities in the same runs.
         k: images per identity and modality, at least 1.
 
     Returns:
-        Scalar, unweighted, 0 to 2.
+        Scalar without weight, 0 to 2.
 
     Raises:
-        ValueError: shapes that differ, or rows that are not a multiple of ``k``.
+        ValueError: the shapes differ, or the number of rows is not a multiple of ``k``.
 
     Example:
         >>> visible = torch.eye(2).repeat_interleave(2, dim=0)
@@ -46,15 +46,15 @@ def class_mmd(visible: Tensor, infrared: Tensor, k: int) -> Tensor:
 
 
 class ClassMMD(Loss):
-    """Module of :func:`~vireid.losses.functional.class_mmd`; runs of ``LossInputs.k`` rows are identities.
+    """Module of :func:`~vireid.losses.functional.class_mmd`. Every run of ``LossInputs.k`` rows is one identity.
 
     Args:
-        weight: factor of this term in the sum of losses; 0.05 in CM-NAS.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        weight: factor of this term in the sum of losses, at least 0; 0.05 in CM-NAS.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, weight: float = 0.05, on: Level = "embeddings", name: str = "cmmd") -> None:
@@ -62,10 +62,10 @@ class ClassMMD(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch of one modality.
+            SettingsError: the batch has one modality only.
         """
         check_modalities(self, output)
         return class_mmd(output.visible.level(self.on), output.infrared.level(self.on), output.k)

@@ -15,22 +15,22 @@ def cross_correlation(
 ) -> Tensor:
     """Distance of the correlation matrix between the features of paired images from the identity matrix.
 
-    ``(sum_i (c_ii - 1)^2 + off_diagonal * sum_{i != j} c_ij^2) / divisor`` with ``c = V^T T / (2 n)``. The matrix itself is never built:
-    the sum of its squares is that of the products of two ``(n, n)`` Gram matrices.
+    ``(sum_i (c_ii - 1)^2 + off_diagonal * sum_{i != j} c_ij^2) / divisor`` with ``c = V^T T / (2 n)``. The matrix ``c`` is never
+    built. The sum of its squares is computed as the sum of the products of two ``(n, n)`` Gram matrices.
 
     Args:
-        visible, infrared: ``(n, d)`` features; row i of both is the same identity.
+        visible, infrared: ``(n, d)`` features; row i of both shows the same identity.
         off_diagonal: weight of the entries off the diagonal, at least 0.
-        divisor: above 0; published 2048 whatever d.
-        standardise: as Barlow Twins, every dimension of each modality to mean 0 and deviation 1 over its rows, and ``c = V^T T / n``;
-            then entries are correlations in [-1, 1]. The published code takes raw features and counts the rows of both modalities, so that
-            the loss also sets the scale of the features.
+        divisor: divides the whole sum, above 0; published 2048 for any d.
+        standardise: whether every dimension of each modality gets mean 0 and standard deviation 1 over its rows first, as in Barlow
+            Twins. Then ``c = V^T T / n``, and its entries are correlations in [-1, 1]. The published code takes raw features and counts the
+            rows of both modalities, so that the loss also sets the scale of the features.
 
     Returns:
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that differ, or a ``divisor`` that is not above 0.
+        ValueError: the shapes differ, or ``divisor`` is not above 0.
 
     Example:
         >>> import torch
@@ -54,25 +54,25 @@ def cross_correlation(
 
 
 def check_divisor(off_diagonal: float, divisor: float) -> None:
-    """Raise ``ValueError`` for weights out of range."""
+    """Raise ``ValueError`` if ``off_diagonal`` or ``divisor`` is out of range."""
     if not (off_diagonal >= 0 and divisor > 0):
         raise ValueError(f"`off_diagonal` must be at least 0 and `divisor` above 0, got {off_diagonal} and {divisor}.")
 
 
 class CrossCorrelation(Loss):
-    """Module of :func:`~vireid.losses.functional.cross_correlation`; row i of both modalities must be the same identity.
+    """Module of :func:`~vireid.losses.functional.cross_correlation`. Row i of both modalities must show the same identity.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         off_diagonal: weight of the entries off the diagonal, at least 0.
         divisor: divides the whole sum, above 0; published: 2048, for any number of dimensions.
-        standardise: whether every dimension of each modality gets mean 0 and deviation 1 over its rows first, as in Barlow Twins; the
-            published code takes raw features.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        standardise: whether every dimension of each modality gets mean 0 and standard deviation 1 over its rows first, as in Barlow
+            Twins; the published code takes raw features.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class CrossCorrelation(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: the batch has one modality.
+            SettingsError: the batch has one modality only.
         """
         check_modalities(self, output)
         rows, n = output.level(self.on), output.n_visible

@@ -16,10 +16,10 @@ class CrossEntropy(Loss):
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: ``label_smoothing`` out of range.
+        ValueError: ``label_smoothing`` is out of range.
 
     Example:
         >>> import torch
@@ -37,7 +37,7 @@ class CrossEntropy(Loss):
         self.label_smoothing = float(label_smoothing)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """The loss as a scalar, without its weight."""
         logits = class_logits(self, output)
         with no_autocast(logits):
             return F.cross_entropy(full_precision(logits), output.labels, label_smoothing=self.label_smoothing)

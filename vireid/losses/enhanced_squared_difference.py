@@ -12,7 +12,7 @@ from vireid.losses.base import Loss
 from vireid.losses.inputs import Level, LossInputs
 from vireid.losses.weighted_regularized_triplet import Stabilise, check_stabilise, weighted_distances
 
-CEILING = 88.0  # exp(88) is the last that float32 holds
+CEILING = 88.0  # exp(88) is finite in float32, exp(89) is not
 
 
 def enhanced_squared_difference(
@@ -25,24 +25,25 @@ def enhanced_squared_difference(
 ) -> Tensor:
     """Weighted regularised triplet loss of the squared gap: ``mean log(1 + exp(+-gamma (positive - negative) ** 2))``.
 
-    The sign is that of the gap: a violated triplet costs about its squared gap, a satisfied one nearly nothing.
+    The sign in the exponent is the sign of the gap. A violated triplet costs about its squared gap, and a satisfied one nearly nothing.
 
     Args:
         features: ``(B, d)`` features before the neck, any scale.
         labels: ``(B,)`` integers.
         alpha: sharpness of the softmax weights of the distances, at least 0.
         gamma: factor on the (squared) gap, above 0.
-        square: ``False`` takes the gap itself; with alpha = gamma = 1 that is
+        square: whether the gap is squared. ``False`` takes the gap itself; with alpha = gamma = 1 this is
             :func:`~vireid.losses.functional.weighted_regularized_triplet`.
         stabilise: how the softmax weights avoid overflow, as in
             :func:`~vireid.losses.functional.weighted_regularized_triplet`. ``"faithful"`` also limits ``gamma * gap ** 2`` to 88, as the
-            authors' code does, so that float32 does not overflow: anchors beyond have no gradient. ``"corrected"`` needs no limit.
+            authors' code does, so that float32 does not overflow. Anchors above this limit have no gradient. ``"corrected"`` needs no
+            limit.
 
     Returns:
         Scalar, above 0.
 
     Raises:
-        ValueError: shapes that do not fit, or arguments out of range.
+        ValueError: the shapes do not fit, or an argument is out of range.
 
     Example:
         >>> features, labels = torch.tensor([[0.0], [4.0], [1.0], [5.0]]), torch.tensor([0, 0, 1, 1])
@@ -64,7 +65,7 @@ def enhanced_squared_difference(
 
 
 def check_sharpness(alpha: float, gamma: float) -> None:
-    """Raise ``ValueError`` for factors out of range."""
+    """Raise ``ValueError`` if a factor is out of range."""
     if not (math.isfinite(alpha) and alpha >= 0):
         raise ValueError(f"`alpha` must be a finite number of at least 0, got {alpha}.")
     if not (math.isfinite(gamma) and gamma > 0):
@@ -72,19 +73,20 @@ def check_sharpness(alpha: float, gamma: float) -> None:
 
 
 class EnhancedSquaredDifference(Loss):
-    """Module of :func:`~vireid.losses.functional.enhanced_squared_difference`; modalities and views are not told apart.
+    """Module of :func:`~vireid.losses.functional.enhanced_squared_difference`. It does not distinguish
+    modalities or views.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         alpha: sharpness of the softmax weights of the distances, at least 0; published 1.
         gamma: factor on the squared gap, above 0; published 1.
-        square: whether the gap is squared, as published; without, the gap itself counts.
-        stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; they differ once distances exceed about 14 or squared gaps 88.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        square: whether the gap is squared, as published; ``False`` takes the gap itself.
+        stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; the two differ if distances exceed about 14 or squared gaps 88.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -107,6 +109,6 @@ class EnhancedSquaredDifference(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """The loss as a scalar, without its weight."""
         rows = output.level(self.on)
         return enhanced_squared_difference(rows, output.labels, self.alpha, self.gamma, self.square, self.stabilise)

@@ -17,22 +17,22 @@ from vireid.losses.inputs import Level, LossInputs
 def hard_triplet(anchors: Tensor, others: Tensor, anchor_labels: Tensor, other_labels: Tensor, margin: float = 0.3) -> Tensor:
     """Mean over anchors of ``max(0, farthest positive - nearest negative + margin)``.
 
-    Every row of ``others`` with the anchor's label is a positive, the anchor itself included; the rest are negatives. Masks,
-    not reshapes, select them, so identities may have different numbers of rows. An anchor that lacks a positive or a
-    negative in ``others`` violates nothing and counts as zero.
+    Every row of ``others`` with the anchor's label is a positive, the anchor itself included; the rest are negatives. Masks
+    select them, so identities may have different numbers of rows. An anchor without a positive or without
+    a negative in ``others`` contributes zero.
 
     Args:
         anchors: ``(n, d)`` features, any scale.
         others: ``(m, d)`` features.
         anchor_labels: ``(n,)`` integers.
         other_labels: ``(m,)`` integers.
-        margin: in units of distance; a negative margin selects the soft margin ``log(1 + exp(positive - negative))``.
+        margin: margin in units of distance; a negative margin selects the soft margin ``log(1 + exp(positive - negative))``.
 
     Returns:
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit, or a margin that is not a number.
+        ValueError: the shapes do not fit, or the margin is not a finite number.
 
     Example:
         >>> anchors, others = torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0], [3.5]])
@@ -67,21 +67,21 @@ def four_way_hard_triplet(
 ) -> Tensor:
     """Mean of the hard triplet losses visible-visible, infrared-infrared, visible-infrared and infrared-visible.
 
-    In the two cross-modality terms the other modality's image of the same row is a positive like any other.
+    In the two cross-modality terms the image of the other modality in the same row is one of the positives.
 
     Args:
         visible: ``(n, d)`` features before the neck, any scale.
         infrared: ``(m, d)`` features; m = n unless ``infrared_labels`` are given.
-        labels: ``(n,)`` integers, of both modalities or, with ``infrared_labels``, of the visible rows.
+        labels: ``(n,)`` integers: labels of both modalities, or of the visible rows only if ``infrared_labels`` are given.
         margin: see :func:`hard_triplet`.
-        normalise: compare directions only (rows are divided by their L2 norm first).
-        infrared_labels: ``(m,)`` integers; ``None``: the same as ``labels``.
+        normalise: whether to compare directions only: rows are divided by their L2 norm first.
+        infrared_labels: ``(m,)`` integers: labels of the infrared rows; ``None``: the same as ``labels``.
 
     Returns:
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
 
     Example:
         >>> visible = torch.tensor([[0.0], [0.5], [4.0]])
@@ -90,7 +90,7 @@ def four_way_hard_triplet(
 
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification, ICCV 2021.
-        The authors' code reshapes and so needs equal counts per identity; the numbers agree where that holds.
+        The authors' code reshapes the rows, so it needs equally many rows per identity. With such rows the results are equal.
     """
     check_pair(visible, infrared, same_rows=infrared_labels is None)
     check_labels("labels", labels, visible, "visible")
@@ -107,17 +107,18 @@ def four_way_hard_triplet(
 
 
 class FourWayHardTriplet(Loss):
-    """Module of :func:`~vireid.losses.functional.four_way_hard_triplet`; the modalities may have different numbers of rows.
+    """Module of :func:`~vireid.losses.functional.four_way_hard_triplet`. The modalities may have different
+    numbers of rows.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        margin: 0.4 in CM-NAS; negative: soft margin.
-        normalise: compare directions only.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        margin: margin in units of distance, 0.4 in CM-NAS; a negative one selects the soft margin.
+        normalise: whether to compare directions only: rows are divided by their L2 norm first.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -130,10 +131,10 @@ class FourWayHardTriplet(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch of one modality.
+            SettingsError: the batch has one modality only.
         """
         check_modalities(self, output)
         v, t = output.visible, output.infrared

@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors; unweighted scalars, in float32 or float64 whatever the precision around them."""
+"""Losses as pure functions of tensors. They return scalars without weight, in float32 or float64, also under mixed precision."""
 
 from vireid.losses.attention_alignment import attention_alignment
 from vireid.losses.batch_hard_triplet import batch_hard_triplet

@@ -19,8 +19,8 @@ def hetero_centre_triplet(visible: Tensor, infrared: Tensor, labels: Tensor, k: 
     """Batch-hard triplet loss over the centres of every identity in each modality.
 
     Args:
-        visible, infrared: ``(P * k, d)`` features, any scale, the same identities in the same runs of ``k`` rows.
-        labels: ``(P * k,)`` integers, of both modalities.
+        visible, infrared: ``(P * k, d)`` features, any scale; both have the same identities in the same runs of ``k`` rows.
+        labels: ``(P * k,)`` integers: labels of both modalities.
         k: images per identity and modality, at least 1.
         margin: see :func:`hard_triplet`.
 
@@ -28,7 +28,7 @@ def hetero_centre_triplet(visible: Tensor, infrared: Tensor, labels: Tensor, k: 
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit, or rows that are not a multiple of ``k``.
+        ValueError: the shapes do not fit, or the number of rows is not a multiple of ``k``.
 
     Example:
         >>> visible = torch.tensor([[0.0], [2.0], [4.0], [6.0]])  # centres 1 and 5; infrared 2 and 6
@@ -54,15 +54,15 @@ class HeteroCentreTriplet(Loss):
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        margin: negative: soft margin.
-        on: rows before or after the neck, where there are no ``parts``.
-        parts: name of ``(B, parts, d)`` features among the network's extras; then the loss is that of all parts beside one another plus
-            ``part_weight`` times the sum of those of every part.
-        part_weight: 2 in HHRG; at least 0.
-        name: under which it is logged.
+        margin: margin in units of distance; a negative one selects the soft margin.
+        on: which rows the loss compares if there are no ``parts``: ``features`` before the neck or ``embeddings`` after it.
+        parts: name of ``(B, parts, d)`` features among the network's extras; then the loss is that of all parts concatenated, plus
+            ``part_weight`` times the sum of the losses of the single parts.
+        part_weight: factor of the sum over the parts, at least 0; 2 in HHRG.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class HeteroCentreTriplet(Loss):
         self.part_weight = float(part_weight)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: the batch has one modality, or the network has no such parts.
+            SettingsError: the batch has one modality only, or the network has no such parts.
         """
         check_modalities(self, output)
         if self.parts is None:

@@ -1,4 +1,4 @@
-"""Infrared predictions as the teacher of visible ones."""
+"""Distillation: infrared predictions are the teacher, visible ones the student."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PROBABILITY_FLOOR = 1e-7
 def softened_kl(logits: Tensor, teacher: Tensor, temperature: float = 3.0) -> Tensor:
     """``T^2 KL(softmax(teacher / T) || softmax(logits / T))``, mean over rows; the teacher has no gradient.
 
-    As in the authors' code 1e-7 is added to the teacher's probabilities, which then sum to a little more than 1.
+    As in the authors' code, 1e-7 is added to the teacher's probabilities. They then sum to a little more than 1.
 
     Args:
-        logits: ``(n, C)``; row i of both must show the same identity.
-        teacher: ``(n, C)``.
+        logits: ``(n, C)`` logits of the student; row i of both must show the same identity.
+        teacher: ``(n, C)`` logits of the teacher.
         temperature: T, above 0.
 
     Returns:
-        Scalar, at least 0 but for what the addition brings.
+        Scalar, at least 0 except for the effect of the added 1e-7.
 
     Raises:
-        ValueError: shapes that differ, or a temperature out of range.
+        ValueError: the shapes differ, or the temperature is out of range.
 
     Example:
         >>> import torch
@@ -46,15 +46,15 @@ def softened_kl(logits: Tensor, teacher: Tensor, temperature: float = 3.0) -> Te
 
 
 class InfraredDistillation(Loss):
-    """Module of :func:`~vireid.losses.functional.softened_kl` between the first visible view and the infrared rows, which teach.
+    """Module of :func:`~vireid.losses.functional.softened_kl` from the infrared rows (teacher) to the first visible view.
 
     Args:
-        weight: factor of this term in the sum of losses; CAJ's published command has 0.
+        weight: factor of this term in the sum of losses, at least 0; CAJ's published command has 0.
         temperature: divides logits before the softmax, above 0.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     needs_classes = True
@@ -65,10 +65,10 @@ class InfraredDistillation(Loss):
         self.temperature = float(temperature)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch of one modality.
+            SettingsError: the batch has one modality only.
         """
         check_modalities(self, output)
         student, teacher = class_logits(self, output.view(0)), class_logits(self, output.infrared)

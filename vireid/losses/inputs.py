@@ -1,4 +1,4 @@
-"""What a network gives to the losses."""
+"""Input of the losses: what a network returns for one batch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class LossInputs:
     """One batch after the network: visible rows first, then infrared rows.
 
     Attributes:
-        features: ``(B, D)`` before the neck.
-        embeddings: ``(B, D)`` after the neck, what retrieval compares.
-        logits: ``(B, C)`` classifier output, or ``None`` where there are no classes (held-out identities).
+        features: ``(B, D)`` rows before the neck.
+        embeddings: ``(B, D)`` rows after the neck, which retrieval compares.
+        logits: ``(B, C)`` classifier output, or ``None`` if there are no classes (held-out identities).
         labels: ``(B,)`` class indices.
         n_visible: number of visible rows, 0..B.
         k: images per identity and modality; identities come in runs of ``k`` rows.
         visible_views: number of blocks of visible rows. Each block holds the same images in the same order, augmented differently.
-        extras: further ``(B, ...)`` tensors that the network gives, by name.
+        extras: further ``(B, ...)`` tensors that the network returns, by name.
 
     Raises:
-        ValueError: numbers of rows that do not fit.
+        ValueError: the numbers of rows do not fit.
     """
 
     features: Tensor
@@ -61,10 +61,10 @@ class LossInputs:
         return self._rows(slice(None, self.n_visible), self.n_visible, self.visible_views)
 
     def view(self, index: int) -> LossInputs:
-        """The visible rows of one view, from 0.
+        """The visible rows of view ``index``, counted from 0.
 
         Raises:
-            SettingsError: there are not so many views.
+            SettingsError: the batch has fewer views.
         """
         if not 0 <= index < self.visible_views:
             raise SettingsError(
@@ -84,14 +84,14 @@ class LossInputs:
         return self.features if on == "features" else self.embeddings
 
     def extra(self, name: str, giver: str) -> Tensor:
-        """``(B, ...)`` of that name.
+        """The further ``(B, ...)`` tensor of this name.
 
         Args:
-            name: as the network gives it.
-            giver: the setting that makes a network give it, for the message.
+            name: name of the tensor among ``extras``.
+            giver: setting that makes a network return it, for the message.
 
         Raises:
-            SettingsError: this network does not.
+            SettingsError: the network does not return it.
         """
         if self.extras is None or name not in self.extras:
             raise SettingsError(f"A loss needs `{name}`, which this network does not give. Set {giver}.")

@@ -16,13 +16,13 @@ from vireid.losses.part_cross_entropy import GIVER
 
 
 def aligned_distances(first: Tensor, second: Tensor) -> Tensor:
-    """Cost of the shortest monotone path from the first strips of two images to their last ones.
+    """Cost of the shortest monotone path from the first strips of two images to their last strips.
 
-    Strips i and j cost ``tanh(euclid / 2)``; steps go to the next strip of one image. Strips of equal ``i + j`` are computed at
-    once.
+    Strips i and j cost ``tanh(euclid / 2)``; each step goes to the next strip of one of the images. Strips
+    of equal ``i + j`` are computed at once.
 
     Args:
-        first, second: ``(..., H, d)`` strips of any number of pairs, whose leading dimensions broadcast.
+        first, second: ``(..., H, d)`` strips of any number of pairs; the leading dimensions broadcast.
 
     Returns:
         ``(...)`` distances, at least 0.
@@ -48,9 +48,9 @@ def aligned_distances(first: Tensor, second: Tensor) -> Tensor:
 
 
 def local_alignment(strips: Tensor, features: Tensor, labels: Tensor, margin: float = 0.3) -> Tensor:
-    """Triplet loss on aligned distances, with the hardest pairs by the directions of global features.
+    """Triplet loss on aligned distances. The directions of global features select the hardest pairs.
 
-    Only the two pairs of each image that count are aligned. No gradient reaches ``features``.
+    Only the hardest positive and the hardest negative of each image are aligned. No gradient reaches ``features``.
 
     Args:
         strips: ``(B, H, d)`` features of the horizontal strips of each image, top to bottom; only their directions count.
@@ -59,10 +59,10 @@ def local_alignment(strips: Tensor, features: Tensor, labels: Tensor, margin: fl
         margin: see :func:`hard_triplet`.
 
     Returns:
-        Scalar, at least 0. An image without a negative violates nothing and counts as zero.
+        Scalar, at least 0. An image without a negative contributes zero.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
 
     Reference:
         Feng et al.: Homogeneous and Heterogeneous Relational Graph for Visible-infrared Person Re-identification, arXiv 2109.08811
@@ -82,7 +82,7 @@ def local_alignment(strips: Tensor, features: Tensor, labels: Tensor, margin: fl
 
 
 def hardest_pairs(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """``(B,)`` rows of the farthest image of the same identity, and of the nearest of another, by the directions of ``features``."""
+    """``(B,)`` rows of the farthest image of the same identity and of the nearest one of another, by directions of ``features``."""
     with torch.no_grad():
         rows = F.normalize(full_precision(features), eps=FLOOR)
         distances, same = floored_distances(rows, rows), labels[:, None] == labels
@@ -90,16 +90,16 @@ def hardest_pairs(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class LocalAlignment(Loss):
-    """Module of :func:`~vireid.losses.functional.local_alignment`; reads ``strips`` ``(B, H, d)`` among the network's extras.
+    """Module of :func:`~vireid.losses.functional.local_alignment`. It reads the extra ``strips`` ``(B, H, d)``.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        margin: negative: soft margin.
-        on: which rows choose the hardest pairs.
-        name: under which it is logged.
+        margin: margin in units of distance; a negative one selects the soft margin.
+        on: which rows select the hardest pairs: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, weight: float = 1.0, margin: float = 0.3, on: Level = "features", name: str = "local_alignment") -> None:
@@ -108,9 +108,9 @@ class LocalAlignment(Loss):
         self.margin, self.on = float(margin), on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: the network gives no strips.
+            SettingsError: the network returns no strips.
         """
         return local_alignment(output.extra("strips", GIVER), output.level(self.on), output.labels, self.margin)

@@ -16,11 +16,11 @@ class LossSum(Recorded, nn.Module):
     """``sum(weight * loss)`` and the weighted terms by name.
 
     Args:
-        losses: at least one, with different names.
+        losses: loss modules, at least one, with different names.
 
     Raises:
-        ValueError: no losses, or two of one name.
-        TypeError: something that is not a loss.
+        ValueError: there are no losses, or two losses have the same name.
+        TypeError: an item is not a loss.
 
     Example:
         >>> from vireid.losses import BatchHardTriplet, CrossEntropy
@@ -44,11 +44,11 @@ class LossSum(Recorded, nn.Module):
         self.losses = nn.ModuleList(losses)
 
     def forward(self, output: LossInputs, without_classes: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total and weighted terms.
+        """Total loss and weighted terms.
 
         Args:
-            output: one batch.
-            without_classes: leave out the losses that need classes, for identities that the classifier does not know.
+            output: one batch after the network.
+            without_classes: whether to leave out the losses that need classes, for identities that the classifier does not know.
 
         Returns:
             The scalar total, with gradient, and ``{name: weighted scalar}``, detached, for logging.

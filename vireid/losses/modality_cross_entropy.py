@@ -1,4 +1,4 @@
-"""Identity classification by a classifier of each modality."""
+"""Identity classification with one classifier per modality."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def modality_cross_entropy(logits: Tensor, labels: Tensor, n_visible: int, label
     A modality without rows adds nothing.
 
     Args:
-        logits: ``(B, 2, C)``, visible classifier first; only those of a row's own modality count.
+        logits: ``(B, 2, C)``, visible classifier first; only the logits of a row's own modality count.
         labels: ``(B,)`` class indices.
         n_visible: number of visible rows, which come first; 0..B.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``.
@@ -29,7 +29,7 @@ def modality_cross_entropy(logits: Tensor, labels: Tensor, n_visible: int, label
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
 
     Example:
         >>> logits = torch.tensor([[[0.0, 0.0], [9.0, 0.0]], [[9.0, 0.0], [0.0, 0.0]]])
@@ -44,15 +44,15 @@ def modality_cross_entropy(logits: Tensor, labels: Tensor, n_visible: int, label
 
 
 class ModalityCrossEntropy(Loss):
-    """Module of :func:`~vireid.losses.functional.modality_cross_entropy`; reads ``modality_logits`` among the network's extras.
+    """Module of :func:`~vireid.losses.functional.modality_cross_entropy`. It reads the extra ``modality_logits``.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: ``label_smoothing`` out of range.
+        ValueError: ``label_smoothing`` is out of range.
     """
 
     needs_classes = True
@@ -64,16 +64,16 @@ class ModalityCrossEntropy(Loss):
         self.label_smoothing = float(label_smoothing)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: the network has no classifiers of modalities.
+            SettingsError: the network has no classifier per modality.
         """
         logits = output.extra("modality_logits", GIVER)
         return modality_cross_entropy(logits, output.labels, output.n_visible, self.label_smoothing)
 
 
 def modality_rows(logits: Tensor, others: Tensor, n_visible: int) -> list[tuple[int, Tensor, Tensor]]:
-    """Number of the modality, and its rows of both tensors, where there are any."""
+    """For each modality that has rows: its number, and its rows of both tensors."""
     parts = ((0, slice(None, n_visible)), (1, slice(n_visible, None)))
     return [(modality, logits[rows], others[rows]) for modality, rows in parts if len(logits[rows])]

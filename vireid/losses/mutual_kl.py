@@ -1,4 +1,4 @@
-"""Classifiers of two modalities that learn from one another."""
+"""Mutual learning: the classifiers of the two modalities learn from each other."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ Reduction = Literal["batchmean", "mean"]
 def mutual_kl(
     logits: Tensor, n_visible: int, reduction: Reduction = "batchmean", detach_target: bool = True, temperature: float = 1.0
 ) -> Tensor:
-    """How far, on each modality's rows, its own classifier is from what the other modality's classifier says of the same rows.
+    """KL divergence, on the rows of each modality, between its own classifier and the classifier of the other modality.
 
-    ``T^2 KL(softmax(other / T) || softmax(own / T))``, on visible rows plus on infrared rows. A modality without rows adds nothing.
+    It is ``T^2 KL(softmax(other / T) || softmax(own / T))``, the term of visible rows plus that of infrared rows. A modality without
+    rows adds nothing.
 
     Args:
         logits: ``(B, 2, C)``, visible classifier first.
         n_visible: number of visible rows, which come first; 0..B.
-        reduction: ``"batchmean"`` sums over classes and takes the mean over rows; ``"mean"`` also divides by C, which for C classes
-            is C times weaker (the public code does so on RegDB).
+        reduction: ``"batchmean"`` sums over classes and takes the mean over rows; ``"mean"`` also divides by C, the number of
+            classes, and is C times weaker (the public code does so on RegDB).
         detach_target: whether the other classifier is a teacher only, without gradient.
         temperature: T, above 0.
 
@@ -35,7 +36,7 @@ def mutual_kl(
         Scalar, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit, or arguments out of range.
+        ValueError: the shapes do not fit, or an argument is out of range.
 
     Example:
         >>> logits = torch.tensor([[[0.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]])
@@ -59,23 +60,23 @@ def mutual_kl(
 
 
 def check_reduction(reduction: str) -> None:
-    """Raise ``ValueError`` for a reduction that does not exist."""
+    """Raise ``ValueError`` unless ``reduction`` is one of the two choices."""
     if reduction not in ("batchmean", "mean"):
         raise ValueError(f'`reduction` must be "batchmean" or "mean", got {reduction!r}.')
 
 
 class MutualKL(Loss):
-    """Module of :func:`~vireid.losses.functional.mutual_kl`; reads ``modality_logits`` among the network's extras.
+    """Module of :func:`~vireid.losses.functional.mutual_kl`. It reads the extra ``modality_logits``.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        reduction: ``"batchmean"``, or ``"mean"``, which divides by the number of classes too.
+        reduction: ``"batchmean"`` takes the mean over rows; ``"mean"`` also divides by the number of classes.
         detach_target: whether the other classifier is a teacher only, without gradient.
         temperature: divides logits before the softmax, above 0.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     needs_classes = True
@@ -95,10 +96,10 @@ class MutualKL(Loss):
         self.detach_target, self.temperature = detach_target, float(temperature)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: the network has no classifiers of modalities.
+            SettingsError: the network has no classifier per modality.
         """
         logits = output.extra("modality_logits", GIVER)
         return mutual_kl(logits, output.n_visible, self.reduction, self.detach_target, self.temperature)

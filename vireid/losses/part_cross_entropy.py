@@ -13,16 +13,16 @@ GIVER = "`model.init_args.head` to vireid.models.StripeHead"
 
 
 class PartCrossEntropy(Loss):
-    """Cross-entropy of the classifier of every part, summed over the parts, mean over the batch.
+    """Cross-entropy of the classifiers of all parts: the sum over the parts, and the mean over the batch.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
         label_smoothing: e in the target ``(1 - e) onehot + e / C``, 0 to below 1.
         logits: name of ``(B, parts, C)`` logits among the network's extras.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: ``label_smoothing`` out of range.
+        ValueError: ``label_smoothing`` is out of range.
 
     Reference:
         Sun, Zheng, Yang, Tian, Wang: Beyond Part Models: Person Retrieval with Refined Part Pooling, ECCV 2018.
@@ -37,7 +37,7 @@ class PartCrossEntropy(Loss):
         self.label_smoothing, self.logits = float(label_smoothing), logits
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
             SettingsError: the network has no such logits.

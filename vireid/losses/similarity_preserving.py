@@ -14,17 +14,17 @@ from vireid.losses.inputs import Level, LossInputs
 def similarity_preserving(visible: Tensor, infrared: Tensor) -> Tensor:
     """Mean squared difference of the row-normalised similarity matrices of the two modalities.
 
-    Rows are matched by position: row i of both must be the same identity. Gradients flow to both sides.
+    Rows are paired by position: row i of both must show the same identity. Gradients flow to both sides.
 
     Args:
         visible: ``(n, d)`` embeddings, any scale.
         infrared: ``(n, d)`` embeddings.
 
     Returns:
-        Scalar, unweighted, 0 to 4/n.
+        Scalar without weight, 0 to 4/n.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: the shapes differ.
 
     Example:
         >>> import torch
@@ -46,12 +46,12 @@ class SimilarityPreserving(Loss):
     """Module of :func:`~vireid.losses.functional.similarity_preserving`.
 
     Args:
-        weight: factor of this term in the sum of losses; 5 in CM-NAS.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        weight: factor of this term in the sum of losses, at least 0; 5 in CM-NAS.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, weight: float = 5.0, on: Level = "embeddings", name: str = "sp") -> None:
@@ -59,10 +59,10 @@ class SimilarityPreserving(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch of one modality.
+            SettingsError: the batch has one modality only.
         """
         check_modalities(self, output)
         return similarity_preserving(output.visible.level(self.on), output.infrared.level(self.on))

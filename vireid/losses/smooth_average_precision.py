@@ -1,4 +1,4 @@
-"""Average precision of a batch's own rankings, made differentiable."""
+"""Differentiable average precision of the rankings within a batch."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ def smooth_average_precision(
     temperature: float = 0.02,
     leave_one_out: bool = False,
 ) -> Tensor:
-    """1 minus the mean average precision of queries in a gallery, with sigmoids in place of the steps of ranks.
+    """1 minus the mean average precision of queries in a gallery, with sigmoids in place of the step functions that give ranks.
 
     Rows are divided by their L2 norm; ``s_j`` is the cosine of the query and row j of the gallery, P the rows with the query's label.
     The average precision of a query is the mean over i in P of ``p_i / r_i``, where ``r_i = 1 + sum over j != i of
     sigmoid((s_j - s_i) / temperature)`` is the rank of i, and ``p_i`` is the same sum over j in P, its rank among the matches.
 
-    - With a falling temperature the loss tends to 1 - AP.
+    - If the temperature goes to 0, the loss tends to 1 - AP.
     - Equal cosines count half a rank each.
-    - A query with one match has ``1 / r``.
-    - A query without a match is left out, as CMC and mAP leave it out.
+    - A query with one match has the average precision ``1 / r``.
+    - A query without a match is left out, as in CMC and mAP.
 
-    Only matches are ranked: memory grows with the number of pairs of a query and a match times the rows of the gallery. To count the
-    pairs, it waits once for the device.
+    Only matches are ranked. Memory grows with the number of pairs of a query and a match, times the number of gallery rows. The
+    function waits once for the device, to count the pairs.
 
     Args:
         queries: ``(Q, d)`` rows, any scale.
         gallery: ``(G, d)`` rows, any scale.
         query_labels: ``(Q,)`` integers.
         gallery_labels: ``(G,)`` integers.
-        temperature: of the sigmoids, in units of the cosine, above 0. The paper's is 0.01.
-        leave_one_out: row i of the gallery is query i itself, and is left out of its ranking.
+        temperature: temperature of the sigmoids, in units of the cosine, above 0. The paper's is 0.01.
+        leave_one_out: whether row i of the gallery is query i itself, and is left out of its ranking.
 
     Returns:
-        Scalar, unweighted, in [0, 1).
+        Scalar without weight, in [0, 1).
 
     Raises:
-        ValueError: shapes that do not fit, a temperature out of range, or no query with a match.
+        ValueError: the shapes do not fit, the temperature is out of range, or no query has a match.
 
     Example:
         >>> gallery, labels = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), torch.tensor([7, 8, 7])
@@ -78,7 +78,7 @@ def soft_average_precisions(
     """``(Q,)`` soft average precision of every query, NaN for one without a match; arguments as in :func:`smooth_average_precision`.
 
     Raises:
-        ValueError: shapes that do not fit, or a temperature out of range.
+        ValueError: the shapes do not fit, or the temperature is out of range.
     """
     _check(queries, gallery, query_labels, gallery_labels, temperature, leave_one_out)
     with no_autocast(queries):
@@ -96,19 +96,19 @@ def soft_average_precisions(
 class SmoothAveragePrecision(Loss):
     """Module of :func:`~vireid.losses.functional.smooth_average_precision`, across modalities.
 
-    Infrared rows search visible ones, and visible rows infrared ones; the loss is the mean of the two. It needs no classes, so it serves
-    identities that the classifier does not know as well. Under several processes each ranks its own rows, and gradients are averaged.
+    Infrared rows search visible ones, and visible rows infrared ones; the loss is the mean of the two. It needs no classes, so it also
+    works for identities that the classifier does not know. With several processes, each ranks its own rows; gradients are averaged.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        temperature: of the sigmoids that replace ranks, in units of the cosine, above 0; the paper's is 0.01.
-        on: rows before or after the neck.
-        within: every row searches the other rows of its own modality instead, as the paper does. With both modalities in a batch the
-            loss is the mean of the two; with one it is that one's. Views of one image count as images.
-        name: under which it is logged.
+        temperature: temperature of the sigmoids that replace ranks, in units of the cosine, above 0; the paper's is 0.01.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        within: whether every row searches the other rows of its own modality instead, as in the paper. The loss is the mean over the
+            modalities in the batch, one or two. Views of one image count as images.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class SmoothAveragePrecision(Loss):
         self.within = within
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch of one modality, unless ``within``.
+            SettingsError: the batch has one modality only, unless ``within``.
             ValueError: no row has a match.
         """
         visible, infrared = output.visible, output.infrared

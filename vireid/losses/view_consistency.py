@@ -1,4 +1,4 @@
-"""One view's predictions as the target of the other's."""
+"""Consistency of views: the predictions of one view are the target of the other."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from vireid.losses.inputs import LossInputs
 
 
 def prediction_consistency(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Cross-entropy of each row's prediction with the teacher's prediction as its target, mean over rows; no gradient to the teacher.
+    """Cross-entropy of each row's prediction with the teacher's prediction as target, mean over rows; the teacher has no gradient.
 
     Args:
-        logits: ``(n, C)``; row i of both must show the same identity.
-        teacher: ``(n, C)``.
+        logits: ``(n, C)`` logits of the student; row i of both must show the same identity.
+        teacher: ``(n, C)`` logits of the teacher.
 
     Returns:
         Scalar, above 0: at least the entropy of the teacher's predictions.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: the shapes differ.
 
     Example:
         >>> import torch
@@ -39,14 +39,14 @@ def prediction_consistency(logits: Tensor, teacher: Tensor) -> Tensor:
 class ViewConsistency(Loss):
     """Module of :func:`~vireid.losses.functional.prediction_consistency`: the second visible view teaches the first.
 
-    With :class:`vireid.data.ChannelAugmentation` the second is the one without colour.
+    With :class:`vireid.data.ChannelAugmentation` the second view has no colour.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        name: under which it is logged.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     needs_classes = True
@@ -55,9 +55,9 @@ class ViewConsistency(Loss):
         super().__init__(weight, name)
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted.
+        """The loss as a scalar, without its weight.
 
         Raises:
-            SettingsError: a batch with one view of every image.
+            SettingsError: the batch has one view of every image only.
         """
         return prediction_consistency(class_logits(self, output.view(0)), class_logits(self, output.view(1)))

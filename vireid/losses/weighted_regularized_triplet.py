@@ -26,16 +26,16 @@ def weighted_regularized_triplet(features: Tensor, labels: Tensor, stabilise: St
     Args:
         features: ``(B, d)`` features before the neck, any scale.
         labels: ``(B,)`` integers.
-        stabilise: ``"faithful"`` subtracts from the scores a row maximum in which masked-out entries count as 0, as the
-            authors' code does. For negatives that subtracts nothing: beyond distances of about 14 all weights vanish beside the
-            1e-6 in their denominator, the negative distance falls to 0 and negatives lose their pull.
-            ``"corrected"`` takes the maximum over true entries; the two agree to about 1e-6 relative while distances are small.
+        stabilise: ``"faithful"`` subtracts the maximum of each row from the scores, and masked-out entries count as 0 in this
+            maximum, as in the authors' code. For negatives this subtracts nothing. If distances exceed about 14, all weights are
+            much smaller than the 1e-6 in their denominator. The negative distance then falls to 0, and negatives have no effect.
+            ``"corrected"`` takes the maximum over true entries only. Both agree to about 1e-6 relative while distances are small.
 
     Returns:
         Scalar, above 0.
 
     Raises:
-        ValueError: shapes that do not fit, or another ``stabilise``.
+        ValueError: the shapes do not fit, or ``stabilise`` has another value.
 
     Example:
         >>> features, labels = torch.tensor([[0.0], [2.0], [60.0], [62.0]]), torch.tensor([0, 0, 1, 1])
@@ -58,13 +58,13 @@ def weighted_distances(
 
     Args:
         features, labels, stabilise: see :func:`weighted_regularized_triplet`.
-        sharpness: factor on the distances inside the softmax weights; 0 weights all alike.
+        sharpness: factor on the distances inside the softmax weights; 0 gives all rows the same weight.
 
     Returns:
-        Two ``(B,)`` tensors in full precision; the distance from no negatives is zero.
+        Two ``(B,)`` tensors in full precision; the second one is zero for an anchor without negatives.
 
     Raises:
-        ValueError: shapes that do not fit, or another ``stabilise``.
+        ValueError: the shapes do not fit, or ``stabilise`` has another value.
     """
     check_rows("features", features)
     check_labels("labels", labels, features, "features")
@@ -79,22 +79,22 @@ def weighted_distances(
 
 
 def check_stabilise(stabilise: str) -> None:
-    """Raise ``ValueError`` for a way of stabilising that does not exist."""
+    """Raise ``ValueError`` unless ``stabilise`` is one of the two choices."""
     if stabilise not in ("faithful", "corrected"):
         raise ValueError(f'`stabilise` must be "faithful" or "corrected", got {stabilise!r}.')
 
 
 class WeightedRegularizedTriplet(Loss):
-    """Module of :func:`~vireid.losses.functional.weighted_regularized_triplet`; modalities are not told apart.
+    """Module of :func:`~vireid.losses.functional.weighted_regularized_triplet`. It does not distinguish the modalities.
 
     Args:
         weight: factor of this term in the sum of losses, at least 0.
-        stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; they differ once distances exceed about 14.
-        on: rows before or after the neck.
-        name: under which it is logged.
+        stabilise: ``"faithful"`` to the authors' code or ``"corrected"``; the two differ if distances exceed about 14.
+        on: which rows the loss compares: ``features`` before the neck or ``embeddings`` after it.
+        name: name under which this term is logged.
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, weight: float = 1.0, stabilise: Stabilise = "faithful", on: Level = "features", name: str = "wrt") -> None:
@@ -104,7 +104,7 @@ class WeightedRegularizedTriplet(Loss):
         self.on = on
 
     def forward(self, output: LossInputs) -> Tensor:
-        """Scalar, not yet weighted."""
+        """The loss as a scalar, without its weight."""
         return weighted_regularized_triplet(output.level(self.on), output.labels, self.stabilise)
 
 

@@ -1,4 +1,4 @@
-"""Training augmentation, batched on the images' device; random numbers are a pure function of the batch's key."""
+"""Training augmentation of whole batches, on the device of the images. Random numbers are a pure function of the batch's key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
 
 class Augmentation(Recorded, ABC):
-    """What happens to training images between disk and network; evaluation uses only its :meth:`normalise`.
+    """Base class of augmentations: what is done to training images before the network. Evaluation uses only :meth:`normalise`.
 
     Args:
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
     """
 
     def __init__(self, mean: Statistics = IMAGENET_MEAN, std: Statistics = IMAGENET_STD) -> None:
@@ -30,7 +30,7 @@ class Augmentation(Recorded, ABC):
 
     @property
     def per_modality(self) -> bool:
-        """Whether mean or deviation is given for each modality."""
+        """Whether ``mean`` or ``std`` is given per modality."""
         return isinstance(self.mean, dict) or isinstance(self.std, dict)
 
     @abstractmethod
@@ -39,11 +39,11 @@ class Augmentation(Recorded, ABC):
 
         Args:
             images: ``(B, 3, H, W)`` uint8, or float in [0, 1].
-            key: names the batch; equal keys and shapes give equal random numbers, on any device.
-            n_visible: number of visible images, which come first. It may be left out where mean and deviation do not depend on it.
+            key: identifies the batch; equal keys and shapes give equal random numbers on any device.
+            n_visible: number of visible images, which come first. It may be left out if both modalities have the same mean and deviation.
 
         Returns:
-            ``(B, 3, H, W)`` float32 (another floating dtype stays).
+            ``(B, 3, H, W)`` float32; images of another floating dtype keep it.
         """
 
     def augment(self, batch: Batch) -> Batch:
@@ -51,14 +51,14 @@ class Augmentation(Recorded, ABC):
         return batch.with_images(self(batch.images, batch.key, batch.n_visible))
 
     def normalise(self, images: Tensor, n_visible: int | None = None) -> Tensor:
-        """uint8, or float in [0, 1], to float with the mean taken off, divided by the standard deviation.
+        """Images minus the mean, divided by the standard deviation, as float.
 
         Args:
-            images: ``(B, 3, H, W)``.
-            n_visible: number of visible images, which come first. It may be left out where mean and deviation do not depend on it.
+            images: ``(B, 3, H, W)`` uint8, or float in [0, 1].
+            n_visible: number of visible images, which come first. It may be left out if both modalities have the same mean and deviation.
 
         Raises:
-            SettingsError: it is left out, and they do.
+            SettingsError: ``n_visible`` is left out, but mean or deviation is given per modality.
         """
         scaled = images if images.is_floating_point() else images.float().div_(255)
         mean, std = (of_images(values, scaled, n_visible)[..., None, None] for values in (self.mean, self.std))

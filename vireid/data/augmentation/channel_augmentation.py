@@ -1,4 +1,4 @@
-"""Channel augmentation: colours that mean nothing, so that a network learns what infrared images show too (CAJ)."""
+"""Channel augmentation (CAJ): it changes colours at random, so that a network learns what infrared images show too."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vireid.structures import Batch
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 GREY, UNCHANGED = 3, 4  # outcomes besides 0, 1 and 2: copies of that channel
-SOURCES = ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3), (0, 1, 2))  # channel that each of the three is taken from; the fourth is grey
+SOURCES = ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3), (0, 1, 2))  # source of each of the three channels, per outcome; channel 3 is grey
 
 
 def draw_exchange(rng: random.Random, grey: bool = False) -> int:
-    """Outcome of channel exchange: one of the channels, each with probability 1/3; with ``grey`` one of them or grey, each with 1/4.
+    """Outcome of channel exchange: one of the channels, each with probability 1/3. With ``grey``: a channel or grey, each with 1/4.
 
     Example:
         >>> [draw_exchange(random.Random(seed)) for seed in range(5)]
@@ -35,7 +35,7 @@ def draw_exchange(rng: random.Random, grey: bool = False) -> int:
 
 
 def draw_adaptive(rng: random.Random, grey: float = 0.5) -> int:
-    """Outcome of adaptive grey: one of the channels, each with probability 1/4; else grey, with probability ``grey``, or unchanged."""
+    """Outcome of adaptive grey: one of the channels, each with probability 1/4; otherwise grey with probability ``grey``, or unchanged."""
     drawn = rng.randint(0, GREY)
     return drawn if drawn < GREY or rng.uniform(0, 1) <= grey else UNCHANGED
 
@@ -56,33 +56,33 @@ def mix_channels(images: Tensor, outcomes: Tensor) -> Tensor:
 class ChannelAugmentation(Augmentation):
     """Two views of every visible image and one of every infrared image.
 
-    All three are padded, cropped, flipped, normalised and erased at random, each by itself. Then the second visible view has
-    one of its channels in all three (channel exchange), and infrared images have that, or are grey, or stay (channel-adaptive
-    grey). Both act on normalised values, as in the authors' code.
+    All three are padded, cropped, flipped, normalised and erased at random, independently of each other. Then the second visible
+    view gets one of its channels in all three places (channel exchange). An infrared image gets the same, or becomes grey, or stays
+    unchanged (channel-adaptive grey). Both act on normalised values, as in the authors' code.
 
     Args:
-        padding: added on every side before the crop, in pixels.
+        padding: pixels that are added on every side before the crop.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
         erasing_probability: probability that a rectangle is erased, in [0, 1].
-        infrared_erasing_probability: the same for infrared images; ``None`` for equal.
+        infrared_erasing_probability: the same for infrared images; ``None``: equal to ``erasing_probability``.
         exchange_grey: whether grey is a fourth outcome of channel exchange.
-        adaptive_grey: share, in [0, 1], that becomes grey of the quarter of infrared images whose channels are not exchanged; the rest of
-            the quarter stays.
-        visible_grey: share of first visible views, in [0, 1], that lose their colours before normalisation; 0 in CAJ, 0.1 in its
+        adaptive_grey: channels are not exchanged in a quarter of the infrared images. This is the share of the quarter that becomes
+            grey, in [0, 1]; the rest stays unchanged.
+        visible_grey: share of first visible views, in [0, 1], that become grey before normalisation; 0 in CAJ, 0.1 in its
             extension.
-        erase_fill: ``"quirk"`` fills with the mean of CIFAR although the image is normalised by then, as the public code does (about
-            0.5 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
-        pad_fill: ``black``, as the public code pads before it normalises, or ``mean`` (0 after normalisation), which a ``mean`` or
-            ``std`` of each modality asks for.
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        erase_fill: ``"quirk"`` fills with the mean of CIFAR as the public code does, although the image is already normalised
+            (about 0.5 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images.
+        pad_fill: colour of the padding. ``black``: the public code pads with black before it normalises. ``mean``: 0 after
+            normalisation; needed if ``mean`` or ``std`` is given per modality.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
     Raises:
-        SettingsError: numbers out of range.
+        SettingsError: a number is out of range.
 
     Reference:
-        Ye, Ruan, Du, Shou: Channel Augmented Joint Learning for Visible-Infrared Recognition, ICCV 2021 (public code; its coin
-        erases if u <= p where ours has u < p, the same but for probability 0).
+        Ye, Ruan, Du, Shou: Channel Augmented Joint Learning for Visible-Infrared Recognition, ICCV 2021 (public code). It
+        erases if u <= p, and we erase if u < p. This differs for probability 0 only.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class ChannelAugmentation(Augmentation):
         self.visible_grey = visible_grey
 
     def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
-        """Crop, flip, normalisation and erasing, without change of channels; see :class:`~vireid.data.Augmentation`."""
+        """Crop, flip, normalisation and erasing; the channels are not changed. See :class:`~vireid.data.Augmentation`."""
         return self._visible(images, key, n_visible)
 
     def augment(self, batch: Batch) -> Batch:
@@ -131,7 +131,7 @@ class ChannelAugmentation(Augmentation):
 
 
 class _CropFlipErase(CMNASAugmentation):
-    """CM-NAS's augmentation with another value to fill, and for batches of one modality too."""
+    """CM-NAS's augmentation with another fill value, also for batches of one modality."""
 
     def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
         return super().__call__(images, key, n_visible) if len(images) else self.normalise(images, n_visible)
@@ -141,7 +141,7 @@ class _CropFlipErase(CMNASAugmentation):
 
 
 def _drawn(images: Tensor, key: tuple[int, ...], draw: Callable[[random.Random], int]) -> Tensor:
-    """``images`` with the channels that ``draw`` says, image by image."""
+    """``images`` with the channels that ``draw`` chooses for each image."""
     rng = random.Random(repr(("channels", *key)))
     outcomes = torch.tensor([draw(rng) for _ in range(images.shape[0])], dtype=torch.int64)
     return mix_channels(images, outcomes.to(images.device, non_blocking=True))

@@ -17,21 +17,21 @@ from vireid.errors import SettingsError
 class CMNASAugmentation(FlipShiftAugmentation):
     """Augmentation of CM-NAS: pad, random crop, horizontal flip, ImageNet normalisation, random erasing.
 
-    Every image of a batch is drawn by itself.
+    Each image of a batch is drawn independently.
 
     Args:
-        padding: added on every side before the crop, in pixels.
+        padding: pixels that are added on every side before the crop.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
         erasing_probability: probability that a rectangle is erased, in [0, 1].
         erasing_area: range of the erased share of the image, in (0, 1).
         erasing_aspect: range of height / width of the erased rectangle.
-        erase_fill: ``"quirk"`` fills with the mean itself although the image is normalised by then, as the public code does (about
-            0.45 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images. Where ``mean`` is given for each
-            modality, the quirk fills with that of the image's.
-        pad_fill: ``black``, as the public code pads before it normalises, or ``mean`` (0 after normalisation), which a ``mean`` or
-            ``std`` of each modality asks for.
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        erase_fill: ``"quirk"`` fills with the mean itself as the public code does, although the image is already normalised (about
+            0.45 standard scores too bright); ``"mean"`` fills with 0, the mean of normalised images. If ``mean`` is given per
+            modality, ``"quirk"`` fills with the mean of the image's modality.
+        pad_fill: colour of the padding. ``black``: the public code pads with black before it normalises. ``mean``: 0 after
+            normalisation; needed if ``mean`` or ``std`` is given per modality.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021

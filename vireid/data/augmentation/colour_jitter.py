@@ -1,4 +1,4 @@
-"""Colour jitter, as OSNet-AIN trains with."""
+"""Colour jitter as in the training of OSNet-AIN."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ GREY = (0.299, 0.587, 0.114)  # luma of ITU-R 601
 
 
 class FlipJitterAugmentation(FlipShiftAugmentation):
-    """Random horizontal flip, random brightness and contrast in random order, then normalisation; each image by itself.
+    """Random horizontal flip, random brightness and contrast in random order, then normalisation. Each image is drawn independently.
 
-    Brightness multiplies by a factor from ``1 - brightness`` to ``1 + brightness``; contrast moves all pixels away from, or towards, the
-    image's mean grey by a factor from ``1 - contrast`` to ``1 + contrast``. Both clip to [0, 1]. The published code works on 8-bit
-    images and rounds after each; here nothing is rounded.
+    Brightness multiplies by a factor from ``1 - brightness`` to ``1 + brightness``; contrast multiplies the
+    distance of all pixels from the image's mean grey by a factor from ``1 - contrast`` to ``1 + contrast``. Both clip to [0, 1]. The
+    published code works on 8-bit images and rounds after each step; this class does not round.
 
     Args:
         brightness: largest relative change of brightness, in [0, 1].
         contrast: largest relative change of contrast, in [0, 1].
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang, TPAMI 2021), public code.

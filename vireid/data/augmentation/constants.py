@@ -1,4 +1,4 @@
-"""Fixed numbers as tensors beside the images."""
+"""Fixed numbers as tensors on the device of the images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Numbers = tuple[float, ...] | tuple[tuple[int, ...], ...]
 
 
 def constant(values: Numbers, images: Tensor) -> Tensor:
-    """``values`` in the dtype of ``images`` and on their device. It is made once: a copy to a GPU in every batch would wait for the GPU.
+    """``values`` in the dtype of ``images`` and on their device. Made once, because a copy to a GPU in every batch would wait.
 
-    Nobody may change it in place.
+    Do not change the tensor in place.
     """
     return _made(values, images.dtype, images.device)
 

@@ -1,4 +1,4 @@
-"""Crops of photographs of any size: random ones for training, the middle for evaluation."""
+"""Crops of photographs of any size: random crops for training, the middle for evaluation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 def random_box(
     rng: random.Random, width: int, height: int, area: tuple[float, float] = (0.08, 1.0), aspect: tuple[float, float] = (3 / 4, 4 / 3)
 ) -> Box:
-    """Part of an image to resize: a uniform share of its area, of log-uniform width / height, anywhere.
+    """Random part of an image: its share of the area is uniform, its width / height log-uniform, and its position uniform.
 
-    If none of ten draws fits, the middle with the nearest allowed shape.
+    If none of ten draws fits, the result is the middle of the image, with the nearest allowed shape.
 
     Args:
-        rng: Python generator; it moves on.
-        width, height: of the image, in pixels.
-        area: range of the share.
+        rng: Python generator, which advances.
+        width, height: size of the image, in pixels.
+        area: range of the share of the area.
         aspect: range of width / height.
 
     Reference:

@@ -17,18 +17,18 @@ CIFAR100_STD = (68.2 / 255, 65.4 / 255, 70.4 / 255)
 
 
 class CutoutAugmentation(FlipShiftAugmentation):
-    """Random shift and flip, normalisation, then a square of zeros whose centre is anywhere in the image.
+    """Random shift and flip, then normalisation, then a square of zeros whose centre is uniform in the image.
 
     Args:
-        length: side of the square, in pixels; what lies outside the image is cut off. 0 for none.
-        padding: largest shift in pixels, in all directions.
+        length: side of the square, in pixels; 0 means no square. The part of the square outside the image is cut off.
+        padding: largest shift in every direction, in pixels.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        pad_fill: ``black``, as the public code pads before it normalises, or ``mean`` (0 after normalisation).
-        mean: of the three channels, in [0, 1]; by default that of CIFAR-100.
-        std: deviation of the three channels, above 0; by default that of CIFAR-100.
+        pad_fill: colour of the padding. ``black``: the public code pads with black before it normalises. ``mean``: 0 after normalisation.
+        mean: mean of the three channels, in [0, 1], which is subtracted; by default that of CIFAR-100.
+        std: standard deviation of the three channels, above 0, which divides; by default that of CIFAR-100.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
 
     Reference:
         DeVries, Taylor: Improved Regularization of Convolutional Neural Networks with Cutout, 2017, arXiv 1708.04552; the numbers are
@@ -56,5 +56,5 @@ class CutoutAugmentation(FlipShiftAugmentation):
         return top, left, max(0, min(height, row - half + self.length) - top), min(width, column - half + self.length) - left
 
     def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 (interface)
-        """Cutting out."""
+        """Fill the square with zeros."""
         return erase(images, rectangles, constant(ZEROS, images))

@@ -17,16 +17,16 @@ PadFill = Literal["mean", "black"]
 
 
 class FlipShiftAugmentation(Augmentation):
-    """Small random shift (padding, crop) and horizontal flip, and normalisation; for small inputs.
+    """Small random shift (padding, crop), horizontal flip and normalisation; for small inputs.
 
     Args:
-        padding: largest shift in pixels, in all directions.
+        padding: largest shift in every direction, in pixels.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        pad_fill: colour of what a shift brings in. ``mean``: the mean of the image's modality, which is 0 after normalisation. ``black``,
-            as published code pads, before it normalises; refused beside a ``mean`` or ``std`` of each modality, as black would then be
-            another number in each, and borders would tell the modalities apart.
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        pad_fill: colour of the pixels that a shift brings in. ``mean``: the mean of the image's modality, which is 0 after normalisation.
+            ``black``: published code pads with black before it normalises. ``black`` is refused if ``mean`` or ``std`` is given per
+            modality: black would then be another number in each, and a network could tell the modalities apart by the borders.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FlipShiftAugmentation(Augmentation):
         return self.finish(moved, draws[:, 3:], n_visible)
 
     def draw(self, key: tuple[int, ...], count: int, height: int, width: int) -> list[tuple[int, ...]]:
-        """Random numbers of ``count`` images: corner of the crop (top, left), flip (0 or 1), then what :meth:`rectangle` adds."""
+        """Random numbers of ``count`` images: corner of the crop (top, left), flip (0 or 1), then those of :meth:`rectangle`."""
         rng = random.Random(repr(tuple(key)))
         drawn: list[tuple[int, ...]] = []
         for _ in range(count):
@@ -69,11 +69,11 @@ class FlipShiftAugmentation(Augmentation):
         return drawn
 
     def rectangle(self, rng: random.Random, height: int, width: int) -> Rectangle:  # noqa: ARG002 - for subclasses
-        """Rectangle to erase; here none."""
+        """Rectangle to erase; none in this class."""
         return 0, 0, 0, 0
 
     def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 - for subclasses
-        """What follows normalisation; here nothing."""
+        """Step after normalisation; this class does nothing."""
         return images
 
 

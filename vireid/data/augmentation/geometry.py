@@ -1,4 +1,4 @@
-"""Crop, flip and erase: drawing of rectangles, and operations on whole batches with given numbers."""
+"""Crop, flip and erase whole batches with given numbers, and draw the rectangles to erase."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def sample_rectangle(
     area: tuple[float, float] = (0.02, 0.4),
     aspect: tuple[float, float] = (0.3, 1 / 0.3),
 ) -> Rectangle | None:
-    """Rectangle of random erasing, in the order of draws of the reference: coin; then per try area, aspect, and, if it fits, row, column.
+    """Rectangle of random erasing. Draws are in the order of the reference: coin; then per try area, aspect and, if it fits, row, column.
 
     Args:
-        rng: Python generator; it moves on.
-        height, width: of the image, in pixels; an accepted rectangle is strictly smaller in both.
-        probability: of erasing.
+        rng: Python generator, which advances.
+        height, width: size of the image, in pixels; an accepted rectangle is strictly smaller in both.
+        probability: probability that a rectangle is erased, in [0, 1].
         area: range of the rectangle's share of the image, uniform.
         aspect: range of height / width, uniform (not log-uniform).
 
     Returns:
-        ``(top, left, height, width)``, or ``None`` when the coin says no or 100 tries do not fit.
+        ``(top, left, height, width)``, or ``None`` if the coin decides against it or none of 100 tries fits.
 
     Reference:
         Zhong et al.: Random Erasing Data Augmentation. AAAI 2020; quirks of CM-NAS's code.
@@ -49,13 +49,13 @@ def sample_rectangle(
 
 
 def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, padding: int) -> Tensor:
-    """Each image padded with zeros, cropped to its old size, and mirrored if asked.
+    """Each image padded with zeros, cropped to its old size, and mirrored where ``flip`` is true.
 
     Args:
         images: ``(B, C, H, W)``, any dtype.
         top, left: ``(B,)`` int64 corner of each crop in the padded image, 0..2 * padding.
         flip: ``(B,)`` bool.
-        padding: zeros on every side, in pixels.
+        padding: number of zeros added on every side, in pixels.
 
     Returns:
         ``(B, C, H, W)`` of the same dtype.
@@ -75,7 +75,7 @@ def erase(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
     Args:
         images: ``(B, C, H, W)`` float.
         rectangles: ``(B, 4)`` int64 top, left, height, width; a height of 0 leaves the image as it is.
-        fill: ``(C,)`` value of each channel, or ``(B, C)`` of each image's.
+        fill: ``(C,)`` value of each channel, or ``(B, C)`` for each image.
     """
     top, left, tall, wide = rectangles.T[:, :, None]  # each (B, 1)
     rows = torch.arange(images.shape[2], device=images.device)

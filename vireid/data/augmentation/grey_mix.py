@@ -1,4 +1,4 @@
-"""Grey images from random mixtures of the channels, for a network that must not live on colour."""
+"""Grey images from random mixtures of the channels, for a network that must not rely on colour."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ UNCHANGED = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 class GreyMixAugmentation(FlipShiftAugmentation):
-    """A share of the images in grey, then a small random shift and horizontal flip, then normalisation; each image by itself.
+    """Random grey for a share of the images, then a small random shift and horizontal flip, then normalisation; independently per image.
 
-    The grey of an image is the sum of its channels by weights that are uniform among those that are at least 0 and sum to 1. So a grey
-    image has values in the range of its channels, and an image of three equal channels stays as it is. (Ours.)
+    The grey of an image is a weighted sum of its channels. The weights are at least 0, sum to 1, and are uniform among all such weights.
+    So a grey image has values in the range of its channels, and an image of three equal channels does not change. This is our own.
 
     Args:
         grey: probability that an image becomes grey, in [0, 1].
-        padding: largest shift in pixels, in all directions.
+        padding: largest shift in every direction, in pixels.
         flip_probability: probability that an image is mirrored left to right, in [0, 1].
-        pad_fill: colour of what a shift brings in: ``mean``, the mean of the image's modality, or ``black``.
-        mean: of the three channels, in [0, 1]; it is subtracted. Or one for each modality: ``{visible: [...], infrared: [...]}``.
-        std: deviation of the three channels, above 0; it divides. Or one for each modality, as ``mean``.
+        pad_fill: colour of the pixels that a shift brings in: ``mean``, the mean of the image's modality, or ``black``.
+        mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
+        std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
     Raises:
-        SettingsError: numbers out of range.
+        SettingsError: a number is out of range.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class GreyMixAugmentation(FlipShiftAugmentation):
         self.grey = grey
 
     def __call__(self, images: Tensor, key: tuple[int, ...], n_visible: int | None = None) -> Tensor:
-        """Images of which some are grey, shifted, flipped and normalised, see :class:`~vireid.data.Augmentation`."""
+        """Shifted, flipped and normalised images, some of them in grey; see :class:`~vireid.data.Augmentation`."""
         scaled = images if images.is_floating_point() else images.float().div_(255)
         weights = torch.tensor(self.mixtures(key, images.shape[0]), dtype=scaled.dtype).to(scaled.device, non_blocking=True)
         mixed = weights @ scaled.flatten(2)  # (B, 3, 3) @ (B, 3, H * W)
@@ -61,6 +61,6 @@ class GreyMixAugmentation(FlipShiftAugmentation):
 
 
 def _weights(rng: random.Random) -> tuple[float, ...]:
-    """Three uniform weights of sum 1: the lengths of the parts in which two uniform points cut [0, 1]."""
+    """Three uniform weights of sum 1: two uniform points cut [0, 1] into parts of these lengths."""
     low, high = sorted((rng.random(), rng.random()))
     return low, high - low, 1 - high

@@ -17,14 +17,14 @@ FORM = "Give three numbers, or three for `visible` and three for `infrared`."
 
 
 def checked(name: str, values: Statistics) -> Statistics:
-    """``values`` in tuples.
+    """``values`` as tuples, after a check.
 
     Args:
-        name: of the argument, for messages.
+        name: name of the argument, for messages.
         values: three numbers, or three for each modality by its name.
 
     Raises:
-        SettingsError: other numbers of channels, or other modalities.
+        SettingsError: the number of channels is not three, or a modality is absent or unknown.
     """
     if not isinstance(values, dict):
         return _triple(name, values)
@@ -36,10 +36,10 @@ def checked(name: str, values: Statistics) -> Statistics:
 
 
 def of_images(values: Statistics, images: Tensor, n_visible: int | None) -> Tensor:
-    """``(3,)`` where ``values`` are the same for all images, else ``(B, 3)``, one row for each; in the dtype of the images.
+    """``(3,)`` if ``values`` are the same for all images, otherwise ``(B, 3)``, one row per image; in the dtype of the images.
 
     Args:
-        values: as :func:`checked` gives them.
+        values: three numbers or three per modality, as :func:`checked` returns them.
         images: ``(B, 3, H, W)`` float, visible ones first.
         n_visible: how many of them are visible.
 
