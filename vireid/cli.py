@@ -1,4 +1,4 @@
-"""The ``vireid`` command. Imports the standard library alone, so that help and version answer at once."""
+"""The ``vireid`` command. This module imports only the standard library, so that help and version answer at once."""
 
 from __future__ import annotations
 

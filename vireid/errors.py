@@ -11,7 +11,7 @@ class VireidError(Exception):
     """Base of the errors that a user can mend.
 
     Attributes:
-        exit_code: of the command that ends with it.
+        exit_code: exit code of a command that ends with this error.
     """
 
     exit_code = 2
@@ -42,15 +42,15 @@ class ResultsError(VireidError, ValueError):
 
 
 class MissingFileError(VireidError, FileNotFoundError):
-    """A file that was named is absent."""
+    """A file that the user named does not exist."""
 
 
 class SettingsError(VireidError, ValueError):
-    """Arguments that are each valid do not fit together."""
+    """An argument has a value that is not allowed, or arguments do not fit together."""
 
 
 class DivergedError(VireidError, ArithmeticError):
-    """A training came to numbers that are not finite."""
+    """A training diverged: it reached numbers that are not finite."""
 
     exit_code = 1
 

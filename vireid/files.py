@@ -13,10 +13,12 @@ from vireid.errors import OutputError
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside ``path``, which is flushed to disk and moved into place when the block ends; folders are made.
+    """Open a new file beside ``path``. When the block ends, the file is flushed to disk and moved into place.
+
+    Missing folders are created.
 
     Raises:
-        OutputError: with the reason; what was at ``path`` is intact.
+        OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -45,7 +47,7 @@ def write_text_atomically(path: Path, text: str) -> None:
     """Write ``text`` beside ``path``, flush it to disk, then move it into place.
 
     Raises:
-        OutputError: with the reason; what was at ``path`` is intact.
+        OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
     """
     with atomic_file(path) as file:
         file.write(text.encode())

@@ -8,11 +8,11 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package: importing it imports nothing else.
+    """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package whose names are imported on first use.
 
     Args:
-        package: its ``__name__``.
-        homes: per module, absolute or relative to the package (with a leading dot), the names that it defines.
+        package: ``__name__`` of the package.
+        homes: the names that each module defines. A module is absolute, or relative to the package with a leading dot.
 
     Example:
         >>> __getattr__, __dir__, __all__ = lazy("collections", {".abc": ["Mapping"]})

@@ -14,7 +14,7 @@ ROOMS = ("data", "losses", "models", "nn", "results", "search", "tasks")
 
 
 def load_public_classes() -> None:
-    """Import what every room exports: the parser lists, and finds by name alone, only classes that are loaded."""
+    """Import what every subpackage exports, because the parser lists, and finds by name alone, only classes that are loaded."""
     for room in ROOMS:
         package = importlib.import_module(f"vireid.{room}")
         for name in package.__all__:
@@ -22,10 +22,10 @@ def load_public_classes() -> None:
 
 
 def imported(path: str) -> Any:
-    """What a dotted path names.
+    """The object that a dotted path names.
 
     Raises:
-        ImportError: nothing.
+        ImportError: the path names nothing.
     """
     module, _, name = path.rpartition(".")
     try:
@@ -35,7 +35,7 @@ def imported(path: str) -> Any:
 
 
 def argument_names(path: str) -> list[str]:
-    """Names of the arguments of a class, those of its bases that it passes on included; none for what is no class."""
+    """Names of the arguments of a class, with those that it passes on to its bases; an empty list if the path names no class."""
     try:
         return _parser_of(imported(path))[1]
     except (ImportError, ValueError):  # no class, or nothing that a signature tells
@@ -55,7 +55,7 @@ def accepts(path: str, name: str, value: Any) -> bool:
 
 
 def public_subclasses(base: type) -> Iterator[str]:
-    """Class paths of what the base's own package exports and may stand for the base."""
+    """Class paths of the subclasses of a base that the base's own package exports."""
     package = importlib.import_module(".".join(base.__module__.split(".")[:2]))
     for name in getattr(package, "__all__", ()):
         found = getattr(package, name)

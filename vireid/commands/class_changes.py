@@ -1,4 +1,4 @@
-"""A later file or option that changes a class: what it keeps of the arguments that were given before, and what it drops."""
+"""A later file or option may change a class: which of the earlier arguments it keeps, and which it drops."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vireid.commands.layers import Layer, with_init_args
 
 @dataclass(frozen=True)
 class ClassChange:
-    """One class in the place of another.
+    """One class that replaces another.
 
     Attributes:
-        keys: of the place, such as ``("model", "optimizer")``.
+        keys: keys of the place, such as ``("model", "optimizer")``.
         before, after: class paths.
-        kept, dropped: names of arguments that earlier layers gave; those that the changing layer gives itself aside.
+        kept, dropped: names of arguments that earlier layers gave, without those that the changing layer gives itself.
     """
 
     keys: tuple[str, ...]

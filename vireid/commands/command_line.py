@@ -10,17 +10,17 @@ CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # 
 
 
 def configures(words: list[str]) -> bool:
-    """Whether a model may be described, not only a checkpoint named."""
+    """Whether the words may describe a model, and not only name a checkpoint."""
     return any(word.startswith(CONFIGURES) for word in words)
 
 
 def with_ckpt_path(words: list[str]) -> list[str]:
-    """``--ckpt`` by the name that Lightning gives it."""
+    """``words`` with ``--ckpt`` renamed to ``--ckpt_path``, as Lightning calls it."""
     return ["--ckpt_path" + word[6:] if word == "--ckpt" or word.startswith("--ckpt=") else word for word in words]
 
 
 def named_classes(words: list[str]) -> tuple[str, ...]:
-    """Everything in options and configuration files that reads like the path of a class: what the user named may be imported."""
+    """Everything in options and configuration files that looks like a class path. What the user names may be imported."""
     texts = list(words)
     for i, word in enumerate(words):
         path = Path(word.partition("=")[2] if word.startswith(("-c=", "--config=")) else word)
@@ -41,7 +41,7 @@ def option(words: list[str], name: str) -> str | None:
 
 
 def with_flag(words: list[str], name: str) -> list[str]:
-    """``words`` with the option ``name`` alone, without true or false behind it, as ``name=true``.
+    """``words``, where the option ``name`` without true or false after it becomes ``name=true``.
 
     Example:
         >>> with_flag(["--fast", "--seed", "3"], "--fast"), with_flag(["--fast", "false"], "--fast")

@@ -21,7 +21,7 @@ ALPHA = 0.05
 HEADS = {metric: column for column, metric in COLUMNS.items()}
 COVERS = {
     "people": "The test over people covers the choice of the people who are searched, not training: the same method trained with "
-    "another seed may come out on the other side. To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.",
+    "another seed may give the opposite result. To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.",
     "trials": "The test over trials covers the gallery draw only, neither the choice of queries nor training with another seed.",
     "runs": "The test over runs covers training with another seed (and the split, where runs are trials), run against run in the given "
     "order.",
@@ -39,11 +39,11 @@ def main(words: list[str]) -> int:
 
 
 def compare(a: str, b: str) -> int:
-    """Say for every protocol that both hold whether their difference is more than noise.
+    """Say for every protocol that both sides hold whether their difference is more than noise.
 
     Args:
         a: a run, the folder of a test, or a metrics.json; several with commas between them, one per seed or trial.
-        b: what to compare with; as many as in a, in the same order.
+        b: what a is compared with: as many runs as in a, in the same order.
     """
     first, second = ([read_results(path) for path in _split(side)] for side in (a, b))
     _check_sides(first, second)

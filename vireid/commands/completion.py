@@ -11,7 +11,7 @@ from vireid.errors import SettingsError
 
 USAGE = """usage: vireid completion {bash,zsh}
 
-Print what makes the Tab key complete commands, options, -c names and files. Write it into the file that your shell reads:
+Print the shell code that lets the Tab key complete commands, options, -c names and files. Add it to the file that your shell reads:
 
   bash: echo 'eval "$(vireid completion bash)"' >> ~/.bashrc
   zsh:  echo 'eval "$(vireid completion zsh)"' >> ~/.zshrc    (after compinit)
@@ -86,10 +86,10 @@ def main(words: list[str]) -> int:
 
 
 def complete(words: Sequence[str], commands: Sequence[str]) -> list[str]:
-    """What may stand in place of the last word; nothing where any file may.
+    """Words that may replace the last word; an empty list where it may be any file.
 
     Args:
-        words: after the program's name, up to the place of the cursor. A shell may split ``--config=x`` at ``=``.
+        words: words after the program's name, up to the cursor. A shell may split ``--config=x`` at ``=``.
         commands: names of all commands.
     """
     *before, current = words

@@ -18,7 +18,7 @@ USAGE = """usage: vireid configs [NAME]
 List the configuration files that come with the package. Give them to other
 commands as -c NAME, as often as you like: the later file wins.
 
-  NAME    print this file in place of the list
+  NAME    print this file instead of the list
 """
 
 
@@ -44,7 +44,7 @@ def config_names() -> list[str]:
 
 
 def config_table(columns: int) -> str:
-    """A line a file, below its folder: its name and the beginning of its first comment.
+    """One line for each file, below its folder: its name and the beginning of its first comment.
 
     Args:
         columns: width of a line.
@@ -61,7 +61,7 @@ def config_table(columns: int) -> str:
 
 
 def configs_by_folder(columns: int = 80) -> str:
-    """The names without endings, a paragraph a folder, those of other commands than ``fit`` aside."""
+    """The names without endings, one paragraph for each folder; files for other commands than ``fit`` are left out."""
     names = [name.removesuffix(".yaml").split("/", 1) for name in config_names() if not name.startswith("study/")]
     paragraphs = [
         textwrap.fill(" ".join(name for _, name in group), columns, initial_indent=f"  {folder + '/':<11}", subsequent_indent=" " * 13)
@@ -83,10 +83,10 @@ def packaged_configs() -> Path:
 
 
 def resolve_configs(words: Sequence[str]) -> list[str]:
-    """``words`` with every configuration that is no local file replaced by the packaged one of that name.
+    """``words``, where the path of the packaged file replaces the name of every configuration that is not a local file.
 
     Raises:
-        SettingsError: neither here nor packaged; the message lists the packaged ones.
+        SettingsError: a configuration is neither a local file nor packaged. The message says how to list the packaged ones.
 
     Example:
         >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""``vireid data``: check a dataset folder, or draw one."""
+"""``vireid data``: check a dataset folder, or generate one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
             args=words[1:],
             prog="vireid data",
             parser_class=ShortErrors,
-            description="Check or draw data sets.",
+            description="Check or generate data sets.",
         )
     )
 
@@ -39,15 +39,15 @@ def main(words: list[str]) -> int:
 def check(root: str, workers: int = 0, height: int = 256, width: int = 128) -> int:
     """Check a dataset folder: lists, counts against the release, and every image. Measure mean and deviation of each modality.
 
-    The numbers of at most 500 training images of each modality are printed as a file for ``-c``, beside rows and columns that hardly
-    vary, such as black bars.
+    The numbers are measured on at most 500 training images of each modality, and printed as a file for ``-c``. Rows and columns that
+    hardly vary, such as black bars, are listed too.
 
     Args:
         root: folder in the layout of SYSU-MM01, RegDB, LLCM, Market-1501, DukeMTMC-reID or MSMT17, or with visible/ and infrared/
             folders, or a CSV file.
         workers: threads that read images; 0 is one per processor.
-        height: to which images are resized before they are measured, in pixels: that of the network's input.
-        width: to which images are resized before they are measured, in pixels: that of the network's input.
+        height: height in pixels to which images are resized before they are measured; give that of the network's input.
+        width: width in pixels to which images are resized before they are measured; give that of the network's input.
 
     Returns:
         0, or 2 if something is missing or unreadable.
@@ -70,26 +70,26 @@ def synthesize(
     world: Literal["contrast", "detail", "noise", "lamp", "bars", "exposure", "mixed"] = "contrast",
     workers: int = 0,
 ) -> int:
-    """Draw people and write them as a published data set lies on disk.
+    """Generate people and write them in the folder layout of a published data set.
 
     Args:
         root: folder to write to; it must be empty or absent.
-        layout: whose layout.
-        identities: people in all.
-        test_identities: how many are kept for the test; null is the generator's default.
-        images: of each identity and camera; null is the generator's default.
-        seed: of the drawing.
-        height: of the images, in pixels.
-        width: of the images, in pixels.
-        style: of infrared images.
-        world: what infrared cameras do beside; contrast is nothing, low contrast is then the whole gap between the modalities.
-        workers: processes that draw; 0 draws in this one.
+        layout: data set whose folder layout is written.
+        identities: number of people in all.
+        test_identities: how many of these people are kept for the test; null for the generator's default.
+        images: number of images of each identity and camera; null for the generator's default.
+        seed: seed of the generator.
+        height: height of the images, in pixels.
+        width: width of the images, in pixels.
+        style: kind of infrared images: near-infrared or thermal.
+        world: what infrared cameras do beside a low contrast. With contrast, low contrast is the whole gap between the modalities.
+        workers: number of processes that generate images; 0 for this process alone.
 
     Returns:
         0.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
         OutputError: the folder is not empty or cannot be written.
     """
     from rich.console import Console

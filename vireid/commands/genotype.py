@@ -28,13 +28,13 @@ def main(words: list[str]) -> int:
 
 
 def show(path: str, backbone: str | None = None, cost: bool = False) -> int:
-    """Draw a genotype: one glyph per site, by stage. Below it, as far as the file tells it: which sites are tied, what it and its sites
-    cost and how sure the search was.
+    """Draw a genotype: one glyph per site, by stage. Then show what else the file holds: which sites are tied, what the genotype and its
+    sites cost, and how sure the search was.
 
     Args:
         path: a genotype file, ours or of a published system.
-        backbone: of a .cfg or .txt list; resnet50 and osnet_ain_x1_0 by default.
-        cost: ask the search space for ties and cost, in place of what the file tells; takes a few seconds.
+        backbone: backbone of a .cfg or .txt list; resnet50 and osnet_ain_x1_0 by default.
+        cost: compute ties and cost from the search space, instead of reading them from the file; takes a few seconds.
     """
     genotype, console = _read(path, backbone), Console()
     console.print(stage_table({Path(path).name: genotype}))
@@ -52,7 +52,7 @@ def show(path: str, backbone: str | None = None, cost: bool = False) -> int:
 
 
 def _show_sites(console: Console, genotype: Genotype, ask: bool) -> None:
-    """Ties and cost, as the file tells them or as its space does, for which the genotype must be a point of it."""
+    """Show ties and cost from the file, or from its space; for the latter, the genotype must be a point of the space."""
     if ask:
         try:
             genotype = _asked(genotype)
@@ -84,8 +84,8 @@ def diff(first: str, second: str, backbone: str | None = None) -> int:
 
     Args:
         first: a genotype file.
-        second: another.
-        backbone: of .cfg and .txt lists.
+        second: another genotype file.
+        backbone: backbone of .cfg and .txt lists.
     """
     differences = _read(first, backbone).diff(_read(second, backbone))
     console = Console()
@@ -100,11 +100,11 @@ def diff(first: str, second: str, backbone: str | None = None) -> int:
 
 
 def validate(path: str, backbone: str | None = None) -> int:
-    """Check a genotype against its space; everything that is wrong is listed, with exit code 2.
+    """Check a genotype against its space. Everything that is wrong is listed, and the exit code is then 2.
 
     Args:
         path: a genotype file.
-        backbone: of a .cfg or .txt list.
+        backbone: backbone of a .cfg or .txt list.
     """
     from vireid.search.space import space_of
 
@@ -115,14 +115,14 @@ def validate(path: str, backbone: str | None = None) -> int:
 
 
 def convert(source: str, target: str, to: str | None = None, backbone: str | None = None) -> int:
-    """Convert between genotype.json and files of published systems, by the endings of the names: .cfg is the list of CM-NAS, .txt the six
-    class names of OSNet-AIN.
+    """Convert between genotype.json and files of published systems. The endings of the names give the formats: .cfg is the list of CM-NAS,
+    .txt holds the six class names of OSNet-AIN.
 
     Args:
         source: file to read.
         target: file to write; it must not exist.
-        to: format of the target where its ending leaves a choice: vireid (the default of .json) or cdnet, the JSON of CNet and CDNet.
-        backbone: of a .cfg or .txt list.
+        to: format of a .json target: vireid (the default), or cdnet for the JSON of CNet and CDNet.
+        backbone: backbone of a .cfg or .txt list.
     """
     genotype, kind = _read(source, backbone), target_format(target, to)
     if Path(target).exists():

@@ -17,7 +17,7 @@ SHOWN = 5
 def probabilities_of(genotype: Genotype) -> dict[str, list[float]]:
     """Probabilities of every site from a genotype's provenance, highest first; empty if it has none.
 
-    Provenance is free text that anybody may have written: rows that are no probabilities are passed over.
+    Provenance is free text that anybody may have written, so rows that are not probabilities are ignored.
     """
     table = genotype.provenance.get("probabilities")
     rows = table if isinstance(table, Mapping) else {}
@@ -30,12 +30,12 @@ def margin(row: list[float]) -> float:
 
 
 def entropy(row: list[float]) -> float:
-    """In nats: 0 for a certain choice, log K for none."""
+    """Entropy in nats: 0 for a certain choice, log K for K equal probabilities."""
     return -sum(p * math.log(p) for p in row if p > 0) + 0.0
 
 
 def certainty_table(genotype: Genotype) -> Table:
-    """Mean margin and mean entropy of the sites of every stage, and of all."""
+    """Mean margin and mean entropy of the sites of every stage, and of all sites."""
     rows = probabilities_of(genotype)
     table = Table("stage", "sites", "mean margin", "mean entropy", title="How sure the search was", title_justify="left")
     by_stage = {stage: [rows[site] for site, _ in sites if site in rows] for stage, sites in stages(genotype).items()}

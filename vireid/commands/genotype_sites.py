@@ -1,6 +1,6 @@
-"""What a genotype file tells of its sites: which are tied, and what they cost.
+"""What a genotype file says about its sites: which are tied, and what they cost.
 
-Provenance is free text that anybody may have written: what is of another form is passed over.
+Provenance is free text that anybody may have written, so entries of another form are ignored.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from vireid.structures import Genotype
 
 
 def ties(genotype: Genotype) -> dict[str, list[str]]:
-    """Sites of every group that takes one candidate together, by the name of the group."""
+    """Tied sites, which take the same candidate, by the name of their group."""
     told = genotype.provenance.get("ties")
     rows = told if isinstance(told, Mapping) else {}
     return {str(group): sites for group, sites in rows.items() if isinstance(sites, list) and sites and _are_sites(sites, genotype)}
 
 
 def cost_table(genotype: Genotype) -> Table | None:
-    """The numbers under ``cost``; ``None`` where there are none."""
+    """Table of the numbers under ``cost``; ``None`` without any."""
     numbers = _numbers(genotype.provenance.get("cost"))
     if not numbers:
         return None
@@ -32,7 +32,7 @@ def cost_table(genotype: Genotype) -> Table | None:
 
 
 def site_cost_table(genotype: Genotype) -> Table | None:
-    """The numbers under ``site_costs``, a row for every site that has any; ``None`` where there are none."""
+    """Table of the numbers under ``site_costs``, one row for every site that has any; ``None`` without any."""
     told = genotype.provenance.get("site_costs")
     costs = {site: _numbers(told.get(site)) for site in genotype.choices} if isinstance(told, Mapping) else {}
     names = list(dict.fromkeys(name for cost in costs.values() for name in cost))

@@ -12,7 +12,7 @@ SIZE = (16, 8)  # height, width: body layout survives, texture does not
 
 
 def template_results(datamodule: ReIDDataModule) -> list[Result]:
-    """Test results of tiny grey images compared by correlation; a trained network must beat them clearly."""
+    """Test results of tiny grey images that are compared by correlation. A trained network must beat them clearly."""
     rows = [grey_template(batch.images) for batch in datamodule.test_dataloader()]
     return score(datamodule.evaluation("test"), torch.cat(rows), "untrained")
 

@@ -18,7 +18,7 @@ class Layer:
     """One file or one option.
 
     Attributes:
-        source: how the user named it: a file, or an option such as ``--model.head``.
+        source: name that the user gave: a file, or an option such as ``--model.head``.
         content: nested dictionaries without ``init_args``: ``{"model": {"class_path": ..., "seed": 1}}``.
         is_file: whether it is a file.
     """
@@ -28,16 +28,16 @@ class Layer:
     is_file: bool
 
     def said(self, keys: Sequence[str]) -> bool:
-        """Whether it says something about a key."""
+        """Whether the layer sets a key, or something below it."""
         return _said(self.content, keys)
 
     def classes(self) -> Iterator[str]:
-        """Every class path in it."""
+        """Every class path in the layer."""
         yield from _classes(self.content)
 
 
 def read_layers(words: Sequence[str]) -> list[Layer]:
-    """The layers of a command line. A file that is no YAML of keys counts as empty: the parser will say so.
+    """The layers of a command line. A file that is not a YAML mapping counts as empty here; the parser reports it later.
 
     Example:
         >>> read_layers(["fit", "--model.optimizer.init_args.lr", "0.1"])[0].content
@@ -73,7 +73,7 @@ def with_init_args(value: Any) -> Any:
 
 
 def options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Options and their values; of a flag without a value, an empty text."""
+    """Options and their values; the value of a flag without one is an empty text."""
     for i, word in enumerate(words):
         name, equals, value = word.partition("=")
         if name.startswith("--") or name in FLAGS:

@@ -1,4 +1,4 @@
-"""``fit``, ``validate``, ``test`` and ``predict``: LightningCLI with the facts of this field filled in."""
+"""``fit``, ``validate``, ``test`` and ``predict``: LightningCLI with our data, tasks, checkpoints and run directories."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main(words: list[str]) -> int:
 
 
 class RunConfig(SaveConfigCallback):
-    """``config.yaml`` in the run directory, which is fresh, or whose own run goes on."""
+    """Saves ``config.yaml`` in the run directory, which is new or belongs to the run that is resumed."""
 
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002 (interface)
         path = Path(trainer.default_root_dir) / self.config_filename
@@ -52,10 +52,10 @@ class VireidParser(ShortErrors, LightningArgumentParser):
 
 
 class VireidCLI(LightningCLI):
-    """Links data and model, finds the run directory, and lets ``--ckpt`` alone say what to test.
+    """Links data and model, and chooses the run directory. For a test, ``--ckpt`` alone is enough.
 
     Args:
-        words: subcommand and options.
+        words: the subcommand and its options.
     """
 
     directory: RunDirectory | None = None
@@ -91,19 +91,19 @@ class VireidCLI(LightningCLI):
     # --- options --------------------------------------------------------------------------------------------------------------------
 
     def init_parser(self, command: str = "", **kwargs: Any) -> LightningArgumentParser:
-        """A parser whose saved configurations say that they are ours."""
+        """A parser that marks the configurations that it saves as ours."""
         self.parsers[command] = super().init_parser(**{"dump_header": [HEADER], **kwargs})
         return self.parsers[command]
 
     def setup_parser(self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]) -> None:
-        """All parsers, which know every public class; results are printed as one table of ours."""
+        """Set up all parsers with every public class. Lightning prints no results, because we print one table."""
         load_public_classes()
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         for name in ("test", "validate"):
             self.parsers[name].set_defaults(verbose=False)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Options beside Lightning's, and links; a test takes class count and seeds from the checkpoint instead."""
+        """Add our options, and the links between data and model. A test takes class count and seeds from the checkpoint instead."""
         parser.add_argument("--run_dir", type=str | None, default=None, help="folder for all results; default: a new folder in runs/")
         parser.add_argument(
             "--allow",
@@ -124,7 +124,7 @@ class VireidCLI(LightningCLI):
         parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse, with the settings of a checkpoint as defaults where one is evaluated."""
+        """Parse the words. If a checkpoint is evaluated, its settings are the defaults."""
         assert isinstance(args, list)
         checkpoint, layers = option(args, "--ckpt_path"), read_layers(args)
         if args[0] == "fit" or checkpoint is None:
@@ -140,7 +140,7 @@ class VireidCLI(LightningCLI):
     # --- the run --------------------------------------------------------------------------------------------------------------------
 
     def before_instantiate_classes(self) -> None:
-        """Find the run directory before any work."""
+        """Choose the run directory before any work."""
         assert self.subcommand is not None
         config = self.config[self.subcommand]
         self.directory = RunDirectory(self.subcommand, config.get("run_dir"), self._checkpoint)
@@ -150,25 +150,25 @@ class VireidCLI(LightningCLI):
             self.directory.make()
 
     def instantiate_classes(self) -> None:
-        """Arguments that a constructor refuses are bad input, not a crash."""
+        """Build the objects. Arguments that a constructor refuses are reported as bad input, not as a crash."""
         try:
             super().instantiate_classes()
         except (VireidError, ValueError, TypeError, FileNotFoundError) as error:
             raise _own_error(error, self.parser) from error
 
     def before_fit(self) -> None:
-        """A checkpoint to go on from must be whole and of this network."""
+        """Check that a checkpoint to resume from is complete and fits this network."""
         checkpoint = self.config["fit"].get("ckpt_path")
         if checkpoint is not None:
             check_fits(checkpoint, self.model, importable())
 
     def before_validate(self) -> None:
-        """Without held-out identities there is nothing to validate on."""
+        """Refuse a validation for which the data holds out no identities."""
         if self.datamodule.validation == "none":
             raise SettingsError("There is no validation: set `--data.validation` to heldout or faithful_test_set.")
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """The Trainer with our logger, progress bar and checkpoints, unless the user chose otherwise."""
+        """The Trainer with our logger, progress bar and checkpoints, unless the user chose others."""
         assert self.subcommand is not None
         settings = self.config_init[self.subcommand]
         trainer = settings["trainer"]
@@ -190,13 +190,13 @@ class VireidCLI(LightningCLI):
         return super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
 
     def after_fit(self) -> None:
-        """Print what was found and say where the results lie."""
+        """Print the result of the training, and where the files are."""
         assert self.directory is not None
         self.model.show_training()
         _say(self.directory.what_was_written())
 
     def after_test(self) -> None:
-        """Print the table and say where the results lie."""
+        """Print the table, and where the files are."""
         if self.model.show_results():
             _say(f"Results in {self.model.run_dir / 'metrics.json'}")
         elif not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning
@@ -205,7 +205,7 @@ class VireidCLI(LightningCLI):
     after_validate = after_test
 
     def after_predict(self) -> None:
-        """Say where the results lie."""
+        """Print where the embeddings are."""
         _say(f"Embeddings in {self.model.run_dir / 'embeddings.npz'}")
 
 

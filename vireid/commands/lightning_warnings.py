@@ -1,4 +1,4 @@
-"""What Lightning says that does not apply here."""
+"""Messages of Lightning that do not apply here."""
 
 from __future__ import annotations
 

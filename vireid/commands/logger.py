@@ -11,7 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 
 class RunLogger(CSVLogger):
-    """Lightning's CSV logger, writing straight into the run directory and keeping what a run that was resumed had logged.
+    """Lightning's CSV logger. It writes into the run directory, and keeps what a resumed run logged before.
 
     Args:
         directory: the run directory.
@@ -39,7 +39,7 @@ class RunLogger(CSVLogger):
 
 @rank_zero_only
 def set_aside(path: Path) -> None:
-    """Rename a file that exists to ``<name>-before-resume-N``, with the smallest N from 1 that is free."""
+    """Rename an existing file to ``<name>-before-resume-N``, with the smallest free N from 1."""
     number = 1
     while (aside := path.with_name(f"{path.stem}-before-resume-{number}{path.suffix}")).exists():
         number += 1

@@ -13,7 +13,7 @@ class ShortErrors(ArgumentParser):
     """Raises a :class:`~vireid.errors.SettingsError` of at most six lines in place of usage and nested messages."""
 
     def parse_args(self, args: Any = None, *rest: Any, **settings: Any) -> Namespace:  # type: ignore[override]  # argparse's overloads
-        """As the base does; remembers the words, which an error names."""
+        """Parse as the base class does. An error says which file or option is wrong."""
         if args and not self.exit_on_error:  # the base made this parser for a class, and has read `null` of an option below it
             args = [f"{word.removesuffix('None')}null" if word.endswith("=None") else word for word in args]
         try:
@@ -25,7 +25,7 @@ class ShortErrors(ArgumentParser):
             raise SettingsError(explain(refused.message, refused.parser, read_layers(args or []))) from refused
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """End with a message; the parsers of nested classes, which the base makes itself, report to it."""
+        """End with a message. The parsers of nested classes, which the base class makes itself, report to the base class."""
         if not self.exit_on_error:
             super().error(message, ex)
         raise _RefusedError(message, getattr(ex, "subcommand_parser", None) or self) from ex

@@ -17,10 +17,10 @@ BEFORE = len("vireid: error: ")  # what the program writes before the text
 
 
 def explain(message: str, parser: ArgumentParser, layers: Sequence[Layer]) -> str:
-    """A text for the user; see the module.
+    """The text of an error for the user, in at most six lines.
 
     Args:
-        message: of the parser, over many lines.
+        message: message of the parser, over many lines.
         parser: the parser whose message it is.
         layers: what the user wrote, to find the file.
     """

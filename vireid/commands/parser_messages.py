@@ -1,4 +1,4 @@
-"""Reads the nested messages of jsonargparse: which key of which class, and what is wrong with it."""
+"""Read the nested messages of jsonargparse: which key of which class is wrong, and why."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Fault:
 
     Attributes:
         keys: names that lead to it, outermost first.
-        class_path: the class whose arguments are at fault; empty for options of the command.
-        reasons: what the parser says, one per type that was tried.
+        class_path: the class whose arguments are wrong; empty for options of the command.
+        reasons: what the parser says, one reason for each type that it tried.
         value: what was given; empty if the message does not tell.
     """
 

@@ -1,4 +1,4 @@
-"""What may be wrong with a command line: a function for each, which says what it is and what would be right."""
+"""What may be wrong with a command line. One function for each fault says what is wrong and what would be right."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Refusal:
     """What a rule knows.
 
     Attributes:
-        match: of the rule's pattern in a reason of the parser.
-        fault: all reasons, and where.
+        match: match of the rule's pattern in a reason of the parser.
+        fault: all reasons, and where the fault is.
         message: the parser's whole message.
         parser: the parser.
         layers: files and options of the command line.
@@ -45,7 +45,7 @@ class Refusal:
 
     @property
     def name(self) -> str:
-        """What the command is called, such as ``vireid fit``."""
+        """Name of the command, such as ``vireid fit``."""
         return self.parser.prog.replace(" [options]", "")
 
 
@@ -55,7 +55,7 @@ class Answer:
 
     Attributes:
         what: what was wrong.
-        keys: where, as keys of the configuration; empty where ``what`` says it.
+        keys: where it is wrong, as keys of the configuration; empty if ``what`` says it.
         hint: what would be right.
     """
 

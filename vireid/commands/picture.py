@@ -39,7 +39,7 @@ def stages(genotype: Genotype) -> dict[str, list[tuple[str, str]]]:
 
 
 def columns_of(genotypes: Iterable[Genotype]) -> dict[str, int]:
-    """Stages that any genotype has, the stem first, and the most sites that one has there."""
+    """Stages that any genotype has, the stem first, each with the largest number of sites that one genotype has there."""
     counts: dict[str, int] = {}
     for genotype in genotypes:
         counts.update({stage: max(len(sites), counts.get(stage, 0)) for stage, sites in stages(genotype).items()})
@@ -80,10 +80,10 @@ def _glyphs(sites: list[tuple[str, str]], known: Mapping[str, tuple[str, str]]) 
 
 
 def draw_genotypes(genotypes: Mapping[str, Genotype], path: Path, scores: Mapping[str, str] | None = None) -> None:
-    """The same picture as a PNG file, drawn with Pillow.
+    """Draw the picture of the stage table as a PNG file, with Pillow.
 
     Args:
-        genotypes: rows by label.
+        genotypes: genotypes by the label of their row.
         path: file to write.
         scores: text to the right of a row, e.g. its mAP.
     """

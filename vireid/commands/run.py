@@ -1,4 +1,4 @@
-"""Entry of ``fit``, ``validate``, ``test`` and ``predict``: what can be refused before torch is loaded."""
+"""Entry of ``fit``, ``validate``, ``test`` and ``predict``. It refuses wrong commands before torch is loaded, where that is possible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_complete(words: list[str]) -> None:
     """Refuse a command that names neither configurations nor a checkpoint.
 
     Raises:
-        SettingsError: naming what there is.
+        SettingsError: the command names neither; the message says what to add.
     """
     if configures(words):
         return

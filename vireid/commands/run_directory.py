@@ -1,4 +1,4 @@
-"""Where a run writes: a fresh folder, never over somebody's results."""
+"""Where a run writes: into a new folder, so that it never overwrites results."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ LAST = Path("checkpoints") / "last.ckpt"
 
 
 class RunDirectory:
-    """The folder of one run: chosen before any work, made, and removed again when the run turns out to be impossible.
+    """The folder of one run. It is chosen before any work, then created, and removed again if the run cannot begin.
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
         wanted: the folder that the user named; ``None`` for the next free one, in ``runs/`` for ``fit``, else beside the checkpoint.
-        checkpoint: a file to go on from or to evaluate; ``last`` for that of ``wanted``.
+        checkpoint: a file to resume from or to evaluate; ``last`` for the last checkpoint in ``wanted``.
 
     Attributes:
         path: the folder.
-        checkpoint: the file; ``None`` too if a run to go on with was stopped before its first checkpoint.
-        resuming: whether a run goes on in its own folder, which then may hold files.
+        checkpoint: the file; ``None`` also if the run to resume was stopped before its first checkpoint.
+        resuming: whether a run is resumed in its own folder, which may then hold files.
 
     Raises:
-        SettingsError: ``last`` without a folder.
+        SettingsError: ``checkpoint`` is ``last``, and no folder is named.
     """
 
     def __init__(self, command: str, wanted: str | None, checkpoint: str | None) -> None:
@@ -50,14 +50,14 @@ class RunDirectory:
         """Create the folder.
 
         Raises:
-            OutputError: it holds files of something else, or cannot be written.
+            OutputError: the folder holds other files, or cannot be written.
         """
         self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         fresh_directory(self.path, self.resuming)
         self._fresh = not self.resuming
 
     def discard(self) -> None:
-        """Remove the folders that this run made and the configuration in them, unless there are results too."""
+        """Remove the folders that this run made, and the configuration in them, unless they hold results too."""
         if not self._fresh:
             return
         self._fresh = False
@@ -82,11 +82,11 @@ class RunDirectory:
 
 
 def fresh_directory(path: Path, resuming: bool = False) -> Path:
-    """``path`` as a folder to write into; created, so that a folder that cannot be written is known before any work.
+    """Create ``path`` as a folder to write into, so that a folder that cannot be written is reported before any work.
 
     Args:
         path: the folder.
-        resuming: the run goes on in its own folder, which then may hold files.
+        resuming: whether the run is resumed in its own folder, which may then hold files.
 
     Raises:
         OutputError: the folder holds files, or cannot be written.
@@ -108,10 +108,10 @@ def next_free(parent: Path, name: str) -> Path:
 
 
 def writable(path: Path) -> Path:
-    """``path`` as a folder that exists and takes files.
+    """Create ``path`` as a folder, and check that files can be written into it.
 
     Raises:
-        OutputError: it does not.
+        OutputError: the folder cannot be created or written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -130,6 +130,6 @@ def _is_ours(config: Path) -> bool:
 
 
 def _home_of(checkpoint: str) -> Path:
-    """The run a checkpoint belongs to; its own folder when it was moved elsewhere."""
+    """Folder of the run that a checkpoint belongs to; the folder of the file if it was moved elsewhere."""
     folder = Path(checkpoint).resolve().parent
     return folder.parent if folder.name == "checkpoints" else folder

@@ -1,4 +1,4 @@
-"""One seed for everything: ``--seed_everything`` reaches model and data, and no other seed is taken beside it."""
+"""One seed for everything: ``--seed_everything`` sets the seed of model and data, and any other seed is refused."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vireid.errors import SettingsError
 
 
 def check_seeds(layers: Sequence[Layer]) -> None:
-    """Refuse a seed of model or data, which would be replaced by the one of ``--seed_everything``.
+    """Refuse a seed of model or data, because the seed of ``--seed_everything`` would replace it.
 
-    A file that says the same seed everywhere, such as one that a run saved, is taken.
+    A file with the same seed everywhere, such as one that a run saved, is accepted.
 
     Raises:
-        SettingsError: naming the file and the key, or the option.
+        SettingsError: a layer sets another seed. The message names the file and the key, or the option.
     """
     for layer in layers:
         for part in ("model", "data"):

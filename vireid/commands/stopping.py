@@ -22,7 +22,7 @@ def stop_code(stop: BaseException | None) -> int:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Inside, SIGTERM raises :class:`Terminated`. In other threads than the main one, which may not set handlers, nothing changes."""
+    """Let SIGTERM raise :class:`Terminated` inside the block. Only the main thread may set handlers; elsewhere nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

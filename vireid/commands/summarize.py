@@ -31,10 +31,10 @@ def summarize(
 
     Args:
         runs: folders of runs or tests, or metrics.json files.
-        format: of the table; csv holds fractions in full precision, the others percent.
+        format: format of the table; csv holds fractions in full precision, the others hold percent.
         output: file to write instead of the terminal; it must not exist.
-        over_seeds: the runs are repetitions with different seeds: one row per protocol, mean, deviation and interval over the runs.
-        over_trials: the runs are the trials of a protocol that trains once per trial (RegDB): .../trial-1, .../trial-2 become one row.
+        over_seeds: take the runs as repetitions with different seeds: one row per protocol, with mean, deviation and interval over them.
+        over_trials: take the runs as trials of a protocol that trains once per trial (RegDB): .../trial-1, .../trial-2 become one row.
     """
     if over_seeds and over_trials:
         raise SettingsError("`over_seeds` and `over_trials` exclude each other: summarise the trials of one seed at a time.")

@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 class Trainer(pl.Trainer):
     """Lightning's Trainer, for which ``1`` is one batch and ``1.0`` all of them, whatever was imported before.
 
-    Lightning writes these types as ``typing.Union[int, float]``, which Python remembers in the order in which some package first wrote
-    it. Where that is ``float`` first, a parser reads 1 as 1.0, and one batch becomes the whole epoch without a word.
+    Lightning declares these types as ``typing.Union[int, float]``. Python keeps such a union in the order in which a package first
+    wrote it. If ``float`` comes first there, a parser reads 1 as 1.0, and one batch silently becomes the whole epoch.
 
     Args:
         limit_train_batches: training batches of an epoch: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.

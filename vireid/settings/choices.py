@@ -14,7 +14,7 @@ Misfit = tuple[Any, Any]  # a value, and the type that it should have
 
 
 def choices(constructor: Callable[..., Any]) -> dict[str, Any]:
-    """Types of the arguments that hold a ``Literal``; annotations that cannot be resolved (names of a type checker only) are left out."""
+    """Types of the arguments that hold a ``Literal``. Annotations that cannot be resolved (names for type checkers only) are left out."""
     names = getattr(inspect.unwrap(constructor), "__globals__", {})
     found = {}
     for name, annotation in constructor.__annotations__.items():
@@ -31,11 +31,11 @@ def check_choices(hints: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse a value outside a ``Literal``.
 
     Args:
-        hints: types by name, see :func:`choices`.
-        given: values by name.
+        hints: types of the arguments by name, from :func:`choices`.
+        given: values of the arguments by name.
 
     Raises:
-        SettingsError: naming the argument, the value, what is allowed, and what is nearest.
+        SettingsError: a value is not allowed. The message names the argument, the value, the choices and the nearest choice.
     """
     for name, hint in hints.items():
         if name in given and (misfit := _misfit(given[name], hint)):

@@ -1,4 +1,4 @@
-"""Settings of objects beside one another, as plain values."""
+"""Compare the settings of objects, as plain values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def class_paths(settings: Any) -> Iterator[str]:
 
 
 def differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], of: str = "") -> Iterator[str]:
-    """Arguments of two objects of one class that differ, in words; of objects among them, which of their arguments do.
+    """Say in words which arguments of two objects of one class differ.
+
+    For an argument that is an object itself, say which of its own arguments differ.
 
     Args:
-        theirs, mine: arguments by name; those that only ``theirs`` has are passed over.
-        of: name of the argument that these objects are.
+        theirs, mine: arguments by name; those that only ``theirs`` has are ignored.
+        of: name of the argument whose values these two objects are; empty for none.
 
     Example:
         >>> list(differences({"width": 64, "tie": "none"}, {"width": 8, "tie": "none"}))

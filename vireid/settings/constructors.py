@@ -1,4 +1,4 @@
-"""What the outermost constructor of an object was given, noted while the constructors of its classes run."""
+"""Record what the outermost constructor of an object was given, while the constructors of its classes run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Level:
     """One call of one constructor: what its own parameters were given, and what it may hand to its base.
 
     Args:
-        signature: of the constructor, with ``self``.
+        signature: signature of the constructor, with ``self``.
         args: positional values, without ``self``.
         kwargs: named values.
     """
@@ -54,14 +54,14 @@ class Arguments:
         """All arguments.
 
         Raises:
-            TypeError: one was given by position and no constructor has a name for it.
+            TypeError: an argument was given by position, and no constructor has a name for it.
         """
         if self.rest:
             raise TypeError(f"{cls.__name__} cannot be rebuilt: {self.rest[0]!r} was given to `*args`, and a saved argument needs a name.")
         return {**self.values, **self.shared}
 
     def refuse_unknown(self, cls: type, level: Level) -> None:
-        """Raise ``TypeError`` with the nearest name if a keyword of the user's reaches a constructor that does not take it."""
+        """Raise ``TypeError`` with the nearest name if a keyword that the user gave reaches a constructor that does not take it."""
         unknown = [name for name in level.unknown if not self.depth or name in self.shared]
         if unknown:
             fixed = self.fixed.union(name for name in level.named if self.depth and name not in self.shared)
@@ -71,7 +71,7 @@ class Arguments:
             raise TypeError(f"{cls.__name__} has no argument `{unknown[0]}`. {hint}")
 
     def note(self, level: Level) -> None:
-        """Take what ``level`` says."""
+        """Record what ``level`` says."""
         if not self.depth:
             self.values = {p.name: level.given.get(p.name, p.default) for p in level.parameters}
             self.shared, self.rest = dict(level.shared), level.rest
@@ -103,17 +103,17 @@ class Arguments:
 
 @contextmanager
 def noting(arguments: Arguments, cls: type, level: Level, literals: Mapping[str, Any]) -> Iterator[None]:
-    """Note ``level`` in ``arguments`` and stay there while its constructor runs.
+    """Record ``level`` in ``arguments``, and count its depth while its constructor runs.
 
     Args:
-        arguments: of the object.
-        cls: of the object.
-        level: the call.
+        arguments: arguments of the object.
+        cls: class of the object.
+        level: the call of the constructor.
         literals: types of the parameters that hold a ``Literal``.
 
     Raises:
-        TypeError: a keyword that nobody takes.
-        SettingsError: a value outside a ``Literal``.
+        TypeError: no constructor takes a keyword.
+        SettingsError: a value is outside a ``Literal``.
     """
     arguments.refuse_unknown(cls, level)
     if level.fits:

@@ -1,7 +1,7 @@
 """Constructors that note their arguments.
 
-Parsers look up the annotations of a constructor among the globals of this file first: it has no names that another file could mean
-something else by.
+Parsers look up the annotations of a constructor among the globals of this file first. So this file has no name that could mean
+something else in another file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from vireid.settings import choices as _choices, constructors as _constructors
 
 
 def noted(constructor: Callable[..., None]) -> Callable[..., None]:
-    """``constructor``, which notes its arguments on ``self``, and refuses names that nobody takes and values outside a ``Literal``.
+    """Wrap ``constructor``: it records its arguments on ``self``, and refuses unknown names and values outside a ``Literal``.
 
-    Signature, annotations and source of the result are those of ``constructor``.
+    The result has the signature, annotations and source of ``constructor``.
     """
     signature = inspect.signature(constructor)
     literals = functools.cache(lambda: _choices.choices(constructor))  # resolved late: names may be defined after the class

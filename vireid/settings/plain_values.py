@@ -1,4 +1,4 @@
-"""Objects as numbers, strings, lists and dictionaries."""
+"""Turn objects into numbers, strings, lists and dictionaries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def plain(value: Any) -> Any:
     """``value`` in numbers, strings, lists and dictionaries.
 
     Raises:
-        TypeError: for a value that has no plain form.
+        TypeError: a value has no plain form.
     """
     if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)):
         return value

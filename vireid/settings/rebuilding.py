@@ -1,4 +1,4 @@
-"""Objects from their settings, and what may not be rebuilt."""
+"""Rebuild objects from their settings, and refuse what may not be rebuilt."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
     Args:
         settings: ``{"class_path", "init_args"}``, or any plain value, which comes back as it is.
         allowed: prefixes of class paths that may be imported; anything else is refused before it is imported.
-        extra: arguments that win over the recorded ones (top level only).
+        extra: arguments that replace the recorded ones (top level only).
 
     Raises:
-        CheckpointError: a class path outside ``allowed`` or without a class behind it, or arguments that do not fit.
+        CheckpointError: a class path is outside ``allowed`` or names no class, or arguments do not fit.
     """
     if isinstance(settings, list):
         return [instantiate(item, allowed) for item in settings]
@@ -41,18 +41,18 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
 
 
 def check_class_paths(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
-    """Refuse settings that name a class outside ``allowed``, wherever it is nested. Imports nothing but torch.
+    """Refuse settings that name a class outside ``allowed``, wherever it is nested. This imports nothing but torch.
 
-    Settings of an object have a class path and its arguments, nothing else, and arguments have plain names: a parser reads
-    ``head.class_path`` as a class path too. Where an optimiser or a schedule of torch is expected, exactly these may be named, see
-    :mod:`~vireid.settings.torch_classes`.
+    Settings of an object hold a class path and arguments, and nothing else. Names of arguments must be plain identifiers, because a
+    parser reads ``head.class_path`` as a class path too. Where an optimiser or a schedule of torch is expected, settings may name
+    only such classes of torch, see :mod:`~vireid.settings.torch_classes`.
 
     Args:
         settings: plain values of dictionaries and lists.
         allowed: prefixes of class paths.
 
     Raises:
-        CheckpointError: naming all such class paths, or what else is there.
+        CheckpointError: settings name a class outside ``allowed``, or are damaged. The message names what is wrong.
     """
     foreign = list(dict.fromkeys(_foreign(settings, allowed)))
     if foreign:
@@ -96,12 +96,12 @@ def _check_form(settings: dict[str, Any]) -> None:
 
 
 def check_objects(settings: Any, allowed: tuple[str, ...] = ("vireid.",)) -> None:
-    """Refuse a text where a constructor wants an object: the parser of the command line takes it for a class to import or a file to read.
+    """Refuse a text where a constructor wants an object. The parser of the command line would import or read what the text names.
 
-    Call :func:`check_class_paths` first; this imports the classes that are named.
+    Call :func:`check_class_paths` first, because this function imports the classes that the settings name.
 
     Raises:
-        CheckpointError: naming class, argument and text.
+        CheckpointError: there is such a text. The message names class, argument and text.
     """
     if not isinstance(settings, (dict, list)):
         return
@@ -132,7 +132,7 @@ def import_class(path: Any, allowed: tuple[str, ...] = ("vireid.",)) -> type:
     """The class behind ``path``.
 
     Raises:
-        CheckpointError: outside ``allowed`` (then nothing is imported), or no such class.
+        CheckpointError: ``path`` is outside ``allowed`` (then nothing is imported), or names no class that can be rebuilt.
     """
     check_class_paths({"class_path": path}, allowed)
     module, _, name = str(path).rpartition(".")

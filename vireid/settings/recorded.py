@@ -17,8 +17,8 @@ class Recorded:
     with ``self.record(name=value)``.
 
     A constructor may end in ``**shared`` and hand it to ``super().__init__(**shared)``: the arguments of the base are then
-    arguments of the subclass too, under their own names and with their own defaults. What the subclass sets for its base is no
-    argument and is not noted.
+    arguments of the subclass too, under their own names and with their own defaults. A value that the subclass sets for its base is
+    not an argument, and is not recorded.
 
     Example:
         >>> class Scale(Recorded):
@@ -45,14 +45,14 @@ class Recorded:
         return self
 
     def record(self, **resolved: Any) -> None:
-        """Replace recorded arguments by what they turned out to mean."""
+        """Replace recorded arguments by their resolved values, such as the content of a file."""
         self._resolved.update(resolved)  # type: ignore[attr-defined]  # set in __new__
 
     def settings(self) -> dict[str, Any]:
         """``{"class_path": ..., "init_args": {...}}`` of plain values.
 
         Raises:
-            TypeError: an argument without a name or without a plain form.
+            TypeError: an argument has no name or no plain form.
         """
         arguments: Arguments = self._arguments  # type: ignore[attr-defined]  # set in __new__
         values = arguments.by_name(type(self))

@@ -1,7 +1,7 @@
-"""The only classes of others that a file may name by itself: optimisers and schedulers of torch, each in one place.
+"""The only classes of other packages that a file may name by itself: optimisers and schedulers of torch, each in one place.
 
-A place is one argument of one class of ours. There, a path must be exactly a public class of one module of torch, and its arguments
-must be numbers or single words, so that nothing in them can be taken for something to import.
+A place is one argument of one class of ours. There, the path must be that of a public class of one module of torch. Its arguments
+must be numbers or single words, so that a parser cannot take one for something to import.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLACES = {  # class and argument: module of torch, and base of the classes that 
 
 
 def public_classes(module: str, base: str) -> dict[str, type]:
-    """Classes below ``base`` that ``module`` gives under names of its own, by their path."""
+    """Subclasses of ``base`` that ``module`` exports under their own names, by path."""
     found = importlib.import_module(module)
     below = getattr(found, base)
     names = [name for name in dir(found) if not name.startswith("_") and name != base]
@@ -28,10 +28,10 @@ def public_classes(module: str, base: str) -> dict[str, type]:
 
 
 def without_torch(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, partial[Any]]]:
-    """``settings`` of an object without those of its arguments that are classes of torch, and these, ready to be called.
+    """Split the settings of an object: the settings without classes of torch, and these classes with their arguments bound.
 
     Raises:
-        CheckpointError: in a place for a class of torch there is another one, or arguments that are no numbers or words.
+        CheckpointError: a place for a class of torch holds another class, or arguments that are neither numbers nor words.
     """
     arguments, owner = settings.get("init_args"), settings.get("class_path")
     if not isinstance(arguments, dict) or not isinstance(owner, str):

@@ -22,7 +22,7 @@ class _Rows:
         return replace(self, **moved)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Same rows on another device or in another dtype (as ``Tensor.to``); pinned rows go to a GPU while the host works on."""
+        """Same rows on another device or in another dtype, as ``Tensor.to``. Pinned rows are copied to a GPU asynchronously."""
         if args and torch.device(args[0] if isinstance(args[0], (str, torch.device, int)) else "cpu").type == "cuda":
             kwargs.setdefault("non_blocking", True)
         return self._map("to", *args, **kwargs)
@@ -46,8 +46,8 @@ class Batch(_Rows):
         n_visible: number of visible rows, 0..B; B and 0 are single-modality batches.
         key: integers that name this batch (seed, rank, epoch, iteration, purpose); random augmentation is a pure function of them.
             Empty for evaluation.
-        images_per_identity: K, the length of an identity's run in each modality; 1 where rows come in no runs (evaluation).
-        visible_views: the visible rows are so many blocks of the same images in the same order, augmented in different ways.
+        images_per_identity: K, the length of an identity's run in each modality; 1 where rows are not in runs (evaluation).
+        visible_views: number of blocks of visible rows. Every block holds the same images in the same order, augmented in another way.
     """
 
     images: Tensor
@@ -65,11 +65,11 @@ class Batch(_Rows):
         return int(self.images.shape[0])
 
     def with_images(self, images: Tensor) -> Batch:
-        """Same rows, other pixels."""
+        """Same rows with other images."""
         return replace(self, images=images)
 
     def with_views(self, *visible: Tensor, infrared: Tensor) -> Batch:
-        """Several views of every visible image, one block of rows after the other, then the infrared rows.
+        """A batch with several views of every visible image: one block of rows for each view, then the infrared rows.
 
         Args:
             visible: one or more ``(n_visible, 3, H, W)``.
@@ -86,11 +86,11 @@ class Batch(_Rows):
 
 @dataclass(eq=False)
 class SearchBatch(_Rows):
-    """Rows of both steps of an architecture search: one loader yields them together.
+    """Rows for both steps of an architecture search. One loader yields them together.
 
     Attributes:
-        weights: rows of the weight step.
-        architecture: rows of the architecture step, from the held-out part.
+        weights: rows for the weight step.
+        architecture: rows for the architecture step, from the held-out part.
     """
 
     weights: Batch

@@ -28,7 +28,7 @@ STAGES = (2, 2, 2)
 
 
 def candidate_name(layer: Sequence[int]) -> str:
-    """Id of an operation.
+    """Candidate id of an operation.
 
     Example:
         >>> candidate_name((3, 5)), candidate_name((3, 5, 2))
@@ -38,10 +38,10 @@ def candidate_name(layer: Sequence[int]) -> str:
 
 
 def block_stages(stages: Sequence[int] = STAGES) -> dict[str, int]:
-    """Stage of every block, from 1, by the name of its module; each stage but the last is followed by a cell that halves the map.
+    """Stage of every block, from 1, by the name of its module. After each stage but the last comes a cell that halves the map.
 
     Args:
-        stages: blocks of each stage.
+        stages: number of blocks of each stage.
 
     Example:
         >>> block_stages()
@@ -56,7 +56,7 @@ def block_stages(stages: Sequence[int] = STAGES) -> dict[str, int]:
 
 
 def cell_stage(number: int, stages: Sequence[int] = STAGES) -> int:
-    """Stage of any cell, blocks and halvings: a halving belongs to the stage before it.
+    """Stage of any cell, whether it is a block or halves the map. A halving cell belongs to the stage before it.
 
     Example:
         >>> [cell_stage(number) for number in range(8)]

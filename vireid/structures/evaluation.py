@@ -29,10 +29,10 @@ class Setting:
     Attributes:
         protocol: stable id, written with every number, e.g. ``sysu/all/single-shot/seeded``.
         rule: which gallery entries do not count for a query, and which CMC is meant (see ``metrics.functional.evaluate``).
-        trials: at least one; metrics are computed per trial and averaged.
+        trials: one or more draws; metrics are computed for each of them and averaged.
 
     Raises:
-        SettingsError: another ``rule``.
+        SettingsError: ``rule`` is unknown.
     """
 
     protocol: str

@@ -22,7 +22,7 @@ CMNAS_CODES = {"0": "separate_bn", "1": "shared_bn"}
 class Genotype:
     """``{choice name: candidate id}`` with the space it belongs to and its provenance.
 
-    The format alone is checked here; whether choices and candidates exist is for ``space.validate`` to say.
+    This class checks only the format. ``space.validate`` checks that choices and candidates exist.
 
     Attributes:
         space: ``{"class_path": "vireid.search.BNSeparation", "init_args": {...}}``.
@@ -58,7 +58,7 @@ class Genotype:
             source: name for error messages.
 
         Raises:
-            GenotypeError: another format or version, or wrong types; everything that is wrong is listed.
+            GenotypeError: format or version is another one, or types are wrong. The message lists every wrong type.
         """
         if not isinstance(content, Mapping) or content.get("format") != FORMAT:
             raise GenotypeError(f'{source} is not a genotype: expected a JSON object with "format": "{FORMAT}".')
@@ -78,12 +78,12 @@ class Genotype:
 
         Raises:
             MissingFileError: no such file.
-            GenotypeError: not JSON, or see :meth:`from_dict`.
+            GenotypeError: it is not JSON, or :meth:`from_dict` refuses it.
         """
         return cls.from_dict(read_json(path), source=repr(os.fspath(path)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file atomically: a reader, or a full disk, never leaves half a file, and an old file stays until then.
+        """Write the file atomically: nobody ever reads half a file, and an old file stays until the new one is complete.
 
         Raises:
             OutputError: the file cannot be written; an old file is intact.
@@ -94,12 +94,12 @@ class Genotype:
     def from_cmnas_cfg(cls, path: str | os.PathLike[str], backbone: str = "resnet50") -> Genotype:
         """Genotype of ``BNSeparation`` from a CM-NAS one-line list (0 = separate, 1 = shared; first line only).
 
-        Any white space separates. The list follows construction order, see
+        Any white space separates the values. They are in the order of construction, see
         :func:`~vireid.structures.resnet_sites.cmnas_order`.
 
         Raises:
             MissingFileError: no such file.
-            GenotypeError: wrong count, or values other than 0 and 1.
+            GenotypeError: the number of values is wrong, or a value is neither 0 nor 1.
             SettingsError: unknown backbone.
         """
         sites = cmnas_order(backbone)
@@ -118,7 +118,7 @@ class Genotype:
         """Write the CM-NAS one-line list.
 
         Raises:
-            GenotypeError: the space has another backbone than a ResNet, or a choice is neither separate nor shared.
+            GenotypeError: the backbone is not a ResNet, or a choice is neither separate nor shared.
         """
         codes = {candidate: code for code, candidate in CMNAS_CODES.items()}
         try:
@@ -139,7 +139,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
     Raises:
         MissingFileError: no such file.
-        GenotypeError: it cannot be read, or is no text.
+        GenotypeError: it cannot be read, or is not text.
     """
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -153,7 +153,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Content of a genotype file in JSON.
 
     Raises:
-        MissingFileError, GenotypeError: see :func:`read_text`, or no JSON.
+        MissingFileError: no such file.
+        GenotypeError: it cannot be read, or is not JSON.
     """
     try:
         return json.loads(read_text(path))

@@ -1,4 +1,4 @@
-"""Names of what a normalisation may become."""
+"""Names of the candidates of a normalisation."""
 
 from __future__ import annotations
 

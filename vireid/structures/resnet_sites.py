@@ -45,10 +45,10 @@ def cmnas_order(backbone: str) -> list[str]:
 
 
 def resnet_name(arguments: Mapping[str, Any]) -> str:
-    """Name of the ResNet that a space's ``backbone`` says, as a name or as settings of a class; ``resnet50`` where it says none.
+    """Name of the ResNet in a space's ``backbone``, which is a name or the settings of a class; ``resnet50`` without a backbone.
 
     Raises:
-        SettingsError: the settings of another network.
+        SettingsError: the settings are those of another network.
 
     Example:
         >>> resnet_name({"backbone": "resnet18"}), resnet_name({})

@@ -14,8 +14,8 @@ class Site:
         name: stable name; for a normalisation, the module name in the trunk.
         candidates: ids, in the order of architecture parameters; ties go to the first.
         stage: 0 for the stem, 1..4 for the stages of a ResNet, 2..5 for ``conv2`` .. ``conv5`` of an OSNet, 1..3 for
-            those of a CDNet; of other trunks, how often the map shrank before.
-        role: what it is for in its block, such as ``bn1`` or ``downsample``; ``stem`` for the stem.
+            those of a CDNet; for other trunks, how many times the map shrank before the site.
+        role: role of the site in its block, such as ``bn1`` or ``downsample``; ``stem`` for the stem.
         channels: channels that the site normalises.
         block: name of the module that is tied by ``tie: block``, such as ``layer1.0``; empty for a site that stands alone.
         group: sites of one group are tied: they share one row of architecture parameters. Empty for a group of its own.
@@ -31,7 +31,7 @@ class Site:
 
 
 def groups(sites: Sequence[Site]) -> list[tuple[Site, ...]]:
-    """Sites by free choice, in the order of their first members; a site without a group is alone.
+    """Sites by free choice, in the order of their first members. A site without a group is a choice of its own.
 
     Example:
         >>> sites = [Site("a", ("x", "y")), Site("b", ("x", "y"), group="tied"), Site("c", ("x", "y"), group="tied")]

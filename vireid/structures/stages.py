@@ -14,13 +14,13 @@ def stage_name(stage: int) -> str:
     """``stem``, ``layer1``, ...
 
     Args:
-        stage: of a :class:`~vireid.structures.sites.Site`.
+        stage: ``stage`` of a :class:`~vireid.structures.sites.Site`.
     """
     return f"layer{stage}" if stage else "stem"
 
 
 def stages_of(genotype: Genotype) -> dict[str, str]:
-    """Name of the stage of every site: as the genotype's provenance tells it, or, for a file that does not, by the name of the site.
+    """Name of the stage of every site. It comes from the genotype's provenance or, without an entry there, from the name of the site.
 
     Example:
         >>> stages_of(Genotype({}, {"bn1": "in", "conv2.0": "in", "cells.3": "3x5"}))
