@@ -51,7 +51,7 @@ def _show_appearance(found: Mapping[str, Appearance], height: int, width: int, c
             if spans:
                 still = ", ".join(f"{first} to {last}" for first, last in spans)
                 lines.append(f"{name} {still} (of {size}, from 0) hardly vary over {modality} images: bars, or a border.")
-    for line in [*lines, "mean and std as a file; give it with -c after the recipe:\n", statistics_layer(found)]:
+    for line in [*lines, "mean and std as a file, to be given with -c after the recipe:\n", statistics_layer(found)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

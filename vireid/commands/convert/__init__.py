@@ -1,1 +1,1 @@
-"""Checkpoints of published projects into ours. The command is in :mod:`vireid.commands.convert.command`."""
+"""Turns checkpoints of published projects into ours. The command is in :mod:`vireid.commands.convert.command`."""

@@ -1,4 +1,4 @@
-"""``vireid convert``: checkpoints of published projects into ours."""
+"""``vireid convert``: turn checkpoints of published projects into ours."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def main(words: list[str]) -> int:
 
 
 def check_decided(name: str, words: list[str]) -> None:
-    """What a state dict does not say must be said.
+    """Refuse a command that leaves out what a state dict does not say.
 
     Raises:
-        SettingsError: it is not.
+        SettingsError: such an option is missing; the message names it.
     """
     undecided = SYSTEMS[name].undecided
     given = {f"--model.{undecided[0]}", f"--model.init_args.{undecided[0]}", "-c", "--config"} if undecided else set()
@@ -43,7 +43,7 @@ def check_decided(name: str, words: list[str]) -> None:
 
 
 def default_config(words: list[str]) -> list[str]:
-    """The system's own configuration, as options that come before the user's."""
+    """The packaged configuration of the system, as options that come before the user's."""
     first = argparse.ArgumentParser(add_help=False)
     first.add_argument("--from", dest="system")
     name = first.parse_known_args(words)[0].system
@@ -51,14 +51,14 @@ def default_config(words: list[str]) -> list[str]:
 
 
 def convert_parser() -> ShortErrors:
-    """Every option but those of the network."""
+    """The parser, with every option except those of the network."""
     parser = ShortErrors(prog="vireid convert", description="Convert a checkpoint of a published project.", epilog=EPILOGUE)
-    parser.add_argument("source", type=str, help="the file")
-    parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project")
+    parser.add_argument("source", type=str, help="the checkpoint to convert")
+    parser.add_argument("--from", dest="system", required=True, choices=list(SYSTEMS), help="the project that the checkpoint comes from")
     parser.add_argument("--output", type=str, required=True, help="checkpoint to write; it must not exist")
-    parser.add_argument("--key", type=str | None, default=None, help="where the file keeps the state dict, such as ema; default: found")
+    parser.add_argument("--key", type=str | None, default=None, help="entry with the state dict, such as ema; default: found")
     parser.add_argument("--partial", type=bool, default=False, help="accept a file that does not fill the whole network, or holds more")
     parser.add_argument("-c", "--config", action="config", help="configuration of the network")
     for section in ("data", "trainer"):
-        parser.add_argument(f"--{section}", type=dict | None, default=None, help="in configurations only, where it is left aside")
+        parser.add_argument(f"--{section}", type=dict | None, default=None, help="ignored; configurations may hold this section")
     return parser

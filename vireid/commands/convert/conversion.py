@@ -1,4 +1,4 @@
-"""The conversion of one checkpoint: build the network, fill it, say what fitted, write it."""
+"""The conversion of one checkpoint: build the network, fill it, report what fitted, write the checkpoint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def convert(options: Namespace) -> int:
 
 
 def add_model_options(parser: ArgumentParser) -> None:
-    """The options of the network; how many people it knows is for the file to say."""
+    """Add the options of the network. The number of classes is left out, because it comes from the file."""
     parser.add_subclass_arguments(ReIDModule, "model", skip={"num_classes"})
 
 
@@ -65,7 +65,7 @@ def load(module: ReIDModule, system: PublishedSystem, state: Mapping[str, Tensor
     """Copy the state into the network.
 
     Raises:
-        CheckpointError: entries of other shapes, or nothing fits.
+        CheckpointError: entries have other shapes, or no entry fits.
     """
     try:
         report = system.load(module.network, state)
@@ -77,10 +77,10 @@ def load(module: ReIDModule, system: PublishedSystem, state: Mapping[str, Tensor
 
 
 def check_complete(report: StateReport, source: str) -> None:
-    """A network that the file fills only in part is mostly that of another project or variant.
+    """Refuse a file that does not fill the whole network: mostly it is of another project or variant.
 
     Raises:
-        CheckpointError: entries of either side have no counterpart.
+        CheckpointError: entries of the file or of the network have no counterpart.
     """
     missing = [name for name in report.missing if not name.endswith("num_batches_tracked")]
     if missing or report.unused:
@@ -108,7 +108,7 @@ def report_table(report: StateReport, entries: int) -> Table:
 
 
 def write(module: ReIDModule, path: str) -> None:
-    """A checkpoint that ``vireid test --ckpt`` takes."""
+    """Write a checkpoint that ``vireid test --ckpt`` reads."""
     checkpoint: dict[str, Any] = {
         "epoch": 0,
         "global_step": 0,

@@ -1,4 +1,4 @@
-"""``vireid demo``: the main job on people that the package draws itself."""
+"""``vireid demo``: the whole procedure on people that the package generates itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def demo(output: str | None = None, seed: int = 0, fast: bool = False) -> int:
     """Search, retrain and test on generated people, about five minutes on two cores.
 
     Args:
-        output: folder for everything; it must be new or empty. Default: the next free runs/demo-N.
-        seed: of people, weights and search.
-        fast: a few batches of everything, to see that it runs; the numbers then mean nothing.
+        output: folder for all results; it must be new or empty. Default: the next free runs/demo-N.
+        seed: seed of people, weights and search.
+        fast: run only a few batches of everything, to see that it runs; the numbers then mean nothing.
     """
     from vireid.commands.demo.demonstration import demonstrate
 

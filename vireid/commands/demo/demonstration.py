@@ -1,4 +1,4 @@
-"""The main job, step by step, on people that the package draws itself."""
+"""The whole procedure, step by step, on people that the package generates itself."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class Demo:
     """The steps of the demonstration, each through the same modules that licensed data goes through.
 
     Args:
-        folder: where everything is written.
-        seed: of people, weights and search.
-        budget: sizes.
+        folder: folder for all results.
+        seed: seed of people, weights and search.
+        budget: sizes of data, networks and trainings.
     """
 
     def __init__(self, folder: Path, seed: int, budget: Budget) -> None:
@@ -80,7 +80,7 @@ class Demo:
         self.space = BNSeparation("resnet10", width=budget.width)
 
     def run(self) -> None:
-        """Generate, search, retrain, test, tell."""
+        """Generate people, search, retrain, test, and report."""
         began = time.monotonic()
         self._say("1/4  Drawing people")
         data = self._data("none")

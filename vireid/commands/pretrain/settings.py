@@ -8,11 +8,11 @@ from typing import Any
 from vireid.errors import SettingsError
 
 EPOCH = 10
-"""Steps of an epoch, after each of which the rate moves."""
+"""Steps of an epoch. The rate changes after every epoch."""
 WARMUP = 20
-"""One in so many epochs is warm-up."""
+"""Of so many epochs, one is for the warm-up."""
 RANGES = {"people": (48, 9999), "seed": (0, 2**32 - 1), "steps": (EPOCH, 10**6), "image_height": (1, 1024), "image_width": (1, 512)}
-"""Of the numbers; 48 people have images for the batches of an epoch."""
+"""Least and largest value of each number. 48 people have enough images for the batches of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Pretraining:
         trunk: a short name such as resnet18, a class path, or settings of a trunk as JSON: {"class_path": ..., "init_args": {...}}.
         width: channels of the stem of a ResNet that is named by its short name; null for its default, 64.
         people: how many people are drawn and trained on, 48 or more.
-        seed: of people, initial weights and batches; take another one than that of the people you will train and test on.
-        steps: of the optimiser, a batch each, a multiple of 10.
-        image_height: of the network's input, in pixels.
-        image_width: of the network's input, in pixels.
-        grey: share of the images that become grey, by a random mixture of their channels each, in [0, 1].
+        seed: seed of people, initial weights and batches; take another seed than that of the people you will train and test on.
+        steps: number of optimiser steps, each on one batch; a multiple of 10.
+        image_height: height of the network's input, in pixels.
+        image_width: width of the network's input, in pixels.
+        grey: share of the images that become grey, in [0, 1]; each becomes a random mixture of its channels.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     trunk: dict[str, Any] | str
@@ -52,7 +52,7 @@ class Pretraining:
             raise SettingsError(f"`grey` must be between 0 and 1, got {self.grey}.")
 
     def layer(self) -> dict[str, Any]:
-        """What is said over the recipe."""
+        """The settings that are laid over the recipe."""
         sizes = {} if self.width is None else {"width": self.width}
         space = {"class_path": "vireid.search.BNSeparation", "init_args": {"backbone": self.trunk, **sizes}}
         epochs = self.steps // EPOCH
@@ -66,6 +66,6 @@ class Pretraining:
         }
 
     def drawing(self) -> dict[str, Any]:
-        """Arguments of the generator: images of the usual size, or of the network's input where that is larger."""
+        """Arguments of the generator. Images have the usual size, or that of the network's input if it is larger."""
         height, width = max(128, self.image_height), max(64, self.image_width)
         return {"identities": self.people, "test_identities": 1, "images": 2, "seed": self.seed, "height": height, "width": width}

@@ -1,4 +1,4 @@
-"""Weights of a pretraining: made once for their settings, and found afterwards."""
+"""Weights of a pretraining. They are trained once for their settings, and read from a cache afterwards."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ RECIPE = "pretrain/generated.yaml"
 
 
 def pretrained(pretraining: Pretraining, output: Path | None = None) -> Path:
-    """The file of a trunk's weights: a state dict by the trunk's names. It is trained unless that has been done with these settings.
+    """The file of a trunk's weights, a state dict by the trunk's names. The trunk is trained unless the cache holds these weights.
 
-    It lies under ``~/.cache/vireid/pretrained``, with the settings as JSON in a file beside it. The same settings give the same bits on
-    one machine with one thread.
+    The cache is ``~/.cache/vireid/pretrained``. A file beside the weights holds the settings as JSON. The same settings give the same
+    bits on one machine with one thread.
 
     Args:
         pretraining: what is trained.
-        output: where to put a copy of both files; ``None`` for none.
+        output: path for a copy of the weights, with the settings beside it; ``None`` for no copy.
 
     Returns:
         ``output``, or the file in the cache.
 
     Raises:
-        SettingsError: no such trunk, or one that does not read files.
-        OutputError: ``output`` is something else already, or a folder cannot be written.
+        SettingsError: there is no such trunk, or it does not read weights from a file.
+        OutputError: ``output`` exists with other settings, or a folder cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="vireid-pretrain-") as name:
         found = recipe("pretrain", [RECIPE, pretraining.layer()], Path(name))
@@ -60,7 +60,7 @@ def pretrained(pretraining: Pretraining, output: Path | None = None) -> Path:
 
 
 def settings_file(pretraining: Pretraining, found: Recipe) -> dict[str, Any]:
-    """Content of the file beside the weights: everything that they depend on, the resolved recipe by its digest."""
+    """Content of the file beside the weights: everything that they depend on. The resolved recipe is there as a digest."""
     versions = {"vireid": __version__, "generator": GENERATOR_VERSION}
     return {"format": "vireid.pretraining", **asdict(pretraining), **versions, "recipe_sha256": digest(found.resolved)}
 

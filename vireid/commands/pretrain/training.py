@@ -1,4 +1,4 @@
-"""The training behind a pretraining: ``vireid fit``, of which the trunk is kept."""
+"""The training behind a pretraining: ``vireid fit`` runs, and its trunk is kept."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vireid.settings import class_paths, instantiate
 
 
 def checked_trunk(space: dict[str, Any], folder: Path) -> Trunk:
-    """The trunk of a space, which must be able to read what a pretraining will write.
+    """The trunk of a space. It must be able to read the weights that a pretraining will write.
 
     Args:
-        space: its settings.
-        folder: for a file of weights.
+        space: settings of the space.
+        folder: folder for a file of weights.
 
     Raises:
-        SettingsError: no such trunk, one without norms that can be searched, or one that does not read weights from a file.
+        SettingsError: there is no such trunk, it has no norms that can be searched, or it does not read weights from a file.
     """
     try:
         built = instantiate(space, tuple(class_paths(space)))
@@ -44,14 +44,14 @@ def checked_trunk(space: dict[str, Any], folder: Path) -> Trunk:
 
 
 def trained_weights(trunk: Trunk, words: list[str]) -> dict[str, Tensor]:
-    """State of a trunk after a training, by its own names; norms that it never calls, which a task drops, are as they begin.
+    """State dict of a trunk after a training, by its own names. Norms that it never calls keep their initial values, as a task drops them.
 
     Args:
-        trunk: that of the training.
-        words: ``fit`` and its options, with files for names of configurations.
+        trunk: the trunk that is trained.
+        words: ``fit`` and its options; configurations are given as files.
 
     Raises:
-        VireidError: bad input, see ``vireid fit``.
+        VireidError: ``vireid fit`` refuses the words.
     """
     with also_importable(named_classes(words)):
         trained = _Pretraining(words).model.network.backbone.trunk.state_dict()
@@ -60,4 +60,4 @@ def trained_weights(trunk: Trunk, words: list[str]) -> dict[str, Tensor]:
 
 class _Pretraining(VireidCLI):
     def after_fit(self) -> None:
-        """The folder of the run is not kept."""
+        """Print nothing, because the folder of the run is not kept."""

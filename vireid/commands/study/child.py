@@ -14,7 +14,7 @@ from vireid.errors import VireidError
 
 
 def main() -> None:
-    """Run the job of the file that is named, until it is finished or standard input closes."""
+    """Run the job of the given file until it is finished or standard input closes."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a study started in the background may have handed down that it is ignored
     threading.Thread(target=interrupt_at_end, args=(sys.stdin,), daemon=True).start()
     try:
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def interrupt_at_end(pipe: TextIO) -> None:
-    """Interrupt the main thread, as Ctrl-C does, when the other end of ``pipe`` closes, also by the death of the process that holds it."""
+    """Interrupt the main thread, as Ctrl-C does, when the other end of ``pipe`` closes. It also closes when its process dies."""
     pipe.read()
     _thread.interrupt_main()
 

@@ -13,14 +13,14 @@ def main(words: list[str]) -> int:
 
 
 def study(folder: str, config: str | None = None, jobs: int = 1, data_seed: int | None = None, report_only: bool = False) -> int:
-    """Run a study, or go on with it, and write its report.
+    """Run a study, or resume it, and write its report.
 
     Args:
-        folder: for everything; new, empty, or that of a study, which then goes on.
-        config: what to compare, such as study/generated.yaml; may be left out to go on.
-        jobs: runs at once, each in a process of its own with a share of the cores; 0 runs all in this process.
-        data_seed: seed_data of generated people, in place of the configured one.
-        report_only: write the report of what is finished, and run nothing.
+        folder: folder for all results: a new or empty one, or that of a study to resume.
+        config: file that says what to compare, such as study/generated.yaml; it may be left out to resume a study.
+        jobs: number of runs at once, each in a process of its own with a share of the cores; 0 runs all in this process.
+        data_seed: seed_data of generated people, instead of the configured one.
+        report_only: write the report of the finished runs, and run nothing.
     """
     from vireid.commands.study.study import run_study
 

@@ -19,7 +19,7 @@ TOP = 5
 
 
 def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """Rank correlations over the ranked genotypes; ``None`` where nothing is asked for or not enough is finished.
+    """Rank correlations over the ranked genotypes; ``None`` if the study does not ask for them or too few runs are finished.
 
     - ``searches``: for each search seed, the scores of its supernet against the mean held-out mAP of the retrainings.
     - ``mean_of_searches``: the same for the scores averaged over the supernets.
@@ -55,9 +55,9 @@ def fidelity_figures(plan: Plan, runs: Sequence[Run]) -> dict[str, Any] | None:
 
 
 def seed_noise(trained: Any) -> float:
-    """Standard deviation of one training that is left when what a seed does to all genotypes alike is taken out.
+    """Standard deviation of one training, after the effect that a seed has on all genotypes alike is removed.
 
-    A seed draws the held-out identities, which makes all its figures easier or harder and changes no ranking.
+    A seed draws the held-out identities. They make retrieval easier or harder for all genotypes, which changes no ranking.
 
     Args:
         trained: ``(G, S)`` scores of at least 2 genotypes by at least 2 seeds: genotype + seed + noise.
@@ -68,7 +68,7 @@ def seed_noise(trained: Any) -> float:
 
 
 def standalone(plan: Plan, runs: Sequence[Run]) -> dict[str, dict[int, float]]:
-    """Held-out mAP by seed, of the ranked networks that are trained with every seed."""
+    """Held-out mAP by network and seed, for the ranked networks that are trained with every seed."""
     found: dict[str, dict[int, float]] = {}
     for run in runs:
         if run.network.ranked and run.heldout is not None:
@@ -77,7 +77,7 @@ def standalone(plan: Plan, runs: Sequence[Run]) -> dict[str, dict[int, float]]:
 
 
 def compared(a: Any, b: Any, noise: float | None) -> dict[str, Any]:
-    """Both correlations, the bound of chance, and what is left of tau when differences below the noise count as ties."""
+    """Both correlations, the bound of chance, and tau again with differences below the noise counted as ties."""
     found: RankCorrelation = rank_correlation(a, b)
     figures = {**asdict(found), "bound": found.bound, "top": min(TOP, len(a)), "top_overlap": top_overlap(a, b, min(TOP, len(a)))}
     if noise:

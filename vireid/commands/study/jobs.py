@@ -27,7 +27,7 @@ class Step:
         name: ``fit``, ``validate``, ``test`` or ``score``.
         module: its ``main(words)`` runs the command.
         words: name and options of the command.
-        clear: folder of an interrupted attempt that is removed first, or empty where the command goes on by itself.
+        clear: folder of an interrupted attempt, which is removed first; empty if the command resumes by itself.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Job:
     """Commands that one process runs.
 
     Attributes:
-        name: such as ``retrain/all_shared-seed0``, also the folder of its results.
-        steps: in order.
+        name: name such as ``retrain/all_shared-seed0``, which is also the folder of its results.
+        steps: commands in order.
         settings: everything that the outcome depends on, as plain values.
         needs: name of the job that has to be finished first, or empty.
     """
@@ -53,11 +53,11 @@ class Job:
     needs: str = ""
 
     def file(self, folder: Path) -> Path:
-        """Where its state is kept."""
+        """File that keeps the state of the job."""
         return folder / "jobs" / f"{self.name.replace('/', '-')}.json"
 
     def log(self, folder: Path) -> Path:
-        """What its commands say."""
+        """File that keeps the output of its commands."""
         return self.file(folder).with_suffix(".log")
 
 
@@ -66,7 +66,7 @@ class State:
     """How far a job is.
 
     Attributes:
-        seconds: of every finished step, by name; of the last attempt, where the step was interrupted before.
+        seconds: seconds of every finished step, by name; those of the last attempt if an earlier one was interrupted.
         attempts: how often the job was started.
         finished: whether all steps are.
     """
@@ -82,10 +82,10 @@ def digest(settings: Mapping[str, Any]) -> str:
 
 
 def prepare(job: Job, folder: Path) -> State:
-    """Write the job's file, or check that the one that is there is of the same settings.
+    """Write the job's file. If it exists, check that its settings are the same.
 
     Raises:
-        SettingsError: it was begun with other settings; says which.
+        SettingsError: the job was begun with other settings; the message names them.
     """
     path = job.file(folder)
     content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0, "settings": job.settings}
@@ -102,7 +102,7 @@ def prepare(job: Job, folder: Path) -> State:
 
 
 def state(job: Job, folder: Path) -> State:
-    """How far the job is, by its file; nothing is done without one."""
+    """How far the job is, read from its file. Without a file, no step is finished."""
     path = job.file(folder)
     content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0}
     seconds = content["seconds"]
@@ -110,7 +110,7 @@ def state(job: Job, folder: Path) -> State:
 
 
 def run(path: Path) -> None:
-    """Run the steps of the job of this file that are not finished, and note each one that is.
+    """Run the unfinished steps of the job of this file, and record each step that finishes.
 
     Raises:
         ResultsError: a command failed with an exit code.
@@ -147,7 +147,7 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a job's file.
 
     Raises:
-        ResultsError: damaged or not ours.
+        ResultsError: the file is damaged or not ours.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

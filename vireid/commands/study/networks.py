@@ -1,4 +1,4 @@
-"""The genotypes of a study, and where each comes from."""
+"""The genotypes of a study, and the source of each."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Network:
     """One genotype that is retrained.
 
     Attributes:
-        name: of its runs.
+        name: name of its runs.
         group: the row of the table that it belongs to.
         path: its file, in the folder of the study.
-        genotype: its content; ``None`` for the answer of a search that is yet to run.
-        search: the job that finds it, for a searched one.
-        ranked: whether it is one of those by which the supernet is judged.
-        tested: whether it is tested; the others are for the judgement of the supernet alone.
+        genotype: its content; ``None`` if a search finds it during the study.
+        search: name of the job that finds it; ``None`` if no search does.
+        ranked: whether it is one of the genotypes on which the supernet is judged.
+        tested: whether it is tested; the others serve only to judge the supernet.
     """
 
     name: str
@@ -86,12 +86,12 @@ def _space(settings: dict[str, Any]) -> SearchSpace:
 def stratified_sample(space: SearchSpace, share: float, seed: int) -> Genotype:
     """A random point that departs from the first candidate at a given share of its sites.
 
-    Uniform points all have about as many sites of each kind; these spread over the whole range.
+    All uniform points have about the same number of sites of each kind. These points spread over the whole range.
 
     Args:
         space: any space.
-        share: of the sites, or groups of tied sites, that take another candidate, in [0, 1].
-        seed: of which sites and which candidates.
+        share: share of the sites, or groups of tied sites, that take another candidate, in [0, 1].
+        seed: seed of the draw of sites and candidates.
     """
     counts = [len(members[0].candidates) for members in groups(space.sites())]
     generator = generator_for((seed, 1))
@@ -103,10 +103,10 @@ def stratified_sample(space: SearchSpace, share: float, seed: int) -> Genotype:
 
 
 def write_genotypes(found: list[Network], folder: Path) -> None:
-    """Write the files that are not there.
+    """Write the files of genotypes that do not exist yet.
 
     Raises:
-        GenotypeError: a file that is there holds another genotype.
+        GenotypeError: a file exists and holds another genotype.
     """
     for network in found:
         if network.genotype is None:
@@ -119,7 +119,7 @@ def write_genotypes(found: list[Network], folder: Path) -> None:
 
 
 def about(genotype: Genotype) -> dict[str, Any]:
-    """Space and choices, which are what a run depends on."""
+    """Space and choices of a genotype: the parts that a run depends on."""
     return {"space": dict(genotype.space), "choices": dict(genotype.choices)}
 
 

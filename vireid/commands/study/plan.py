@@ -24,12 +24,12 @@ class Plan:
     """What a study runs.
 
     Attributes:
-        folder: of everything it writes.
-        settings: as configured.
-        space: of baselines and random points.
+        folder: folder for everything that it writes.
+        settings: settings as configured.
+        space: space of the baselines and random points.
         retrain: the recipe of every retraining.
-        networks: what is retrained.
-        jobs: in an order in which what a job needs comes before it.
+        networks: the networks that are retrained.
+        jobs: jobs in order; a job comes after the job that it needs.
     """
 
     folder: Path
@@ -45,15 +45,15 @@ class Plan:
 
 
 def retrain_name(network: Network, seed: int) -> str:
-    """Job, and folder of results, of a retraining."""
+    """Name of the job of a retraining, which is also the folder of its results."""
     return f"retrain/{network.name}-seed{seed}"
 
 
 def make_plan(settings: StudySettings, folder: Path) -> Plan:
-    """Check every recipe and list every job. Draws, trains and writes nothing but the inline layers.
+    """Check every recipe and list every job. This draws and trains nothing, and writes only the inline layers.
 
     Raises:
-        SettingsError: recipes that are refused or do not fit together.
+        SettingsError: recipes are refused or do not fit together.
         GenotypeError: an unknown baseline.
     """
     space = instantiate(settings.space)

@@ -1,4 +1,4 @@
-"""Pictures of a study; they need the extra ``plots``."""
+"""Pictures of a study. They need the extra ``plots``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def draw_study(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """``runs.png``, and ``fidelity.png`` where the report has rank correlations.
+    """Draw ``runs.png``, and ``fidelity.png`` if the report has rank correlations.
 
     Returns:
-        The files; none where nothing is finished.
+        The files; none if nothing is finished.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed (extra ``plots``).
@@ -33,10 +33,10 @@ def draw_study(report: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def draw_runs(report: Mapping[str, Any], ax: Any) -> None:
-    """Every run as a dot, every row's mean as a bar, by row of the table.
+    """Draw every run as a dot and the mean of every row as a bar, by row of the table.
 
     Args:
-        report: of a study.
+        report: report of a study.
         ax: matplotlib axes.
     """
     rows = [row["name"] for row in report["rows"]]
@@ -53,10 +53,10 @@ def draw_runs(report: Mapping[str, Any], ax: Any) -> None:
 
 
 def draw_fidelity(report: Mapping[str, Any], ax: Any) -> None:
-    """Supernet against stand-alone mAP on held-out identities, a colour per search seed.
+    """Draw supernet mAP against stand-alone mAP on held-out identities, one colour for each search seed.
 
     Args:
-        report: of a study with ``fidelity``.
+        report: report of a study with ``fidelity``.
         ax: matplotlib axes.
     """
     found = report["fidelity"]

@@ -1,4 +1,4 @@
-"""The recipes of a study as ``vireid fit`` understands them: checked, and with every default filled in, before anything runs."""
+"""The recipes of a study as ``vireid fit`` reads them. They are checked, and all defaults filled in, before anything runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vireid.errors import SettingsError
 from vireid.files import write_text_atomically
 
 VARIES = ("seed_everything", "run_dir", "ckpt_path")
-"""What differs between the runs of a recipe by intention; ``model.init_args.genotype`` as well, see :func:`fixed_part`."""
+"""Keys that may differ between the runs of a recipe. Seed and genotype of the model may differ too, see :func:`fixed_part`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recipe:
     """One training configuration.
 
     Attributes:
-        name: as errors call it.
+        name: name for error messages.
         words: ``-c FILE`` for every layer.
         resolved: everything that ``fit`` would do, without what varies between runs.
     """
@@ -45,7 +45,7 @@ class Recipe:
         return self.resolved["model"].get("init_args", {}).get(argument)
 
     def device_words(self) -> tuple[str, ...]:
-        """Where evaluation runs: where training ran."""
+        """Options that run an evaluation on the device of the training."""
         trainer = self.resolved["trainer"]
         chosen = {name: trainer.get(name) for name in ("accelerator", "devices", "precision")}
         return tuple(
@@ -57,12 +57,12 @@ def recipe(name: str, layers: Sequence[Any], folder: Path) -> Recipe:
     """Write the inline layers to files, and let ``fit`` say what all layers together mean.
 
     Args:
-        name: of the recipe.
+        name: name of the recipe.
         layers: configuration files, by the names that ``fit`` takes, and inline settings.
-        folder: for the files.
+        folder: folder for the files.
 
     Raises:
-        SettingsError: ``fit`` refuses the layers; with its reason.
+        SettingsError: ``fit`` refuses the layers; the message gives its reason.
     """
     words: list[str] = []
     for number, layer in enumerate(layers):
@@ -76,7 +76,7 @@ def recipe(name: str, layers: Sequence[Any], folder: Path) -> Recipe:
 
 
 def fixed_part(config: dict[str, Any]) -> dict[str, Any]:
-    """A resolved configuration without seed, folder and genotype: equal for all runs of a recipe."""
+    """A resolved configuration without seed, folder and genotype. It is equal for all runs of a recipe."""
     model = dict(config["model"])
     model["init_args"] = {
         key: value for key, value in (model.get("init_args") or {}).items() if key not in ("genotype", "seed", "num_classes")

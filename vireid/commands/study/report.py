@@ -27,10 +27,10 @@ Groups = Mapping[str, Sequence[Run]]
 
 
 def study_report(plan: Plan) -> dict[str, Any]:
-    """Everything that ``study.json`` holds, as plain values; of what is finished, with a list of what is missing.
+    """Content of ``study.json`` as plain values: the figures of the finished runs, and a list of the missing runs.
 
     Raises:
-        ResultsError: results that are damaged or cannot be compared.
+        ResultsError: results are damaged or cannot be compared.
     """
     runs = finished_runs(plan)
     groups = grouped(runs)
@@ -71,7 +71,7 @@ def network_means(runs: Sequence[Run], metric: str = "mAP") -> dict[str, float]:
 
 
 def agreement(genotypes: Sequence[Genotype]) -> dict[str, Any]:
-    """Share of equal choices of every two genotypes of one space, and the mean."""
+    """Share of equal choices for every pair of genotypes of one space, and the mean over pairs."""
     pairs = [
         float(np.mean([one.choices[site] == other.choices[site] for site in one.choices])) for one, other in combinations(genotypes, 2)
     ]
@@ -118,7 +118,7 @@ def spread(runs: Sequence[Run], metric: str) -> dict[str, float | None]:
 
 
 def over_queries(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any] | None:
-    """Paired test of the mean average precisions of every query, by identity: covers the choice of people alone."""
+    """Paired test of the mean average precision of every query, by identity. It covers only the choice of people."""
     sides = [
         np.mean([np.concatenate([queries.ap for queries in run.test.per_query]) for run in side if run.test is not None], axis=0)
         for side in (a, b)
@@ -133,7 +133,7 @@ def over_queries(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any] | None:
 
 
 def over_networks(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Any]:
-    """Permutation test of the means of networks: covers search, or the choice of the genotype, and training."""
+    """Permutation test of the means of networks. It covers search, or the choice of the genotype, and training."""
     return asdict(permutation_test(list(network_means(a).values()), list(network_means(b).values())))
 
 

@@ -21,11 +21,11 @@ class Run:
 
     Attributes:
         network: what was trained.
-        genotype: of the network.
-        seed: of the retraining.
-        test: its row of the study's protocol; ``None`` for one that is not tested.
+        genotype: genotype of the network.
+        seed: seed of the retraining.
+        test: test result in the study's protocol; ``None`` for a network that is not tested.
         heldout: mAP on held-out training identities; ``None`` without ``fidelity``.
-        seconds: of the training, where it was not interrupted.
+        seconds: seconds of the training; ``None`` if it was interrupted.
     """
 
     network: Network
@@ -40,7 +40,7 @@ def finished_runs(plan: Plan) -> list[Run]:
     """Every finished retraining, in the order of the plan.
 
     Raises:
-        ResultsError: runs with different budgets, on different test images, or without the study's protocol.
+        ResultsError: runs have different budgets or test images, or lack the study's protocol.
     """
     wanted = [(network, seed) for network in plan.networks for seed in plan.settings.retrain_seeds]
     runs = [_run(plan, network, seed) for network, seed in wanted if state(plan.job(retrain_name(network, seed)), plan.folder).finished]
@@ -52,10 +52,10 @@ def finished_runs(plan: Plan) -> list[Run]:
 
 
 def check_equal_budget(folders: Iterable[Path]) -> None:
-    """Every run must have been trained as the first one was, seed and genotype aside, by the configurations they wrote.
+    """Check in the saved configurations that every run was trained as the first one, except for seed and genotype.
 
     Raises:
-        ResultsError: naming a run that differs.
+        ResultsError: a run differs; the message names it.
     """
     digests = {folder: digest(fixed_part(read_config(folder / "config.yaml"))) for folder in folders}
     first = next(iter(digests), None)
@@ -70,10 +70,10 @@ def missing(plan: Plan) -> list[str]:
 
 
 def chosen_row(results: Sequence[Result], protocol: str, source: Path) -> Result:
-    """The first row, without variant, whose protocol begins with ``protocol``.
+    """The first row without a variant whose protocol begins with ``protocol``.
 
     Raises:
-        ResultsError: there is none; lists what there is.
+        ResultsError: there is no such row; the message lists the protocols.
     """
     for result in results:
         if result.protocol.startswith(protocol) and not result.variant:
@@ -83,7 +83,7 @@ def chosen_row(results: Sequence[Result], protocol: str, source: Path) -> Result
 
 
 def search_seconds(plan: Plan, network: Network) -> float | None:
-    """Time of the search that found a network, where it was not interrupted."""
+    """Seconds of the search that found a network; ``None`` without a search, or if it was interrupted."""
     if network.search is None:
         return None
     found = state(plan.job(network.search), plan.folder)

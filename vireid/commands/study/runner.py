@@ -24,13 +24,13 @@ PATIENCE = 120.0
 
 
 class Runner:
-    """Runs jobs in their order as far as what they need is finished.
+    """Runs jobs in their order. A job begins when the job that it needs is finished.
 
     Args:
-        folder: of the study.
-        jobs: all of them, the finished ones too.
-        workers: jobs at once; 0 runs one after another in this process.
-        console: for the progress.
+        folder: folder of the study.
+        jobs: all jobs, also the finished ones.
+        workers: number of jobs at once; 0 runs one after another in this process.
+        console: console for the progress.
     """
 
     def __init__(self, folder: Path, jobs: Sequence[Job], workers: int, console: Console) -> None:
@@ -47,7 +47,7 @@ class Runner:
         """Run everything that can be run.
 
         Returns:
-            Reason by name, of the jobs that failed or could not begin.
+            Reasons why jobs failed or could not begin, by name of the job.
         """
         with self._progress() as show:
             if self.workers == 0:
@@ -146,7 +146,7 @@ class Runner:
             yield show
 
     def estimate(self) -> str:
-        """About how long the rest takes, by the jobs of this session; empty before the first."""
+        """Time that the other jobs will take, estimated from the jobs of this session; empty before the first has finished."""
         done = len(self.finished) - self.before
         if not done:
             return ""

@@ -35,10 +35,10 @@ def supernet_scores(checkpoint: Path, genotypes: dict[str, Genotype], folder: Pa
     """mAP of every genotype with inherited weights and statistics of its own, on identities that the supernet's weights never saw.
 
     Args:
-        checkpoint: of a search.
+        checkpoint: checkpoint of a search.
         genotypes: points of its space, by name.
-        folder: for Lightning's files.
-        accelerator: as the Trainer's.
+        folder: folder for Lightning's files.
+        accelerator: accelerator of Lightning's Trainer.
     """
     module = SearchModule.load_from_checkpoint(checkpoint)
     data = instantiate(read_checkpoint(checkpoint)[SECTION]["data"], validation="heldout")
@@ -80,10 +80,10 @@ def write_scores(path: Path, scores: dict[str, float]) -> None:
 
 
 def read_scores(path: Path) -> dict[str, float]:
-    """Scores by genotype.
+    """Read scores by genotype.
 
     Raises:
-        ResultsError: damaged or not ours.
+        ResultsError: the file is damaged or not ours.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

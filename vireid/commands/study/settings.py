@@ -13,20 +13,20 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from vireid.errors import SettingsError
 
 Layers = list[Any]
-"""Names of configuration files and inline parts of such files, later ones winning."""
+"""Names of configuration files and inline parts of such files. Later ones win."""
 
 REQUIRED = ("data", "space", "searches", "retrain")
 IGNORED = "definitions"
-"""Key whose content is free: a place for YAML anchors, such as the numbers of a budget."""
+"""Key whose content is free. It is a place for YAML anchors, such as the numbers of a budget."""
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How well a supernet ranks networks.
+    """Settings of the measurement how well a supernet ranks networks.
 
     Attributes:
-        search: which of the searches' supernets is asked.
-        genotypes: how many genotypes are ranked: the random ones, the baselines, and stratified samples up to this number.
+        search: name of the search whose supernet is measured.
+        genotypes: number of genotypes that are ranked: the random ones, the baselines, and stratified samples up to this number.
     """
 
     search: str
@@ -35,20 +35,20 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """A study.
+    """Settings of a study.
 
     Attributes:
         data: layers of the data configuration, below those of every search and of the retraining.
         space: settings (``class_path``, ``init_args``) of the space of baselines and random points.
-        baseline_space: of the space that names the baselines, where they need one with freer sites; ``None`` for ``space``.
-        searches: layers by name; every search runs once per search seed.
-        retrain: layers of the one recipe that every genotype is trained with.
-        genotypes: names of baselines of that space; those that are no points of ``space`` are not ranked by a supernet.
-        random: how many uniformly random points; they are ``random-0``, ``random-1``, ...
-        search_seeds: one search of every kind for each.
-        retrain_seeds: one retraining of every genotype for each.
-        protocol: the row of the test results that is reported, or its beginning.
-        reference: the genotype that every group is compared with, beside the random mean.
+        baseline_space: settings of the space of the baselines, if they need freer sites than those of ``space``; ``None`` for ``space``.
+        searches: layers by name; every search runs once for each search seed.
+        retrain: layers of the one recipe by which every genotype is trained.
+        genotypes: names of baselines of that space; a supernet ranks only those that are points of ``space``.
+        random: number of uniformly random points, which are named ``random-0``, ``random-1``, ...
+        search_seeds: seeds of the searches; every search runs once for each.
+        retrain_seeds: seeds of the retrainings; every genotype is trained once for each.
+        protocol: protocol of the test results that is reported, or the beginning of its name.
+        reference: the genotype with which every group is compared, beside the random mean.
         fidelity: whether and how supernet and stand-alone scores are compared; ``None`` leaves it out.
         template: whether the untrained grey template is a row of the table.
     """
@@ -68,7 +68,7 @@ class StudySettings:
     baseline_space: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, from which :meth:`from_dict` makes an equal object."""
+        """Plain values. :meth:`from_dict` makes an equal object from them."""
         return asdict(self)
 
     @classmethod
@@ -76,7 +76,7 @@ class StudySettings:
         """Read a YAML (or JSON) file.
 
         Raises:
-            SettingsError: not YAML, or see :meth:`from_dict`.
+            SettingsError: the file is not YAML, or :meth:`from_dict` refuses it.
         """
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ class StudySettings:
         """Settings from plain values.
 
         Raises:
-            SettingsError: unknown or missing keys, or values that do not fit; the first problem is named.
+            SettingsError: keys are unknown or missing, or values do not fit; the message names the first problem.
         """
         if not isinstance(content, Mapping):
             raise SettingsError(f"{source} must be a mapping with the keys {', '.join(REQUIRED)}, got {type(content).__name__}.")

@@ -1,4 +1,4 @@
-"""A study from its settings to its report: what is there is kept, what is missing is run."""
+"""A study from its settings to its report. Finished runs are kept, missing runs are run."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SETTINGS_FILE = "plan.json"
 
 
 def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None, report_only: bool) -> int:
-    """Run a study, or go on with it, and write its report; arguments are those of the command.
+    """Run a study, or resume it, and write its report. The arguments are those of the command.
 
     Returns:
         Exit code: 0, 1 if a run failed, 130 if interrupted, 143 if terminated.
 
     Raises:
-        SettingsError: arguments that do not fit, or another study than the one in the folder.
-        OutputError: a folder that holds other files, or cannot be written.
+        SettingsError: arguments do not fit, or the folder holds another study.
+        OutputError: the folder holds other files, or cannot be written.
     """
     if jobs < 0:
         raise SettingsError(f"`jobs` must be at least 0, got {jobs}.")
@@ -86,7 +86,7 @@ def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudyS
 
 
 def _plan(settings: StudySettings, folder: Path) -> Plan:
-    """The plan; of a study that cannot be begun no folder is left."""
+    """The plan. If the study cannot begin, its folder is removed again."""
     writable(folder)
     try:
         return make_plan(settings, folder)

@@ -51,7 +51,7 @@ def _results(report: Mapping[str, Any]) -> str:
         "Percent; mean ± sample deviation over all runs. Every network was trained with the same budget. `vs random mean` is the "
         f"relative improvement of mAP over the random networks. The reference is {report['reference']}. Tests over people pair the mean "
         "average precision of each query, by identity, and cover the choice of people alone; tests over networks permute the means of "
-        "single networks and cover search and training; tests over seeds pair retraining seeds. In brackets the smallest p that so few "
+        "single networks and cover search and training; tests over seeds pair retraining seeds. Brackets hold the smallest p that so few "
         "units can give."
     )
     return "\n".join([*lines, "", note])
@@ -100,7 +100,7 @@ def _fidelity(found: Mapping[str, Any]) -> str:
         f"{first['items']} genotypes: mAP on held-out identities with inherited weights and statistics of their own, against the mean "
         "of the retrainings; 95 % bootstrap intervals over genotypes. Which identities are held out is a function of the seed of a run. "
         "The last rows say how well one training predicts another, which bounds what can be asked of a supernet. "
-        f"Deviation between seeds, beside what a seed does to all alike: {noise}. Without any relation tau deviates by "
+        f"Deviation between seeds, without what a seed does to all alike: {noise}. Without any relation tau deviates by "
         f"{first['sigma']:.3f}, so |tau| below {first['bound']:.2f} is within chance."
     )
     return "\n".join([*lines, "", note])
