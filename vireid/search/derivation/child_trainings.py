@@ -9,30 +9,31 @@ from vireid.settings import Recorded
 
 
 class ChildTraining(Recorded, ABC):
-    """From which weights a child is scored, and after how many weight steps of its own.
+    """From which weights a child begins, and how many weight steps it takes before it is scored.
 
-    What a supernet rewards need not be what a network that is trained by itself rewards. A training of its own shows that at its price.
+    A child that is good inside the supernet need not be good when it is trained by itself. A short training of its own shows the
+    difference, and costs its steps.
 
     Attributes:
-        from_start: begin at the initial weights of the search instead of the supernet's.
+        from_start: whether to begin at the initial weights of the search instead of the supernet's.
     """
 
     from_start: bool = False
 
     @abstractmethod
     def steps_of(self, whole: int) -> int:
-        """Weight steps, where a whole training has ``whole``."""
+        """Number of weight steps, where a whole training has ``whole`` of them."""
 
 
 class ShortTraining(ChildTraining):
     """A fixed number of weight steps on a child before it is scored.
 
     Args:
-        steps: weight steps, at least 1.
+        steps: number of weight steps, at least 1.
         from_start: begin at the initial weights of the search instead of the supernet's.
 
     Raises:
-        SettingsError: fewer steps.
+        SettingsError: ``steps`` below 1.
     """
 
     def __init__(self, steps: int, from_start: bool = False) -> None:
@@ -45,16 +46,17 @@ class ShortTraining(ChildTraining):
 
 
 class Fork(ChildTraining):
-    """The beginning of a child's own training: a part of the weight steps, from the initial weights of the search.
+    """A short training of a child from the initial weights of the search, by a fraction of the steps of a whole training.
 
-    All children see the same batches in the same order and the same noise (common random numbers), so their differences are small beside
-    the noise of a single training. The schedule of the rate is as long as the fork.
+    All children see the same batches in the same order and the same noise (common random numbers). So the noise of a single training
+    hardly enters the difference between two children. The schedule of the learning rate is as long as the fork.
 
     Args:
-        fraction: of a whole training, which has ``trainer.max_epochs`` epochs; above 0, at most 1. At least one step is taken.
+        fraction: length as a fraction of a whole training, which has ``trainer.max_epochs`` epochs; above 0, at most 1. At least one
+            step is taken.
 
     Raises:
-        SettingsError: another fraction.
+        SettingsError: ``fraction`` out of range.
     """
 
     from_start = True
@@ -69,7 +71,7 @@ class Fork(ChildTraining):
 
 
 class InitialWeights(ChildTraining):
-    """No weight step: a child is scored with the initial weights of the search, whatever the supernet has learnt since."""
+    """No weight step: a child is scored with the initial weights of the search, not with those that the supernet has learnt."""
 
     from_start = True
 

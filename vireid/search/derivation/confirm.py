@@ -1,4 +1,4 @@
-"""Propose by several, decide by forks: what is derived is what short trainings from the start confirm."""
+"""Several proposers name points, and forks decide: a fork is a short training from the initial weights."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ MOST_CONSTANTS = 5
 class Confirm(Derivation):
     """The point of a shortlist that learns best in a short training of its own.
 
-    Cheap scores disagree about where modalities should be separate, and none is right everywhere; a quarter of a training, scored by mAP
-    on held-out people, is. Forking every point would cost too much, so several proposers name a few points each, and constants (both
-    ends, the first and the last stage, IBN early) always belong to them. All are forked: first for half of ``fork``, and the best few
-    again for ``fork``. All forks begin at the initial weights and see the same batches, so their difference is that of the points.
+    Cheap scores disagree about where modalities should be separate, and none of them is right everywhere. A quarter of a training, scored
+    by mAP on held-out people, is right. A fork of every point would cost too much. So several proposers name a few points each, and the
+    constants (both ends, the first and the last stage, IBN early) are always added to them. This is the shortlist. All its points are
+    forked for half of ``fork``, and the best few again for ``fork``. All forks begin at the initial weights and see the same batches, so
+    two forks differ only by their points.
 
-    The price, in trainings: ``n * fork / 2 + finalists * fork`` for ``n`` points, 2.1 for 11 points at the defaults, and the forward
-    passes of the cheap scores.
+    The price for ``n`` points is ``n * fork / 2 + finalists * fork`` trainings, which is 2.1 for 11 points at the defaults. The forward
+    passes of the cheap scores are added to it.
 
     Args:
         proposers: who names points; default the logits (:class:`MostProbable`) and scores of the initial weights (:class:`ZeroCost`).
-        constants: points that are always tried: names of baselines, or choices of every site. Default both ends, the first stage and the
-            last stage separate, and IBN early, as far as the space has them; an empty list for none.
+        constants: points that are always tried: names of baselines, or choices of every site. Default: all sites shared, all separate, the
+            first stage separate, the last stage separate, and IBN early, as far as the space has them. An empty list for none.
         fork: length of the deciding forks, as a fraction of a training of ``trainer.max_epochs`` epochs; above 0, at most 1.
         finalists: points of the deciding round, at least 1: the best of a first round of forks of half the length. Null for one round,
             in which all points are forked for ``fork``.
         recalibration_batches: training batches from which the statistics of a fork are re-estimated before it is scored, at least 1.
-        cheapest: take the point with the fewest modality-specific sites among those within one standard error (over people, paired) of
-            the best.
+        cheapest: take the point with the fewest modality-specific sites among those that are at most one standard error behind the best.
+            The error is that of the difference, paired by person.
 
     Raises:
         SettingsError: a number out of range.
@@ -80,11 +81,11 @@ class Confirm(Derivation):
 
     @property
     def rounds(self) -> tuple[float, ...]:
-        """Fractions of a training, of every round of forks."""
+        """Length of the forks of every round, as a fraction of a training."""
         return (self.fork,) if self.finalists is None else (self.fork / 2, self.fork)
 
     def forked(self, fraction: float) -> RetrievalScore:
-        """The score that decides: mAP on held-out people after a fork, with statistics of its own."""
+        """The score that decides: mAP on held-out people after a fork, with re-estimated running statistics."""
         return RetrievalScore(recalibration_batches=self.recalibration_batches, training=Fork(fraction))
 
     def scores(self) -> Sequence[ChildScore]:
@@ -141,7 +142,7 @@ class Confirm(Derivation):
         return shortlist, details
 
     def _finalists(self, space: SearchSpace, entries: Sequence[Entry]) -> list[Entry]:
-        """Who is forked again: the best, and the cheapest that is as good, in the order of the list."""
+        """The entries that are forked again: the best ones and, with ``cheapest``, the cheapest that is as good. Keeps the order."""
         first = self.fork / 2
         chosen = sorted(entries, key=lambda entry: -entry.forks[first].value)[: self.finalists]
         if self.cheapest:
@@ -149,7 +150,7 @@ class Confirm(Derivation):
         return [entry for entry in entries if entry in chosen]
 
     def _cheapest(self, space: SearchSpace, entries: Sequence[Entry], fraction: float) -> Entry:
-        """The fewest modality-specific sites within one standard error of the best; of equals, the better one."""
+        """The entry with the fewest modality-specific sites within one standard error of the best; of equals, the better one."""
         best = _best(entries, fraction)
 
         def within(entry: Entry) -> bool:
@@ -161,7 +162,7 @@ class Confirm(Derivation):
 
 
 def _best(entries: Sequence[Entry], fraction: float) -> Entry:
-    """The largest value, the first of equals."""
+    """The entry with the largest value, the first of equals."""
     return max(entries, key=lambda entry: entry.forks[fraction].value)
 
 

@@ -1,4 +1,4 @@
-"""Points that always belong to a shortlist, whatever a score says of them."""
+"""Points that are on every shortlist, whatever their scores are."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Constant = str | dict[str, str]
 
 
 def default_constants(space: SearchSpace) -> dict[str, Genotype]:
-    """Both ends, the first and the last stage, and one point with IBN early, as far as the space has them.
+    """All sites shared, all separate, the first or the last stage separate, and IBN early, as far as the space has these points.
 
-    No cheap score is right everywhere, and its errors are at the ends: so these are always tried.
+    No cheap score is right everywhere, and most of its errors are at these ends. So these points are always tried.
 
     Returns:
-        Name to point. A space of other choices than normalisations has its baselines instead.
+        Name to point. For a space whose choices are not normalisations, these are its baselines.
     """
     sites = space.sites()
     if not is_norm_space(sites):
@@ -39,7 +39,7 @@ def default_constants(space: SearchSpace) -> dict[str, Genotype]:
 
 
 def given_constants(space: SearchSpace, wanted: Sequence[Constant]) -> dict[str, Genotype]:
-    """Points by the name of a baseline, or by their choices.
+    """Points that are given by the name of a baseline, or by their choices.
 
     Raises:
         SettingsError: the space has no such point.

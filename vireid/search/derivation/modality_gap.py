@@ -1,4 +1,4 @@
-"""How far the modalities are apart at every site, as a diagnostic of where normalisation could help."""
+"""How much the modalities differ at every site: a hint where another normalisation could help."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from vireid.search.derivation.scores import ChildScore, ScoredChild, check_heldo
 
 
 class ModalityGap(ChildScore):
-    """Minus the mean over sites of how much the channels' deviations differ between the modalities.
+    """Minus the mean gap between the modalities over the sites. The gap compares the standard deviations of channels.
 
-    The gap of a site is the mean over channels of ``|log(deviation of visible rows / deviation of infrared rows)|`` of what reaches its
-    normalisation. With every site shared it says where the modalities differ; with every site separate, what remains at a site after all
-    before it were separated, which is a hint that a late separation pays. It is a hint, and no score to choose by.
+    The gap of a site is the mean over channels of ``|log(deviation of visible rows / deviation of infrared rows)|`` at the input of its
+    normalisation. With every site shared, it shows where the modalities differ. With every site separate, it shows what remains at a site
+    although all earlier sites are separate. Where much remains, a late separation may pay. This is a diagnostic: do not choose by it.
 
     Args:
-        batches: batches of held-out people, at least 1; not augmented, normalised by their own statistics.
+        batches: number of batches of held-out people, at least 1. They are not augmented, and normalised by their own statistics.
         shared: arguments that all scores take.
 
     Raises:
-        SettingsError: fewer batches.
+        SettingsError: ``batches`` below 1.
     """
 
     def __init__(self, batches: int = 4, **shared: Any) -> None:

@@ -11,20 +11,20 @@ Choices = dict[str, str]
 Unit = tuple[Site, ...]
 SHARED, SEPARATE = "shared_bn", "separate_bn"
 MOST_UNITS = 6
-"""Units of which every separation is a point: at most 64 points."""
+"""Up to this number of units, the pool holds every separation: at most 64 points."""
 
 
 def is_norm_space(sites: Sequence[Site]) -> bool:
-    """Whether every site may stay shared, so that the pool and scores without a training mean something.
+    """Whether every site has the candidate ``shared_bn``. Only then do the pool and scores without a training have a meaning.
 
-    The candidates of a normalisation begin as the same pretrained layer, those of a block or a kernel with weights of their own, which
-    nothing has trained yet.
+    All candidates of a normalisation begin as the same pretrained layer. Those of a block or a kernel begin with weights of their own,
+    which were never trained.
     """
     return all(SHARED in site.candidates for site in sites)
 
 
 def stage_units(sites: Sequence[Site]) -> list[Unit]:
-    """Sites by stage, in order; by group of tied sites where such a group spans stages."""
+    """Sites by stage, in order. Where a group of tied sites spans several stages, the units are the groups instead."""
     tied = groups(sites)
     if any(len({site.stage for site in members}) > 1 for members in tied):
         return tied
@@ -36,12 +36,12 @@ def norm_pool(sites: Sequence[Site]) -> list[Choices]:
     """Every separation of stages, and every other kind of norm on the first stages.
 
     Args:
-        sites: of a space of normalisations.
+        sites: all sites of a space of normalisations.
 
     Returns:
-        All shared first; then every choice between shared and separate where there are at most 6 stages, else the first ones, the last
-        ones and single ones separate; then each other candidate on the first 1, 2, ... all stages. Points that the candidates of a site
-        forbid are left out.
+        Points in this order. The first has all sites shared. With at most 6 stages, every choice between shared and separate follows; with
+        more, single stages, the first ones and the last ones are separate. Then each other candidate is on the first 1, 2, ... all
+        stages. A point is left out where a site lacks its candidate.
     """
     units = stage_units(sites)
     points = [dict.fromkeys((site.name for site in sites), SHARED)]
@@ -52,17 +52,17 @@ def norm_pool(sites: Sequence[Site]) -> list[Choices]:
 
 
 def changed(sites: Sequence[Site], units: Iterable[Unit], candidate: str) -> Choices:
-    """``candidate`` in ``units``, shared elsewhere."""
+    """The point with ``candidate`` at the sites of ``units``, and shared elsewhere."""
     names = {site.name for unit in units for site in unit}
     return {site.name: candidate if site.name in names else SHARED for site in sites}
 
 
 def best_sets(sites: Sequence[Site], gains: Sequence[float]) -> list[Choices]:
-    """The best quarter, half and three quarters of the groups separate.
+    """Three points, in which the best quarter, half and three quarters of the groups are separate.
 
     Args:
-        sites: of the space.
-        gains: what separating each group of tied sites alone gains, in the order of the groups.
+        sites: all sites of the space.
+        gains: gain of each group of tied sites when it alone is separate, in the order of the groups.
     """
     tied = groups(sites)
     order = sorted(range(len(tied)), key=lambda index: -gains[index])

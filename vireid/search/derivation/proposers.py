@@ -1,4 +1,4 @@
-"""Who names the points that are tried: what a search learnt, and scores that cost little."""
+"""What names the points that are tried: the logits of a search, and cheap scores."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vireid.structures.sites import Site, groups
 
 @dataclass
 class Proposals:
-    """What a proposer says.
+    """What a proposer gives.
 
     Attributes:
-        points: proposed, each with who proposes it.
-        scores: name of a score to what it says of points, by their choices in the order of the sites.
+        points: the proposed points, each with the name of its proposer.
+        scores: name of a score to its values. A value is found by the choices of its point, in the order of the sites.
         details: plain values for the provenance of the genotype.
     """
 
@@ -35,19 +35,19 @@ class Proposals:
 
 
 class Proposer(Recorded, ABC):
-    """Names a few points of a space, cheaply. Derive from it to bring your own."""
+    """Proposes a few points of a space at a low cost. Derive from it to bring your own."""
 
     uses_probabilities: bool = False
 
     @abstractmethod
     def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]) -> Proposals:
-        """Propose.
+        """Propose points.
 
         Args:
-            space: what to propose from.
-            probabilities: one row per site.
-            scorer: makes scores.
-            known: points that are tried anyway, by name; scores are given for them too.
+            space: the space of the points.
+            probabilities: one row of probabilities per site.
+            scorer: makes a score from its settings.
+            known: points that are tried in any case, by name. They are scored too.
         """
 
     def scores(self) -> Sequence[ChildScore]:
@@ -60,15 +60,15 @@ class Proposer(Recorded, ABC):
 
 
 class MostProbable(Proposer):
-    """The points of the largest probability under the logits of a search: the argmax, and the next best ones.
+    """The points with the largest probability under the logits of a search: the argmax, and the next best ones.
 
-    Where all probabilities are equal, nothing was learnt and nothing is proposed.
+    Where all probabilities are equal, the search learnt nothing. Then no point is proposed.
 
     Args:
-        count: how many points are named, at least 1.
+        count: number of points to propose, at least 1.
 
     Raises:
-        SettingsError: no point.
+        SettingsError: ``count`` below 1.
     """
 
     uses_probabilities = True
@@ -86,11 +86,13 @@ class MostProbable(Proposer):
 
 
 def most_probable(rows: Sequence[Sequence[float]], count: int) -> list[list[int]]:
-    """The codes of the largest products of independent probabilities, the largest first; ties go to smaller indices.
+    """The codes with the largest products of independent probabilities, the largest first.
+
+    Of equal products, the code comes first whose earlier rows keep their more probable candidates.
 
     Args:
         rows: one row of probabilities per choice.
-        count: at most so many codes.
+        count: largest number of codes.
 
     Example:
         >>> most_probable([[0.9, 0.1], [0.4, 0.6]], 3)
@@ -111,5 +113,5 @@ def most_probable(rows: Sequence[Sequence[float]], count: int) -> list[list[int]
 
 
 def _product(rows: Sequence[Sequence[float]], orders: Sequence[Sequence[int]], places: Sequence[int]) -> float:
-    """Sorted first, so that points of equal factors are equal whatever their order."""
+    """The product of the sorted factors. Points with the same factors then have the same product, whatever the order."""
     return math.prod(sorted(row[order[place]] for row, order, place in zip(rows, orders, places, strict=True)))

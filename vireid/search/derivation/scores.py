@@ -1,4 +1,4 @@
-"""How good a child is: settings of a score, and what a score may ask of a search."""
+"""How good a child is: settings of a score, and what a score may use of a search."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from vireid.settings import Recorded
 
 On = Literal["features", "embeddings"]
 FEWEST_PEOPLE = 8
-"""Held-out identities below which a score says nothing."""
+"""With fewer held-out identities than this, a score says nothing."""
 
 
 class ScoredChild(Protocol):
-    """A child in its supernet, as a score sees it. Weights and statistics are as before when a score is done."""
+    """A child in its supernet, as a score sees it. A score leaves weights and statistics as they were."""
 
     def trained(self, training: ChildTraining | None) -> AbstractContextManager[None]:
-        """Inside, the child has had its training; ``None`` for none."""
+        """Inside, the child is trained; ``None`` for no training."""
 
     def recalibrated(self, batches: int) -> AbstractContextManager[None]:
-        """Inside, the child is in evaluation mode, with running statistics of its own from so many training batches."""
+        """Inside, the child is in evaluation mode. Its running statistics come from this number of training batches."""
 
     def mean_ap(self, centred: bool = False) -> Measured:
-        """mAP of the first protocol of validation; ``centred``: each modality's mean is taken off its embeddings."""
+        """mAP of the first protocol of validation. With ``centred``, the mean of each modality is subtracted from its embeddings."""
 
     def mean_loss(self, batches: int) -> Measured:
-        """Mean loss over so many batches of architecture rows, as in the architecture step but without penalties."""
+        """Mean loss over this number of batches of architecture rows, as in the architecture step but without penalties."""
 
     def soft_ap(self, on: On, batches: int, temperature: float) -> Measured:
-        """Mean soft average precision over so many batches of architecture rows, which are not augmented."""
+        """Mean soft average precision over this number of batches of architecture rows, which are not augmented."""
 
     def modality_gap(self, batches: int) -> Measured:
-        """Minus the mean gap between the modalities over sites, and the gap of each, see :class:`ModalityGap`."""
+        """Minus the mean gap between the modalities over the sites, and the gap of each site, see :class:`ModalityGap`."""
 
 
 class ChildScore(Recorded, ABC):
@@ -49,22 +49,22 @@ class ChildScore(Recorded, ABC):
         self.training = training
 
     def __call__(self, child: ScoredChild) -> Measured:
-        """The score; a value that is not finite counts as the worst."""
+        """The score. A value that is not finite counts as the worst."""
         with child.trained(self.training):
             return self.measure(child)
 
     @abstractmethod
     def measure(self, child: ScoredChild) -> Measured:
-        """The score of a child that has had its training."""
+        """The score of a child after its training."""
 
     def check(self, datamodule: Any) -> None:
-        """Look at the data before the search begins.
+        """Check the data before the search begins.
 
         Args:
-            datamodule: attached to the Trainer of the search; ``None`` where it has none.
+            datamodule: data module of the search's Trainer; ``None`` where it has none.
 
         Raises:
-            SettingsError: data that cannot give this score, or trainings in ``16-mixed``.
+            SettingsError: the data cannot give this score, or the score has a training and the precision is ``16-mixed``.
         """
         if self.training and getattr(getattr(datamodule, "trainer", None), "precision", "") == "16-mixed":
             raise SettingsError("The `training` of a score has no loss scale: use `bf16-mixed` or `32-true`, not `16-mixed`.")
@@ -74,12 +74,12 @@ class RecalibratedScore(ChildScore, ABC):
     """A score of a child whose running statistics are re-estimated first.
 
     Args:
-        recalibration_batches: training batches from which every child's running statistics are re-estimated, at least 1; read once and
-            kept in memory as they are on disk. See :func:`~vireid.tasks.recalibrate`.
+        recalibration_batches: number of training batches from which the running statistics of every child are re-estimated, at least 1.
+            They are read once and kept in memory as they are on disk. See :func:`~vireid.tasks.recalibrate`.
         training: what happens to a child before it is scored, see :class:`ChildTraining`; null to score what it inherits.
 
     Raises:
-        SettingsError: fewer batches.
+        SettingsError: ``recalibration_batches`` below 1.
     """
 
     def __init__(self, recalibration_batches: int = 20, training: ChildTraining | None = None) -> None:
@@ -94,14 +94,14 @@ class RecalibratedScore(ChildScore, ABC):
 
 
 def check_heldout(datamodule: Any, who: str) -> None:
-    """Refuse too few held-out people, and people of one modality.
+    """Refuse too few held-out people, and people of one modality only.
 
     Args:
-        datamodule: with ``parts``; ``None`` is not looked at.
-        who: needs them.
+        datamodule: has the held-out people in ``parts``; one without ``parts``, or ``None``, is not checked.
+        who: name of the class that needs these people, for the message.
 
     Raises:
-        SettingsError: fewer than 8, or than a batch holds, or one modality.
+        SettingsError: fewer than 8 people, fewer people than a batch holds, or people of one modality.
     """
     if datamodule is None or not hasattr(datamodule, "parts"):
         return

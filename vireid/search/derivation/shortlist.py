@@ -1,4 +1,4 @@
-"""The few points that are tried: who proposed them, and what is known of them."""
+"""The few points that are tried, with their proposers and their scores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Entry:
 
     Attributes:
         genotype: the point.
-        proposers: who named it: constants by their names, scores, ``logits``.
-        scores: what cheap scores say of it, by name.
-        forks: mAP on held-out people after forks, by the fraction of a training.
+        proposers: what named it: the name of a constant, the name of a score, or ``logits``.
+        scores: values of cheap scores, by name.
+        forks: mAP on held-out people after each fork, by the length of the fork as a fraction of a training.
     """
 
     genotype: Genotype
@@ -27,19 +27,19 @@ class Entry:
 
 
 class Shortlist:
-    """Entries in the order in which they were proposed; a point that comes again keeps its place."""
+    """Entries in the order in which they were proposed. A point that is proposed again keeps its place."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, ...], Entry] = {}
 
     def add(self, genotype: Genotype, proposer: str) -> None:
-        """Add a point, or another proposer of one."""
+        """Add a point. If it is on the list already, add only its proposer."""
         entry = self._entries.setdefault(key(genotype), Entry(genotype))
         if proposer not in entry.proposers:
             entry.proposers.append(proposer)
 
     def note(self, genotype: Genotype, score: str, value: Measured) -> None:
-        """Note what a score says of a point, if it is on the list."""
+        """Keep the score of a point, if the point is on the list."""
         if key(genotype) in self._entries:
             self._entries[key(genotype)].scores[score] = value
 
@@ -50,7 +50,7 @@ class Shortlist:
 
 
 def key(genotype: Genotype) -> tuple[str, ...]:
-    """What tells points of one space apart."""
+    """The choices of a point, which identify it in its space."""
     return tuple(genotype.choices.values())
 
 
@@ -58,10 +58,10 @@ def row(entry: Entry, price: float, best: Entry, chosen: bool) -> dict[str, Any]
     """Plain values of an entry for the provenance of a genotype.
 
     Args:
-        entry: forked at least once.
-        price: modality-specific sites.
-        best: the best entry, with whose fork of the same length this one's longest is compared, person by person.
-        chosen: whether it is the answer.
+        entry: an entry that was forked at least once.
+        price: number of modality-specific sites.
+        best: the best entry. Its fork of the same length is compared with the longest fork of ``entry``, person by person.
+        chosen: whether ``entry`` is the answer.
     """
     last = max(entry.forks)
     behind, error = _behind(best.forks[last], entry.forks[last])

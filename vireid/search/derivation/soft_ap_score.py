@@ -1,4 +1,4 @@
-"""Children scored by the soft average precision of batches, with the statistics of these batches."""
+"""Children scored by the soft average precision of batches, normalised by the statistics of these batches."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from vireid.search.derivation.scores import ChildScore, On, ScoredChild, check_h
 
 
 class SoftAPScore(ChildScore):
-    """Mean soft average precision across modalities on batches of held-out people, both ways.
+    """Mean soft average precision across modalities on batches of held-out people, with queries of either modality.
 
-    The child is in training mode, so that it normalises by the statistics of each batch; its running ones stay as they are, and nothing
-    is augmented. Its error over people is about ten times smaller, beside its gains, than that of mAP. Before the neck
-    (``features``) it ranks well where the gap between the modalities is early in the network, and fails where it is late; behind the
-    neck (``embeddings``) it is the other way round. So it proposes, and does not decide.
+    The child is in training mode, so it normalises by the statistics of each batch. Its running statistics stay as they are, and no image
+    is augmented. Relative to the gains, the standard error over people is about ten times smaller than that of mAP.
+
+    With ``features`` it ranks well where the gap between the modalities is early in the network, and fails where the gap is late. With
+    ``embeddings`` it is the other way round. So this score is for proposals, and a fork decides.
 
     Args:
         on: ``features`` (before the neck) or ``embeddings`` (after it).
-        batches: batches of architecture rows, at least 1.
-        temperature: of the soft ranks, above 0; the paper's is 0.01.
+        batches: number of batches of architecture rows, at least 1.
+        temperature: temperature of the soft ranks, above 0; the paper's is 0.01.
         shared: arguments that all scores take.
 
     Raises:

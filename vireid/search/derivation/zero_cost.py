@@ -1,4 +1,4 @@
-"""Scores of children that nothing has trained: the initial weights under other normalisations."""
+"""Scores of children that were not trained: the initial weights under other normalisations."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from vireid.structures.sites import Site, groups
 
 
 def zero_cost_scores() -> list[ChildScore]:
-    """Soft average precision before and behind the neck, and mAP after recalibration: each is right where another is wrong."""
+    """Soft average precision before and after the neck, and mAP after recalibration. Each is right where another one is wrong."""
     begin = InitialWeights()
     return [SoftAPScore("features", training=begin), SoftAPScore("embeddings", training=begin), RetrievalScore(training=begin)]
 
 
 class ZeroCost(Proposer):
-    """The best points of a pool by several scores of the initial weights, forward passes alone.
+    """The best points of a pool by several scores of the initial weights. It runs forward passes only.
 
-    The pool is every separation of the stages and every other kind of norm on the first stages. Where sites are not tied by stage, each
-    score adds the best quarter, half and three quarters of the sites, by what separating one site alone gains. No such score is right
-    everywhere, so each names its own favourites, for forked trainings to decide. For spaces of blocks and kernels it proposes nothing:
-    their candidates begin with weights of their own, which nothing has trained.
+    The pool holds every separation of the stages, and every other kind of norm on the first stages. Where sites are not tied by stage, each
+    score adds three points to the pool: the best quarter, half and three quarters of the sites are separate. A site is ranked by what the
+    score gains when this site alone is separate. No score is right everywhere, so each proposes its own best points, and forks decide
+    between them. For spaces of blocks and kernels it proposes nothing: their candidates begin with weights that were never trained.
 
     Args:
-        scores: what to ask; default soft average precision before and behind the neck, and mAP after recalibration, all on the initial
-            weights.
+        scores: scores that rank the pool. Default: soft average precision before and after the neck, and mAP after recalibration, all on
+            the initial weights.
         best: points that each score proposes, at least 1.
 
     Raises:
@@ -90,7 +90,7 @@ class ZeroCost(Proposer):
 
 
 class _Asked:
-    """What one score says of points; each is scored once."""
+    """The values of one score by point. Each point is scored once."""
 
     def __init__(self, space: SearchSpace, score: Score) -> None:
         self.space, self.score, self.sites = space, score, space.sites()
@@ -103,7 +103,7 @@ class _Asked:
         return self.values[found]
 
     def best(self, count: int, others: list[Choices]) -> list[Choices]:
-        """The best points of the pool; ``others``, and every site by itself, are scored too."""
+        """The best points of the pool. ``others`` and every group of tied sites by itself are scored too."""
         pool = norm_pool(self.sites)
         for point in [*pool, *singles(self.sites), *others]:
             self(point)
@@ -112,7 +112,7 @@ class _Asked:
         return sorted(pool, key=lambda point: -self(point).value)[:count]
 
     def gains(self) -> list[dict[str, Any]]:
-        """What every group of tied sites gains by itself over all shared, with its error over people."""
+        """Gain of every group of tied sites by itself, compared with all sites shared, and its standard error over people."""
         shared, found = self(changed(self.sites, [], SHARED)), list[dict[str, Any]]()
         for unit in groups(self.sites):
             for candidate in unit[0].candidates[1:]:
@@ -126,7 +126,7 @@ class _Asked:
 
 
 def _gaps(space: SearchSpace, scorer: Scorer) -> dict[str, dict[str, float]]:
-    """The gap between the modalities at every site: with all sites shared, and what remains with all of them separate."""
+    """The gap between the modalities at every site, with all sites shared and with all sites separate."""
     sites, gap = space.sites(), scorer(ModalityGap(training=InitialWeights()))
     points = {"shared": changed(sites, [], SHARED), "separated": changed(sites, groups(sites), SEPARATE)}
     return {
@@ -137,15 +137,16 @@ def _gaps(space: SearchSpace, scorer: Scorer) -> dict[str, dict[str, float]]:
 
 
 def score_names(scores: Sequence[ChildScore]) -> list[str]:
-    """A short name for every score, such as ``SoftAP features``; a number where two have the same."""
+    """A short name for every score, such as ``SoftAP features``. Equal names get the place of the score as a number."""
     names = [" ".join(filter(None, (type(one).__name__.removesuffix("Score"), getattr(one, "on", "")))) for one in scores]
     return [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
 
 
 def singles(sites: Sequence[Site]) -> list[Choices]:
-    """Every group of tied sites by itself, the others shared: separate, and under every other candidate where sites are tied by stage.
+    """Points in which one group of tied sites changes and the others stay shared.
 
-    Other candidates of single sites would be as many points again for each, of which none is proposed.
+    The group becomes separate. Where sites are tied by stage, it also takes every other candidate. Where they are not, those points would
+    cost as much again for each candidate, and none of them would be proposed.
     """
     tied = groups(sites)
     kinds = {SEPARATE} if _untied(sites) else {name for unit in tied for name in unit[0].candidates}

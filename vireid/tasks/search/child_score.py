@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 
 class InheritedScore:
-    """Scores points on the supernet of a running search; weights, statistics, modes and random state stay as they are.
+    """Scores points on the supernet of a running search. Weights, statistics, modes and random state stay as they are.
 
-    Every rank must ask for the same points in the same order; all get the score of rank 0.
+    Every rank must ask for the same points in the same order. All ranks get the score of rank 0.
 
     Args:
-        run: attached to a Trainer with a vireid data module.
-        score: what to measure.
-        child: what the score asks; ``None`` for one of its own. Scores of one run share what they read by sharing it.
-        memory: of scores that do not depend on the supernet, from a run that was killed; ``None`` for none.
+        run: a search with a Trainer and a vireid data module.
+        score: settings of the score.
+        child: the child that the score measures; ``None`` for a new one. Scores that share it read the data once.
+        memory: scores from a run that was killed, of children that began at the initial weights; ``None`` for none.
         on_scored: called with every score.
     """
 
@@ -51,11 +51,11 @@ class InheritedScore:
         self.on_scored = on_scored
 
     def __call__(self, genotype: Genotype) -> float:
-        """Score of a child; a score that is not a number counts as minus infinity."""
+        """Score of a child. A score that is not finite counts as minus infinity."""
         return self.measured(genotype).value
 
     def measured(self, genotype: Genotype) -> Measured:
-        """Score of a child and of every person; a value that is not a number counts as minus infinity."""
+        """Score of a child, and the values of every person. A score that is not finite counts as minus infinity."""
         memory = self.memory if self.score.training is not None and self.score.training.from_start else None
         known = None if memory is None else self.run.trainer.strategy.broadcast(memory.recall(self.score, genotype))
         if known is None:
@@ -83,18 +83,18 @@ class InheritedScore:
 def run_derivation(
     run: SearchRun, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None, searched: float = 0.0
 ) -> tuple[DerivationResult, dict[str, Any]]:
-    """Derive with a progress bar.
+    """Run a derivation with a progress bar.
 
     Args:
-        run: at its end.
-        derivation: how.
-        generator: all its randomness.
-        memory: of scores that do not depend on the supernet, from a run that was killed; ``None`` for none.
-        searched: what the search has cost so far, in trainings.
+        run: a search at its end.
+        derivation: how the genotype is chosen.
+        generator: source of all its randomness.
+        memory: scores from a run that was killed, of children that began at the initial weights; ``None`` for none.
+        searched: cost of the search so far, in trainings.
 
     Returns:
-        The result, and a summary of plain values for the genotype's provenance: settings, all scores in the order of the history, what
-        they cost in trainings, and the details of the result.
+        The result, and a summary of plain values for the genotype's provenance. The summary holds the settings, all scores in the order of
+        the history, the cost in trainings, and the details of the result.
     """
     trainer = run.trainer
     total = derivation.evaluations(run.space.sites())

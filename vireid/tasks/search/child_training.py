@@ -1,4 +1,4 @@
-"""Short trainings of children inside a search: the score of a child by how it learns, not by what it inherits."""
+"""Short trainings of children inside a search. They show how a child learns, and not only what it inherits."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def kept_state(network: nn.Module) -> Iterator[None]:
 
 
 def train_child(run: SearchRun, steps: int) -> None:
-    """Weight steps, 0 or more, in place, on the child that the supernet runs now.
+    """Take weight steps, in place, on the child that the supernet runs now. The number of steps is 0 or more.
 
-    Losses, optimiser, factors by part and clipping are the search's, without accumulation; the rate rises over the first tenth of the
-    steps and falls by half a cosine. Batches are those of the training order from epoch 0 on, the same for every child, and so is
-    what layers draw; the random state is as before afterwards. Under several processes gradients are averaged.
+    Losses, optimiser, factors by part and clipping are those of the search; gradients are not accumulated. The learning rate rises over the
+    first tenth of the steps and falls by half a cosine. Every child sees the same batches, in the training order from epoch 0 on, and its
+    layers draw the same noise. Afterwards the random state is as before. With several processes, gradients are averaged.
     """
     trainer, network = run.trainer, run.network
     if not steps:

@@ -22,14 +22,14 @@ Row = Mapping[str, object]
 def log_architecture(folder: Path, epoch: int, architecture: ArchitectureParameters, temperature: float, cost: Mapping[str, float]) -> None:
     """Add one epoch to ``architecture.csv`` and ``architecture_summary.csv``, which are written atomically.
 
-    Rows of this epoch and of later ones are replaced: a resumed run tells them again.
+    Rows of this epoch and of later ones are replaced, because a resumed run writes them again.
 
     Args:
         folder: the run directory.
         epoch: 0-based.
-        architecture: after this epoch.
-        temperature: in this epoch.
-        cost: of the genotype that would be derived now, by name.
+        architecture: parameters after this epoch.
+        temperature: temperature in this epoch.
+        cost: cost of the genotype that would be derived now, by name.
 
     Raises:
         OutputError: a file cannot be written.
@@ -69,7 +69,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def add_epoch(path: Path, epoch: int, rows: Sequence[Row]) -> None:
-    """Write the rows of earlier epochs that are there, then ``rows``."""
+    """Write the rows of earlier epochs that the file has, then ``rows``."""
     earlier: list[Row] = [row for row in read_rows(path) if int(row["epoch"]) < epoch]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

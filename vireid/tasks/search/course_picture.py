@@ -17,7 +17,7 @@ def draw_architecture(folder: Path) -> Path | None:
     A heat map for every candidate (its probability, sites down, epochs across), and below them mean entropy and margin.
 
     Returns:
-        The picture, or ``None`` where there is nothing to draw or no matplotlib (extra ``plots``), which is logged.
+        The path of the picture, or ``None`` if there is nothing to draw, or no matplotlib (extra ``plots``), which the log says.
     """
     rows, summary = read_rows(folder / ARCHITECTURE_FILE), read_rows(folder / SUMMARY_FILE)
     if not rows:

@@ -1,4 +1,4 @@
-"""Scores of finished forks on disk, so that a run that was killed goes on after them."""
+"""Scores of finished forks on disk. A run that was killed goes on after them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FORMAT = {"format": "vireid.forks", "version": 1}
 
 
 class ForkMemory:
-    """Scores of children that began at the initial weights: they depend on nothing that the supernet has learnt.
+    """Scores of children that began at the initial weights. They do not depend on what the supernet has learnt.
 
-    A score is found again only where everything is equal that it depends on: initial weights, losses, optimiser, seed, data, length of the
-    training, precision and number of processes. What other settings left in the file stays there.
+    A score is used again only if all of these are equal: initial weights, losses, optimiser, seed, data, length of the training, precision
+    and number of processes. Scores of other settings stay in the file.
 
     Args:
-        path: of the file; it need not be there.
+        path: path of the file, which need not exist.
         of: digest of what scores depend on, see :func:`fork_digest`.
     """
 
@@ -36,12 +36,12 @@ class ForkMemory:
         self._scores: dict[str, Any] | None = None
 
     def recall(self, score: ChildScore, genotype: Genotype) -> Measured | None:
-        """The score of a child from before; ``None`` if it was not scored."""
+        """The score of a child in the file; ``None`` if the file has none."""
         found = self._all().get(self._key(score, genotype))
         return None if found is None else Measured(**{**found, "people": tuple(found["people"]), "sites": tuple(found["sites"])})
 
     def keep(self, score: ChildScore, genotype: Genotype, value: Measured) -> None:
-        """Write a score at once.
+        """Write a score to the file at once.
 
         Raises:
             OutputError: the file cannot be written.
@@ -60,7 +60,7 @@ class ForkMemory:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Scores of the file; none where it is absent or not ours, since they can be measured again."""
+    """Scores in the file; none if it is absent or not ours, because they can be measured again."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = content["scores"] if {name: content[name] for name in FORMAT} == FORMAT else {}
@@ -77,12 +77,12 @@ def _is_measured(one: dict[str, Any]) -> bool:
 
 
 def fork_digest(run: SearchRun, losses: Any, length: int) -> str:
-    """Digest of everything that a fork depends on but its point and its score.
+    """Digest of what all forks of a search depend on. The point and the settings of the score are not part of it.
 
     Args:
-        run: attached to a Trainer.
+        run: a search with a Trainer.
         losses: settings of the losses.
-        length: weight steps of a whole training.
+        length: number of weight steps of a whole training.
     """
     trainer = run.trainer
     datamodule = getattr(trainer, "datamodule", None)

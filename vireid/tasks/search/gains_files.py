@@ -1,4 +1,4 @@
-"""What every site would gain by itself, as a table and a picture in the run directory of a search."""
+"""The gain of every site by itself, as a table and a picture in the run directory of a search."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ COLUMNS = ("sites", "candidate", "score", "gain", "error", "gap_shared", "gap_se
 
 
 def write_gains(folder: Path, genotype: Genotype) -> None:
-    """Write ``gains.csv`` and, with matplotlib (extra ``plots``), ``gains.png``; nothing where no cheap score was asked.
+    """Write ``gains.csv`` and, with matplotlib (extra ``plots``), ``gains.png``. A search without cheap scores gets no file.
 
-    A row is a group of tied sites under a candidate, all others shared: its gain over all shared with the standard error over people, and
-    the mean gap between the modalities at its sites, with all sites shared and with all separate (:class:`~vireid.search.ModalityGap`).
+    A row is one group of tied sites with one candidate, while all other sites are shared. It has the gain over all sites shared and the
+    standard error of the gain over people. It also has the mean gap between the modalities at the sites of the group, with all sites
+    shared and with all separate (:class:`~vireid.search.ModalityGap`).
 
     Raises:
         OutputError: a file cannot be written.
@@ -53,7 +54,7 @@ def gain_rows(about: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
-    """One panel for every score, with the gains of all candidates, and one for the gaps."""
+    """Draw one panel for every score, with the gains of all candidates, and one panel for the gaps."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:

@@ -44,10 +44,11 @@ class SearchModule(ReIDModule):
     """Search of a :class:`~vireid.search.SearchSpace`.
 
     The ``strategy`` says what happens in a batch: which weights and which logits step, on which rows, under which sample of the
-    architecture. Noise is a function of seed, epoch and batch alone, the same on every rank.
+    architecture. Noise is a function of seed, epoch and batch only, and the same on every rank.
 
-    After the last epoch the ``derivation`` chooses the genotype, before the last checkpoint is written: a run that is killed during
-    the derivation goes on from the checkpoint before, and derives again. All ranks derive, from the same seed and the scores of rank 0.
+    After the last epoch the ``derivation`` chooses the genotype, before the last checkpoint is written. A run that is killed during the
+    derivation can be resumed from the checkpoint before it, and derives again. All ranks derive, from the same seed and the scores of
+    rank 0.
 
     These files are written into the run directory:
 
@@ -66,17 +67,17 @@ class SearchModule(ReIDModule):
             ``IMAGENET1K_V1``, a tag of timm), or a file; null for random initial weights.
         losses: terms of the weight step. Default: cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser of the weights, with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default:
-            CM-NAS's Adam at 0.01, the trunk at a tenth of it, by its schedule compressed: a warm-up of 5 epochs, a tenth at epochs 30
-            and 45. A schedule that is longer than the run is refused, except for this one.
+            CM-NAS's Adam at 0.01, the trunk at a tenth of it, with its schedule compressed: a warm-up of 5 epochs, then a tenth of the rate
+            at epochs 30 and 45. A schedule that is longer than the run is refused, except for this one.
         strategy: what a step does. Default :class:`~vireid.tasks.TwoLevels`; or :class:`~vireid.tasks.OneLevel`,
             :class:`~vireid.tasks.Unrolled`, :class:`~vireid.tasks.RandomPaths`.
-        derivation: how the genotype is chosen after the last epoch; default the largest logits. With one that does not use the logits
-            (``RandomSearch``, ``Evolution``, ``MainEffects``), the warm-up of the strategy may be the whole search.
+        derivation: how the genotype is chosen after the last epoch; default the largest logits. If it does not use the logits
+            (``RandomSearch``, ``Evolution``, ``MainEffects``), the warm-up of the strategy may last for the whole search.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
         norms: how the candidates of a normalisation live together; default each with weight and bias of its own.
-        accumulate_grad_batches: batches per optimiser step, of weights and logits; the weights see one sample of the architecture in them.
-        seed: of initial weights and architecture noise.
+        accumulate_grad_batches: batches per optimiser step of weights and logits. The weights see one sample of the architecture per step.
+        seed: seed of initial weights and architecture noise.
 
     Attributes:
         derived: what ``derivation`` chose at the end; ``None`` until then.
@@ -137,7 +138,7 @@ class SearchModule(ReIDModule):
     # --- set-up ---------------------------------------------------------------------------------------------------------------------
 
     def configure_callbacks(self) -> list[Callback]:
-        """No callbacks; the first hook at which the Trainer's arguments can be refused with a message of ours."""
+        """No callbacks. This is the first hook at which the Trainer's arguments can be refused with a message of ours."""
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise SettingsError(
                 "A search has optimisers of its own, so the Trainer's `gradient_clip_val` and `accumulate_grad_batches` do not apply. "
@@ -201,7 +202,7 @@ class SearchModule(ReIDModule):
         return optimizer
 
     def step_weights(self) -> None:
-        """One optimiser step of the weights by the gradients that were added; candidates that were not used stay as they are."""
+        """One optimiser step of the weights by the gradients that were added. Candidates that were not used stay as they are."""
         for parameter in self.supernet.skipped_parameters():
             parameter.grad = None  # no decay and no momentum for what was not used
         self._step(0)
@@ -257,7 +258,7 @@ class SearchModule(ReIDModule):
             write_outcome(self, folder, self.derive(), temperature)
 
     def _searched(self) -> float:
-        """What the steps of all epochs cost, in trainings of as many epochs as the Trainer has at most."""
+        """Cost of the steps of all epochs, in trainings of ``trainer.max_epochs`` epochs."""
         epochs = self.trainer.max_epochs or 1
         return sum(self.strategy.passes(epoch) for epoch in range(self.current_epoch + 1)) / epochs
 
@@ -290,7 +291,7 @@ class SearchModule(ReIDModule):
             draw_architecture(folder)
 
     def derive(self) -> Genotype:
-        """What ``derivation`` chose after the last epoch; until then what the strategy names. With provenance."""
+        """The genotype, with provenance. After the last epoch the ``derivation`` chose it; until then the strategy names it."""
         return self.derived or self._described(self.strategy.choices(self), {"settings": Argmax().settings()})
 
     def _described(self, choices: Mapping[str, str], about: dict[str, Any]) -> Genotype:

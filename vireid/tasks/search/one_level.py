@@ -11,7 +11,7 @@ from vireid.tasks.search.strategies import GradientStrategy
 class OneLevel(GradientStrategy):
     """Weights and logits step together on the same rows, by one backward pass of the whole loss.
 
-    It needs no ``search_split``; with one, it takes the rows of the weight step alone. OSNet-AIN's search is this strategy with
+    It needs no ``search_split``. With one, it takes only the rows of the weight step. OSNet-AIN's search is this strategy with
     :class:`~vireid.search.RectifiedGumbel`, ``SGD(0.1, 0.9, False, 5e-4)`` as both optimisers, no warm-up, and a temperature of
     :class:`~vireid.tasks.Stepped`.
     """

@@ -1,4 +1,4 @@
-"""What a search leaves: its genotype with provenance, and its course in logs and files."""
+"""What a search writes: its genotype with provenance, and its course in logs and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def described(run: SearchRun, choices: Mapping[str, str], derivation: dict[str, 
         run: the search.
         choices: candidate of every site.
         derivation: how they were chosen, plain values.
-        epochs: that are done.
+        epochs: number of finished epochs.
         data: what the search saw, plain values.
     """
     genotype = run.space.genotype(choices)
@@ -46,10 +46,10 @@ def write_outcome(run: SearchRun, folder: Path, genotype: Genotype, temperature:
     """Write ``genotype.json`` and its shortlist, and add an epoch to the course of the search.
 
     Args:
-        run: at the end of an epoch.
+        run: a search at the end of an epoch.
         folder: the run directory.
-        genotype: that would be derived now.
-        temperature: of this epoch; ``None`` for an epoch without architecture steps, which the course leaves out.
+        genotype: the one that would be derived now.
+        temperature: temperature of this epoch; ``None`` for an epoch without architecture steps, which the course leaves out.
     """
     if temperature is not None:
         log_architecture(folder, run.current_epoch, run.architecture, temperature, run.space.cost(genotype))
@@ -59,7 +59,7 @@ def write_outcome(run: SearchRun, folder: Path, genotype: Genotype, temperature:
 
 
 def architecture_values(architecture: ArchitectureParameters) -> dict[str, Any]:
-    """What is logged of the logits after an epoch: probabilities of all candidates but the first of a site, and counts per stage."""
+    """Values to log of the logits after an epoch: probabilities of all candidates of a site except the first, and counts per stage."""
     values: dict[str, Any] = {}
     for row, site in zip(architecture.probabilities(), architecture.sites, strict=True):
         values.update({f"probability/{site.name}/{candidate}": row[k] for k, candidate in enumerate(site.candidates) if k})

@@ -1,4 +1,4 @@
-"""What a step of the architecture pays for besides its loss."""
+"""Terms that are added to the loss of an architecture step."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class ExpectedCost(Penalty):
     Args:
         weight: factor of the penalty in the loss, above 0.
         cost: what is counted: ``modality_specific_sites`` (what needs to know the modality in deployment), ``unfoldable_sites`` (what
-            still normalises at inference), ``parameters`` or ``latency`` (work that is left at inference; it holds back the large early
-            maps and hardly any of the small late ones).
+            still normalises at inference), ``parameters`` or ``latency`` (work that is left at inference, which is large at the large early
+            maps and small at the late ones).
 
     Raises:
         SettingsError: every candidate of a site costs the same, at every site.

@@ -1,4 +1,4 @@
-"""What the parts of a search may ask of it."""
+"""What the parts of a search may use of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Terms = dict[str, Tensor]
 
 
 class SearchRun(Protocol):
-    """A search in the middle of its run, as strategies, trainings of children and their scores see it."""
+    """A running search, as strategies, trainings of children and their scores see it."""
 
     space: SearchSpace
     network: ReIDNetwork | BranchNetwork

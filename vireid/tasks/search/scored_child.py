@@ -30,14 +30,14 @@ from vireid.tasks.search.run import SearchRun, weight_rows as rows_of_weights
 
 
 class SupernetChild:
-    """What a score may ask for; weights, statistics, modes and random state are as before when it is done.
+    """The child that the supernet runs now. Afterwards weights, statistics, modes and random state are as before.
 
     Args:
-        run: attached to a Trainer with a vireid data module; its supernet runs the child.
+        run: a search with a Trainer and a vireid data module; its supernet runs the child.
 
     Attributes:
-        steps: weight steps so far.
-        rows: images that were run forward beside them, on this process.
+        steps: number of weight steps so far.
+        rows: number of images run forward so far outside these steps, on this process.
     """
 
     def __init__(self, run: SearchRun) -> None:
@@ -47,12 +47,12 @@ class SupernetChild:
 
     @property
     def rows_per_step(self) -> int:
-        """Images of a weight step, on one process."""
+        """Number of images in a weight step, on one process."""
         return len(rows_of_weights(self._batches(1)[0]))
 
     @contextmanager
     def trained(self, training: ChildTraining | None) -> Iterator[None]:
-        """Inside, the child has had its training."""
+        """Inside, the child is trained; ``None`` for no training."""
         if training is None:
             yield
             return
@@ -67,14 +67,14 @@ class SupernetChild:
 
     @contextmanager
     def recalibrated(self, batches: int) -> Iterator[None]:
-        """Inside, the child is in evaluation mode, with running statistics of its own from so many training batches."""
+        """Inside, the child is in evaluation mode. Its running statistics come from this number of training batches."""
         run, network = self.run, self.run.network
         with torch.no_grad(), in_mode(network, training=False), kept_statistics(network), run.trainer.precision_plugin.forward_context():
             recalibrate(network, weight_rows(run.trainer, self._batches(batches)), self._forward)
             yield
 
     def mean_ap(self, centred: bool = False) -> Measured:
-        """mAP of the first protocol of validation, and that of every person's queries over all trials."""
+        """mAP of the first protocol of validation, and for every person the mean AP of its queries over all trials."""
         run, evaluation = self.run, protocols_of(self.run.trainer, "validate")
         table = EmbeddingTable(len(evaluation.records), run.device)
         for loader in self._images:
@@ -92,7 +92,7 @@ class SupernetChild:
         return Measured(result.mean["mAP"], tuple(people))
 
     def mean_loss(self, batches: int) -> Measured:
-        """Mean loss over so many batches of architecture rows."""
+        """Mean loss over this number of batches of architecture rows."""
         strategy = self.run.trainer.strategy
         pairs = [batch for batch in self._batches(batches) if isinstance(batch, SearchBatch)]
         losses = [self.run.architecture_loss(strategy.batch_to_device(pair.architecture))[0] for pair in pairs]
@@ -100,7 +100,7 @@ class SupernetChild:
         return Measured(float(strategy.reduce(torch.stack(losses).double().mean(), reduce_op="mean")))
 
     def soft_ap(self, on: On, batches: int, temperature: float) -> Measured:
-        """Mean soft average precision over so many batches of architecture rows, both ways, person by person."""
+        """Mean soft average precision over this number of batches of architecture rows, with queries of either modality, by person."""
         sums = torch.zeros(2, len(self._architecture_pids), dtype=torch.float64)
         for batch, output in self._outputs(batches):
             for branch in output.branches:
@@ -134,7 +134,7 @@ class SupernetChild:
         return Measured(-float(values.mean()), sites=tuple(values.tolist()))
 
     def _outputs(self, batches: int) -> Iterator[tuple[Batch, NetworkOutput]]:
-        """Outputs of the child in training mode on rows that are not augmented; its running statistics stay as they are."""
+        """Outputs of the child in training mode on rows that are not augmented. Its running statistics stay as they are."""
         run, network = self.run, self.run.network
         devices = [run.device] if run.device.type == "cuda" else []
         with torch.no_grad(), torch.random.fork_rng(devices), in_mode(network, training=True), frozen_statistics(network):
@@ -168,7 +168,7 @@ class SupernetChild:
             sums[1].index_add_(0, place, torch.ones_like(place, dtype=torch.float64))
 
     def _batches(self, count: int) -> list[Batch | SearchBatch]:
-        """The first training batches, read once and kept as they are on disk."""
+        """The first training batches. They are read once and kept in memory as they are on disk."""
         if count > self._read[0]:
             self._read = (count, training_batches(self.run.trainer, count))
         return self._read[1][:count]
@@ -197,14 +197,14 @@ def _removed(handle: RemovableHandle) -> Iterator[None]:
 
 
 def _centred(embeddings: Tensor, visible: list[bool]) -> Tensor:
-    """Embeddings of unit length, without the mean of each modality."""
+    """Embeddings of unit length, from which the mean of their modality is subtracted."""
     rows, chosen = torch.nn.functional.normalize(embeddings), torch.tensor(visible)
     return torch.where(chosen[:, None], rows - rows[chosen].mean(0), rows - rows[~chosen].mean(0))
 
 
 @contextmanager
 def in_mode(network: torch.nn.Module, training: bool) -> Iterator[None]:
-    """Inside, the network is in training or evaluation mode; afterwards every part is in the mode from before."""
+    """Inside, the network is in training or evaluation mode. Afterwards every module has its earlier mode again."""
     modes = [(part, part.training) for part in network.modules()]
     network.train(training)
     try:

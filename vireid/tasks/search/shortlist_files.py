@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_shortlist(folder: Path, genotype: Genotype) -> None:
-    """Write ``shortlist.csv`` and ``shortlist.png``; nothing for a genotype that was chosen without a shortlist.
+    """Write ``shortlist.csv`` and ``shortlist.png``. A genotype that was chosen without a shortlist gets no file.
 
     Raises:
         OutputError: a file cannot be written.
@@ -29,10 +29,10 @@ def write_shortlist(folder: Path, genotype: Genotype) -> None:
 
 
 def draw_shortlist(path: Path, tried: list[Tried]) -> None:
-    """One line for every point, the best at the top: mAP of its forks, and who named it.
+    """Draw one line for every point, the best at the top: mAP of its forks, and what proposed it.
 
-    A bar is the standard error of the difference to the best, person by person: the spread of people is the same for all points, and
-    would hide how far apart they are. Without matplotlib (extra ``plots``) nothing is drawn, which is logged.
+    A bar is the standard error of the difference to the best, paired by person. The spread over people is the same for all points, so it
+    would hide how far apart they are. Without matplotlib (extra ``plots``) nothing is drawn, and the log says so.
     """
     try:
         from matplotlib.figure import Figure
@@ -60,6 +60,6 @@ def draw_shortlist(path: Path, tried: list[Tried]) -> None:
 
 
 def _error(one: Tried, length: str) -> float:
-    """Of the difference to the best, in percent; 0 for a fork that was followed by a longer one."""
+    """Standard error of the difference to the best, in percent; 0 for a fork that a longer one followed."""
     known = one.behind[1] if one.behind is not None and length == max(one.forks, key=float) else None
     return 100 * (known or 0.0)

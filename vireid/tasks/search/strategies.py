@@ -1,4 +1,4 @@
-"""What every strategy of a search promises, and what those that move logits share."""
+"""The interface of every strategy of a search, and the base of those that move logits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from vireid.tasks.search.temperature import Geometric, Temperature
 class Strategy(Recorded, nn.Module, ABC):
     """What a search does with a batch. Derive from it to bring your own.
 
-    A strategy that remembers something between batches keeps it in a registered buffer: checkpoints hold it, and a resumed run goes on
-    from it.
+    A strategy that remembers something between batches must keep it in a registered buffer. Checkpoints hold buffers, so a resumed run
+    goes on from them.
 
     Attributes:
         relaxation: says where logits start and what probabilities they mean.
@@ -34,14 +34,14 @@ class Strategy(Recorded, nn.Module, ABC):
     warmup_epochs: int = 0
 
     def prepare(self, run: SearchRun) -> None:
-        """Read what is needed of space and logits. Called once, when the search is built.
+        """Read from the space and the logits what is needed. Called once, when the search is built.
 
         Raises:
             SettingsError: the strategy does not fit the space or the optimiser of the weights.
         """
 
     def check(self, run: SearchRun) -> None:
-        """Look at Trainer and data before the first epoch.
+        """Check the Trainer and the data before the first epoch.
 
         Raises:
             SettingsError: the strategy does not fit them.
@@ -55,7 +55,7 @@ class Strategy(Recorded, nn.Module, ABC):
         """Called at the end of every epoch, after its last step and before its genotype is written."""
 
     def passes(self, epoch: int) -> int:  # noqa: ARG002 (some depend on it)
-        """Training steps that take as long as what happens in one batch of an epoch."""
+        """Time that one batch of an epoch takes, as a number of training steps."""
         return 1
 
     def logits_optimizer(self) -> OptimizerSettings | None:
@@ -70,12 +70,15 @@ class Strategy(Recorded, nn.Module, ABC):
         return None
 
     def choices(self, run: SearchRun) -> Mapping[str, str]:
-        """The candidate of every site that would be derived now, without a derivation that scores: the largest logit, ties to the first."""
+        """The candidate of every site with the largest logit; ties go to the first. A derivation that scores may choose others."""
         return run.architecture.choices()
 
     def architecture_loss(self, run: SearchRun, batch: Batch) -> tuple[Tensor, Terms]:
-        """Loss of architecture rows under the present mixture, without penalties. Losses that need classes are left out where people have
-        none (``search_split: identity``), and where the data does not say whether they have."""
+        """Loss of architecture rows under the mixture that is set now, without penalties.
+
+        Losses that need classes are left out if the people of these rows have none (``search_split: identity``), or if the data does not
+        say whether they have.
+        """
         return run.loss(run.losses, batch, without_classes=search_split(run.trainer) in ("identity", ""))
 
     def descend_weights(self, run: SearchRun, batch: Batch, penalty: Tensor | None = None) -> Tensor:
@@ -96,11 +99,11 @@ class GradientStrategy(Strategy, ABC):
     Args:
         relaxation: how logits become mixture weights in the step that moves them; also says where logits start and what probabilities
             they mean. It must learn. Default soft Gumbel samples.
-        architecture_optimizer: optimiser of the logits with its schedule, or a class of ``torch.optim``; weight decay would pull them
+        architecture_optimizer: optimiser of the logits with its schedule, or a class of ``torch.optim``. Weight decay would pull the logits
             back to "no preference". Default Adam at 0.006 without weight decay, at the same rate in all epochs.
         temperature: temperature of the relaxations in every epoch. Default geometric, from 5 to 0.5.
         penalties: terms that are added to the loss of a step that moves the logits. Default none.
-        warmup_epochs: first epochs, at least 0, in which weights move and logits do not.
+        warmup_epochs: number of first epochs, at least 0, in which weights move and logits do not.
 
     Raises:
         SettingsError: a relaxation that does not learn, or a negative number of epochs.

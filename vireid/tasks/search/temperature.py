@@ -1,4 +1,4 @@
-"""Temperatures of relaxations as pure functions of the epoch: nothing to save, nothing to lose on resume."""
+"""Temperatures of relaxations as pure functions of the epoch, so that a resumed run needs no saved state of them."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ class Linear(Temperature):
 
 
 class Stepped(Temperature):
-    """Falls by ``factor`` after every ``every`` epochs, down to ``end``. The length of the run does not matter.
+    """Is multiplied by ``factor`` after every ``every`` epochs, down to ``end``. The length of the run does not matter.
 
     Args:
         start: temperature of the warm-up and of the first epoch, above 0.
         end: lowest temperature, above 0 and at most ``start``.
         every: epochs with architecture steps between two falls, at least 1.
-        factor: of the temperature at every fall, in (0, 1].
+        factor: factor on the temperature at every fall, in (0, 1].
 
     Raises:
         SettingsError: a number out of range.

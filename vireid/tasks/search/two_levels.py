@@ -30,10 +30,11 @@ class TwoLevels(GradientStrategy):
     Args:
         weight_relaxation: how logits become mixture weights in the weight step. Default hard Gumbel samples, which keep the statistics of
             each candidate meaningful.
-        architecture_losses: terms of the architecture step. Default those of the weight step, without those that need classes when the
-            identities of its rows are unseen.
+        architecture_losses: terms of the architecture step. Default those of the weight step; losses that need classes are left out if the
+            identities of the architecture rows have none.
         order: which step comes first in a batch. CDNet's search by top-k moves the weights first.
-        architecture_statistics: running statistics follow the rows of architecture steps too, as in the public code of CDNet and DARTS.
+        architecture_statistics: whether running statistics follow the rows of architecture steps too, as in the public code of CDNet and
+            DARTS.
         shared: arguments that all strategies with logits take.
     """
 

@@ -1,4 +1,4 @@
-"""Architecture steps of second order, as in DARTS: by the gradient of the loss after a weight step that is tried and taken back."""
+"""Architecture steps of second order, as in DARTS. Their gradient is that of the loss after a trial weight step, which is undone."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ RADIUS = 0.01  # of the finite difference, in the space of the weights
 class Unrolled(TwoLevels):
     """As :class:`~vireid.tasks.TwoLevels`, with architecture steps of second order, DARTS's default.
 
-    An architecture step takes four passes instead of one (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`). It needs a plain
-    ``SGD`` of the weights and one device.
+    An architecture step takes four passes instead of one (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`). The optimiser of the
+    weights must be a plain ``SGD``, and the search must run on one device.
 
     Reference:
         Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019.
@@ -65,12 +65,12 @@ def unrolled_gradient(
 ) -> Tensor:
     """``d L_arch(w', a) / d a`` with ``w' = w - lr (momentum v + dL_weight/dw + decay w)``, the product with the Hessian by differences.
 
-    Weights and gradients are as before afterwards. Running statistics see four more batches, unless they are frozen.
+    Afterwards weights and gradients are as before. Running statistics see four more batches, unless they are frozen.
 
     Args:
         logits: parameter that both losses depend on.
         optimizer: ``torch.optim.SGD`` of the weights, without Nesterov; ``v`` are its momentum buffers, 0 before its first step.
-        weight_loss, architecture_loss: run the network under a mixture made of ``logits`` now.
+        weight_loss, architecture_loss: functions that run the network under a mixture made of the present ``logits``.
 
     Raises:
         SettingsError: another optimiser.

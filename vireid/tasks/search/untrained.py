@@ -1,4 +1,4 @@
-"""A search without a supernet's training: what is derived is derived from the initial weights."""
+"""A search that does not train its supernet: the derivation begins at the initial weights."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from vireid.tasks.search.strategies import Strategy
 
 
 class Untrained(Strategy):
-    """No step at all: the run ends after its first batch, and the derivation decides.
+    """No step: the run ends after its first batch, and the derivation decides.
 
-    It goes with a derivation that trains children itself, such as :class:`~vireid.search.Confirm`. ``trainer.max_epochs`` is not the
-    length of the search then, but that of the training from which forks are cut.
+    Use it with a derivation that trains children itself, such as :class:`~vireid.search.Confirm`. Then ``trainer.max_epochs`` is not the
+    length of the search. It is the length of a whole training, of which a fork takes a fraction.
     """
 
     def __init__(self) -> None:
