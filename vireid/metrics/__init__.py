@@ -1,7 +1,7 @@
 """Retrieval metrics: pure functions in :mod:`vireid.metrics.functional`, and a stateful one for evaluation loops.
 
-They are our own because torchmetrics' retrieval AP takes every score of at most 0 for not relevant, which is wrong for negated
-distances and for cosines, and knows neither cameras nor mINP.
+The metrics are our own. torchmetrics' retrieval AP counts every item with a score of at most 0 as not relevant, which is wrong for
+negated distances and for cosines. It also knows neither cameras nor mINP.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agreement of two rankings: Kendall's tau-b and Spearman's rho with bootstrap intervals. Numpy alone."""
+"""Agreement of two rankings: Kendall's tau-b and Spearman's rho with bootstrap intervals. Only NumPy is needed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """What :func:`rank_correlation` found.
+    """Result of :func:`rank_correlation`.
 
     Attributes:
-        tau: Kendall's tau-b, in [-1, 1]; NaN where one side holds equal numbers only.
-        tau_low, tau_high: bootstrap interval of it.
-        rho: Spearman's rho, in [-1, 1]; NaN likewise.
-        rho_low, rho_high: bootstrap interval of it.
-        items: how many things were ranked.
-        sigma: deviation of tau between independent rankings without ties, see :func:`tau_deviation`.
+        tau: Kendall's tau-b, in [-1, 1]; NaN if one side holds equal numbers only.
+        tau_low, tau_high: bootstrap interval of tau.
+        rho: Spearman's rho, in [-1, 1]; NaN if one side holds equal numbers only.
+        rho_low, rho_high: bootstrap interval of rho.
+        items: number of ranked items.
+        sigma: standard deviation of tau between independent rankings without ties, see :func:`tau_deviation`.
     """
 
     tau: float
@@ -36,21 +36,21 @@ class RankCorrelation:
 
     @property
     def bound(self) -> float:
-        """Size of tau that independent rankings exceed in about 5 % of cases: 1.96 ``sigma``."""
+        """Absolute value of tau that independent rankings exceed in about 5 % of cases: 1.96 ``sigma``."""
         return 1.96 * self.sigma
 
 
 def kendall_tau_b(a: ArrayLike, b: ArrayLike) -> float:
-    """Kendall's tau-b: concordant minus discordant pairs, over the geometric mean of the pairs that either side does not tie.
+    """Kendall's tau-b: concordant minus discordant pairs, divided by the geometric mean of the numbers of untied pairs of both sides.
 
     Args:
         a, b: ``(n,)`` finite numbers, n at least 2.
 
     Returns:
-        -1 to 1; NaN where a side holds equal numbers only.
+        A number from -1 to 1; NaN if a side holds equal numbers only.
 
     Raises:
-        ValueError: fewer than two items, lengths that differ, not finite.
+        ValueError: there are fewer than two items, the lengths differ, or a number is not finite.
 
     Example:
         >>> kendall_tau_b([1, 2, 3, 4], [1, 3, 2, 4])  # 5 of 6 pairs in the same order
@@ -64,16 +64,16 @@ def kendall_tau_b(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def spearman_rho(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rho: the correlation of the ranks, equal numbers sharing their mean rank.
+    """Spearman's rho: the correlation of the ranks. Equal numbers get their mean rank.
 
     Args:
         a, b: ``(n,)`` finite numbers, n at least 2.
 
     Returns:
-        -1 to 1; NaN where a side holds equal numbers only.
+        A number from -1 to 1; NaN if a side holds equal numbers only.
 
     Raises:
-        ValueError: as :func:`kendall_tau_b`.
+        ValueError: as for :func:`kendall_tau_b`.
 
     Example:
         >>> round(spearman_rho([1, 2, 3, 4], [1, 3, 2, 4]), 6)
@@ -94,19 +94,19 @@ def tau_deviation(items: int) -> float:
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> RankCorrelation:
-    """Both correlations with percentile bootstrap intervals over the items.
+    """Kendall's tau-b and Spearman's rho with percentile bootstrap intervals over the items.
 
-    An item that is drawn twice is tied with itself on both sides, and such pairs do not count for tau-b. Resamples in which a
-    correlation is not defined, because one side is constant, are left out of its interval.
+    An item that is drawn twice is tied with itself on both sides; such pairs do not count for tau-b. A resample in which one side is
+    constant defines no correlation, and is left out of the interval.
 
     Args:
         a, b: ``(n,)`` finite numbers, item by item, n at least 2.
         level: share of the bootstrap distribution inside the interval, between 0 and 1.
         resamples: number of resampled sets of items.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Raises:
-        ValueError: as :func:`kendall_tau_b`; level or resamples out of range.
+        ValueError: as for :func:`kendall_tau_b`, or ``level`` or ``resamples`` is out of range.
 
     Example:
         >>> found = rank_correlation([1, 2, 3, 4, 5], [2, 1, 3, 5, 4])
@@ -127,10 +127,10 @@ def rank_correlation(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples:
 
 
 def top_overlap(a: ArrayLike, b: ArrayLike, k: int) -> float:
-    """Share of the ``k`` largest of ``a`` that are among the ``k`` largest of ``b``; of equal numbers the first counts as larger.
+    """Share of the ``k`` largest of ``a`` that are among the ``k`` largest of ``b``; among equal numbers, the first counts as larger.
 
     Raises:
-        ValueError: as :func:`kendall_tau_b`; ``k`` out of range.
+        ValueError: as for :func:`kendall_tau_b`, or ``k`` is out of range.
 
     Example:
         >>> top_overlap([4, 3, 2, 1], [4, 1, 3, 2], k=2)

@@ -1,4 +1,4 @@
-"""Whether two groups of numbers that do not pair up differ by more than chance."""
+"""Test of whether two groups of unpaired numbers differ by more than chance."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class GroupTest:
-    """What :func:`permutation_test` found.
+    """Result of :func:`permutation_test`.
 
     Attributes:
         difference: mean of ``a`` minus mean of ``b``.
-        p_value: share of the divisions into groups of these sizes with a difference at least this large, either way.
-        smallest_p: what the p-value would be at best with so few numbers.
+        p_value: share of the divisions into groups of these sizes with a difference at least this large, in either direction.
+        smallest_p: smallest p-value that is possible with so few numbers.
     """
 
     difference: float
@@ -28,16 +28,17 @@ class GroupTest:
 def permutation_test(a: ArrayLike, b: ArrayLike, resamples: int = 10_000, seed: int = 0) -> GroupTest:
     """Permutation test of the difference of two means, two-sided.
 
-    If the numbers of both groups come from one distribution, any division of them into groups of these sizes was as likely. All
-    divisions are tried where they are at most ``resamples``; otherwise so many are drawn, and the observed one counts as one more.
+    If the numbers of both groups come from one distribution, all divisions of them into groups of these sizes are equally likely. All
+    divisions are tried if their number is at most ``resamples``. Otherwise ``resamples`` divisions are drawn, and the observed one
+    counts as one more.
 
     Args:
         a, b: ``(n,)`` and ``(m,)`` finite numbers, independent of one another, such as the mean mAP of each genotype of a group.
         resamples: number of drawn divisions.
-        seed: of the drawing.
+        seed: seed of the drawing.
 
     Raises:
-        ValueError: an empty side, not finite, or resamples out of range.
+        ValueError: a side is empty, a number is not finite, or ``resamples`` is out of range.
 
     Example:
         >>> permutation_test([0.8, 0.9], [0.1, 0.2, 0.3]).p_value  # 1 of 10 divisions

@@ -21,18 +21,19 @@ STATES = ("embeddings", "pids", "camids", "is_query", "positions")
 class CrossModalRetrieval(Metric):
     """CMC, mAP and mINP over all batches of an evaluation, on all processes.
 
-    Gallery order, which decides ties, is the order of updates (with several processes: rank by rank), or that of ``positions`` where they
-    are given. Samplers that pad the last batches of some processes give images twice: with ``positions`` each counts once.
+    The order of the gallery decides ties. It is the order of updates (with several processes: rank by rank), or the order of
+    ``positions`` if they are given. Some samplers pad the last batches of some processes with images that come twice. With
+    ``positions``, each image counts once.
 
     Args:
         rule: which gallery entries count, see :func:`~vireid.metrics.functional.evaluate`.
         topk: ranks of the CMC curve.
-        cmc: kind of CMC, ``"auto"`` as the rule's protocol has it.
-        normalise: compare by the cosine of embeddings; otherwise by Euclidean distance.
-        kwargs: of :class:`torchmetrics.Metric` (``sync_on_compute``, ``compute_on_cpu`` and the like).
+        cmc: kind of CMC curve; ``"auto"`` is the kind in the protocol of the rule.
+        normalise: whether to compare by the cosine of embeddings; otherwise by Euclidean distance.
+        kwargs: arguments of :class:`torchmetrics.Metric` (``sync_on_compute``, ``compute_on_cpu`` and the like).
 
     Raises:
-        ValueError: arguments out of range.
+        ValueError: an argument is out of range.
 
     Example:
         >>> metric = CrossModalRetrieval(rule="regdb", topk=(1,))
@@ -68,14 +69,14 @@ class CrossModalRetrieval(Metric):
         """Add one batch.
 
         Args:
-            embeddings: ``(B, D)`` floating point; kept in float32, or float64 if they are so.
-            pids: ``(B,)`` integers.
-            camids: ``(B,)`` integers as on disk.
-            is_query: ``(B,)`` bool, or one value for the batch; the other rows are gallery.
+            embeddings: ``(B, D)`` floating point; kept in float32, or in float64 if they are float64.
+            pids: ``(B,)`` integer identities.
+            camids: ``(B,)`` integer cameras as on disk.
+            is_query: ``(B,)`` bool, or one value for the batch: true for queries, false for gallery images.
             positions: ``(B,)`` integers that name the images, such as their rows in the dataset. Give them in every update or in none.
 
         Raises:
-            ValueError: shapes or dtypes that do not fit.
+            ValueError: shapes or dtypes do not fit.
         """
         if embeddings.ndim != 2 or not embeddings.is_floating_point():
             raise ValueError(f"`embeddings` must be floating point of shape (B, D), got {embeddings.dtype} of {tuple(embeddings.shape)}.")
@@ -103,7 +104,7 @@ class CrossModalRetrieval(Metric):
         """Scores over all updates.
 
         Raises:
-            ValueError: no queries, no gallery, none valid, or embeddings that are not finite.
+            ValueError: there are no queries, no gallery or no valid queries, or the embeddings are not finite.
         """
         if len(self.embeddings) == 0:  # a list, or after a gather one tensor
             raise ValueError("CrossModalRetrieval has no embeddings yet; call `update` before `compute`.")
@@ -127,7 +128,7 @@ class CrossModalRetrieval(Metric):
 
         Args:
             val: scores to draw; ``None`` computes them.
-            ax: matplotlib axes to draw on; ``None`` makes some.
+            ax: matplotlib axes to draw on; ``None`` makes new axes.
 
         Returns:
             Figure and axes.

@@ -1,6 +1,6 @@
-"""How far a mean, or a difference of two, is from chance: bootstrap intervals and paired sign-flip tests.
+"""Uncertainty of a mean or of a difference of two means: bootstrap intervals and paired sign-flip tests.
 
-Numpy alone. Every function is a function of its arguments, the seed among them.
+Only NumPy is needed. Every result depends on the arguments alone, and the seed is one of them.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ Floats = NDArray[np.float64]
 def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean.
 
-    It speaks of what varies between the values and of nothing else. The ten trials of SYSU-MM01 share the queries and the trained
-    network: an interval over them is that of the **gallery draw only**, NOT of training, and it is far too narrow to tell two
-    networks apart. For that, give the means of several runs with different seeds. With fewer than about ten values the interval is
-    too narrow as well: of three values it never reaches beyond the smallest and the largest.
+    The interval covers only what varies between the values. The ten trials of SYSU-MM01 share the queries and the trained network.
+    An interval over them is that of the **gallery draw only**, NOT of training, and it is far too narrow to tell two networks
+    apart. For that, give the means of several runs with different seeds. With fewer than about ten values, the interval is also too
+    narrow: for three values it never goes beyond the smallest and the largest.
 
     Args:
-        values: ``(n,)`` finite numbers, taken as independent.
+        values: ``(n,)`` finite numbers, which are treated as independent.
         level: share of the bootstrap distribution inside the interval, between 0 and 1.
         resamples: number of resampled means.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        Lower and upper end; ``(nan, nan)`` for a single value, which has no spread.
+        Lower and upper end of the interval; ``(nan, nan)`` for a single value, which has no spread.
 
     Raises:
-        ValueError: no values, not finite, not one-dimensional; level or resamples out of range.
+        ValueError: ``values`` are empty, not finite or not one-dimensional, or ``level`` or ``resamples`` is out of range.
 
     Example:
         >>> low, high = bootstrap_interval([0.50, 0.52, 0.54, 0.56])
@@ -53,14 +53,15 @@ def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """What :func:`paired_test` found.
+    """Result of :func:`paired_test`.
 
     Attributes:
         difference: mean of ``a - b``.
-        low, high: bootstrap interval of it, NaN with a single unit.
-        p_value: probability of a difference at least this large, either way, if ``a`` and ``b`` were interchangeable within every unit.
-        units: how many independent units there were: clusters, or pairs without clusters.
-        smallest_p: what the p-value would be at best with so few units.
+        low, high: bootstrap interval of the difference, NaN with a single unit.
+        p_value: probability of a difference at least this large, in either direction, if ``a`` and ``b`` were interchangeable
+            within every unit.
+        units: number of independent units: clusters, or pairs if there are no clusters.
+        smallest_p: smallest p-value that is possible with so few units.
     """
 
     difference: float
@@ -76,23 +77,24 @@ def paired_test(
 ) -> PairedTest:
     """Sign-flip (permutation) test of the mean of ``a - b``, two-sided, with a bootstrap interval.
 
-    Under the hypothesis that both sides are interchangeable within a pair, every difference could as well have the other sign.
-    Pairs of one cluster flip, and are resampled, together: the average precisions of the queries of one person are not independent,
-    and a test that takes them for such finds differences where there are none. All ``2**units`` signs are tried where they are at
-    most ``resamples``; otherwise so many are drawn, and the observed ones count as one more draw, so that p is never 0.
+    Under the hypothesis that both sides are interchangeable within a pair, both signs of every difference are equally likely.
+    Pairs of one cluster are flipped together and resampled together. For example, the average precisions of the queries of one
+    person are not independent, and a test that treats them as independent finds differences that do not exist. All ``2**units``
+    combinations of signs are tried if they are at most ``resamples``. Otherwise ``resamples`` combinations are drawn, and the observed
+    one counts as one more draw, so that p is never 0.
 
     Args:
         a, b: ``(n,)`` finite numbers, pair by pair.
-        clusters: ``(n,)`` labels, such as the identity of each query; ``None`` takes every pair as independent.
-        level: of the interval.
-        resamples: number of resampled means, and of drawn signs.
-        seed: of both.
+        clusters: ``(n,)`` labels, such as the identity of each query; ``None`` treats every pair as independent.
+        level: share of the bootstrap distribution inside the interval, between 0 and 1.
+        resamples: number of resampled means, and of drawn combinations of signs.
+        seed: seed of the resampling and of the signs.
 
     Returns:
-        Difference, interval and p-value. A single unit gives NaN for the interval and p = 1: nothing is known.
+        Difference, interval and p-value. A single unit gives NaN for the interval and p = 1, because nothing is known.
 
     Raises:
-        ValueError: shapes that differ, no values, not finite; level or resamples out of range.
+        ValueError: the shapes differ, the values are empty or not finite, or ``level`` or ``resamples`` is out of range.
 
     Example:
         >>> paired_test([0.6, 0.7, 0.8], [0.5, 0.5, 0.5]).p_value  # two of eight: all signs as they are, or all flipped
@@ -108,14 +110,14 @@ def paired_test(
 def paired_tests(
     a: ArrayLike, b: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> list[PairedTest]:
-    """:func:`paired_test` of several measures of the same pairs. All take the same resampled units and signs, which are drawn once.
+    """Run :func:`paired_test` for several measures of the same pairs. All use the same resampled units and signs, which are drawn once.
 
     Args:
         a, b: ``(n, M)`` finite numbers, a row per pair and a column per measure.
         clusters, level, resamples, seed: see :func:`paired_test`.
 
     Returns:
-        One test per measure. Each by itself: p-values are not corrected for their number.
+        One test per measure. The p-values are not corrected for the number of measures.
 
     Raises:
         ValueError: see :func:`paired_test`.

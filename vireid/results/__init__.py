@@ -1,4 +1,4 @@
-"""Results that outlive a run: records, files, tables, scoring, summaries and comparisons."""
+"""Results of evaluations: records, files, tables, scoring, summaries and comparisons."""
 
 from __future__ import annotations
 

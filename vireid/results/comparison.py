@@ -1,4 +1,4 @@
-"""Differences of runs, paired as finely as what they wrote allows."""
+"""Differences between runs. They are paired over queries, trials or runs: the finest pairing that the files allow."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Evidence:
     """Whether the difference of one measure is more than noise.
 
     Attributes:
-        over: what the test is over, or would be.
-        test: ``None`` where there is nothing to test.
-        untested: why not; empty where there is a test.
+        over: units of the test, also if there is none.
+        test: result of the test; ``None`` if nothing can be tested.
+        untested: reason why there is no test; empty if there is one.
     """
 
     over: Over
@@ -36,14 +36,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One measure of one protocol.
+    """Comparison of one measure of one protocol.
 
     Attributes:
         name: protocol and variant.
-        remark: of either side.
-        metric: a name of :data:`~vireid.results.result.METRICS`.
-        a, b: means, fractions.
-        evidence: the test of their difference.
+        remark: remarks of both sides.
+        metric: measure, a name of :data:`~vireid.results.result.METRICS`.
+        a, b: means of the two sides, as fractions in [0, 1].
+        evidence: test of their difference.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def units(self) -> str:
-        """How many independent things the test is over; empty without a test."""
+        """Number and kind of the independent units of the test; empty if there is no test."""
         test = self.evidence.test
         return f"{test.units} {NOUNS[self.evidence.over]}" if test else ""
 
@@ -69,11 +69,11 @@ Compared = tuple[list[Comparison], dict[str, str]]
 
 
 def compare_runs(a: RunResults, b: RunResults) -> Compared:
-    """Every measure of every protocol of two runs; and per protocol that cannot be compared, why.
+    """Compare every measure of every protocol of two runs. For each protocol that cannot be compared, give the reason.
 
-    The scores of one person's queries, in all trials, are one unit. A measure whose scores a side did not keep for every query is paired
-    over trials. Results on other images are refused even if they have equally many trials: the same trial number then means another
-    gallery.
+    The scores of one person's queries, in all trials, are one unit. If a side did not keep the scores of every query, the measure is
+    paired over trials. Results on different images are refused, even if they have equally many trials, because the same trial number
+    then means another gallery.
     """
     rows = {result.name: result for result in a.results}
     others = {result.name: result for result in b.results}
@@ -97,7 +97,7 @@ def compare_runs(a: RunResults, b: RunResults) -> Compared:
 
 
 def compare_series(a: Sequence[RunResults], b: Sequence[RunResults]) -> Compared:
-    """Protocols of several runs per side, run against run: seeds, or trials whose protocols differ in ``/trial-N`` only."""
+    """Compare several runs per side, run against run. The runs differ in the seed, or their protocols differ in ``/trial-N`` only."""
     pairs: dict[str, list[tuple[Result, Result]]] = {}
     refused: dict[str, str] = {}
     for one, other in zip(a, b, strict=True):
@@ -129,20 +129,20 @@ def _same_images(first: Result, second: Result) -> bool:
 
 
 def _over_people(first: Result, second: Result) -> Tests:
-    """Queries of all trials, by identity; equal digests say that they are the same in the same order."""
+    """Tests over the queries of all trials, clustered by identity. Equal digests mean the same queries in the same order."""
     if not (first.per_query and second.per_query):
         return {}
     a, b = _scores(first), _scores(second)
     metrics = [metric for metric in a if metric in b]
     one, other = (np.stack([side[metric] for metric in metrics], axis=1) for side in (a, b))
     pids = np.concatenate([queries.pids for queries in first.per_query])
-    valid = np.isfinite(one).all(1) & np.isfinite(other).all(1)  # by the labels alone, so the same on both sides
+    valid = np.isfinite(one).all(1) & np.isfinite(other).all(1)  # labels alone decide, so both sides agree
     tests = paired_tests(one[valid], other[valid], pids[valid])
     return {metric: Evidence("people", test) for metric, test in zip(metrics, tests, strict=True)}
 
 
 def _scores(result: Result) -> dict[str, NDArray[np.float64]]:
-    """What every query of all trials scored, by measure."""
+    """Scores of every query of all trials, by measure."""
     trials = [queries.scores() for queries in result.per_query]
     return {metric: np.concatenate([scores[metric] for scores in trials]) for metric in METRICS if all(metric in s for s in trials)}
 
@@ -154,7 +154,7 @@ def _over_trials(first: Result, second: Result, metric: str) -> Evidence:
 
 
 def _paired(first: Sequence[float], second: Sequence[float], over: Over) -> Evidence:
-    """Number against number, unless the numbers of a side repeat one another: then nothing was drawn, and they are one unit."""
+    """Paired test of the numbers. If all numbers of a side are equal, nothing was drawn, and they are one unit."""
     if len(first) > 1 and np.ptp(first) == np.ptp(second) == 0:
         return Evidence(over, untested=f"the {len(first)} {NOUNS[over]} hold the same numbers, which makes them one unit, not {len(first)}")
     return Evidence(over, paired_test(first, second))

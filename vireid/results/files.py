@@ -1,4 +1,4 @@
-"""``metrics.json`` on disk: found under a run, checked, read back as results with their queries."""
+"""Reader of ``metrics.json``: it finds the file of a run, checks it, and reads the results with their queries."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FORKS_FILE = "forks.json"  # scores of finished forks, of a search that confirms
 
 @dataclass(frozen=True)
 class RunResults:
-    """What one evaluation wrote.
+    """Results of one evaluation on disk.
 
     Attributes:
-        path: its ``metrics.json``.
-        results: its rows.
-        about: what else the file says: ``phase``, ``evaluated_on``, ``checkpoint`` and others.
+        path: path of its ``metrics.json``.
+        results: rows of the results table.
+        about: other entries of the file: ``phase``, ``evaluated_on``, ``checkpoint`` and others.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class RunResults:
 
     @property
     def name(self) -> str:
-        """The folder, as it was named."""
+        """The folder, as the user named it."""
         return os.fspath(self.path.parent)
 
 
@@ -42,12 +42,13 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
     """Results of one evaluation.
 
     Args:
-        path: a ``metrics.json``, the folder of a test, or the folder of a run, whose newest ``test-N`` is taken (``validate-N`` where
-            there is no test).
+        path: a ``metrics.json``, the folder of a test, or the folder of a run. Of a run, the newest ``test-N`` is read
+            (``validate-N`` if there is no test).
 
     Raises:
-        MissingFileError: nothing there.
-        ResultsError: several evaluations, so that one must be named; not ours; damaged; of another version.
+        MissingFileError: there is no such file.
+        ResultsError: the folder holds several evaluations, so that one must be named. Or the file was not written by vireid, is
+            damaged, or has another version.
     """
     found = find_metrics(Path(path))
     content = _content(found)

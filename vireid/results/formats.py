@@ -1,4 +1,4 @@
-"""A summary as text: for the terminal, Markdown, LaTeX, CSV."""
+"""A summary as text for the terminal, Markdown, LaTeX or CSV."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Formatter = Callable[[Sequence[SummaryRow], str], str]
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> Table:
-    """Rows are runs and protocols; where there are several numbers, deviation and interval stand below the mean."""
+    """Table whose rows are runs and protocols. If there are several numbers, deviation and interval stand below the mean."""
     table = Table(title="Results in percent", title_justify="left", show_lines=True)
-    table.add_column("run, protocol", overflow="fold")  # gives way first in a narrow terminal: numbers are never cut
+    table.add_column("run, protocol", overflow="fold")  # folds first in a narrow terminal: numbers are never cut
     for column in ("over", *COLUMNS):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
@@ -44,7 +44,7 @@ def terminal(rows: Sequence[SummaryRow], note: str) -> str:
 
 
 def markdown(rows: Sequence[SummaryRow], note: str) -> str:
-    """A table of GitHub's dialect, and the note below it."""
+    """A table in GitHub's Markdown, with the note below it."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
@@ -66,7 +66,7 @@ def latex(rows: Sequence[SummaryRow], note: str) -> str:
 
 
 def comma_separated(rows: Sequence[SummaryRow], note: str) -> str:  # noqa: ARG001 (one signature for all formats)
-    """Fractions in full precision, an empty cell for what a single number does not have."""
+    """Fractions in full precision. Statistics that a single number does not have are empty cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{metric}_{statistic}" for metric in COLUMNS.values() for statistic in STATISTICS]
@@ -81,7 +81,7 @@ FORMATS: dict[str, Formatter] = {"terminal": terminal, "markdown": markdown, "la
 
 
 def _cells(row: SummaryRow, plus_minus: str) -> list[str]:
-    """Per metric ``51.20 ± 0.83 [50.70, 51.71]``, or the mean alone."""
+    """Cell of each metric: ``51.20 ± 0.83 [50.70, 51.71]``, or the mean alone."""
     cells = []
     for key in COLUMNS.values():
         mean, deviation, low, high = row.numbers(key)

@@ -1,4 +1,4 @@
-"""What every query of an evaluation scored, and ``queries.npz``, which keeps it."""
+"""Scores of every query of an evaluation, and ``queries.npz``, the file that stores them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from vireid.files import atomic_file
 from vireid.results.result import Result, TrialQueries
 
 VERSION = 2
-"""Of the file. Version 1 names none, and keeps identities and average precisions alone."""
+"""Version of the file. A file of version 1 states no version and holds only identities and average precisions."""
 
 ARRAYS = ("pids", "ap", "inp", "first")
 AGAIN = "run `vireid test` again"
 
 
 def write_queries(path: Path, results: Sequence[Result]) -> None:
-    """Write what the queries of every row and trial scored; nothing if the rows hold none.
+    """Write the scores of the queries of every row and trial. If the rows hold none, nothing is written.
 
-    Array ``version`` is that of the file and ``names`` lists the rows; ``pids.<row>.<trial>``, ``ap...``, ``inp...`` and ``first...`` are
-    those of :class:`~vireid.results.result.TrialQueries`, counted from 0.
+    The array ``version`` is the version of the file, and ``names`` lists the rows. ``pids.<row>.<trial>``, ``ap...``, ``inp...`` and
+    ``first...`` are the fields of :class:`~vireid.results.result.TrialQueries`; rows and trials count from 0.
 
     Raises:
-        OutputError: the file cannot be written; what was there is intact.
+        OutputError: the file cannot be written; an existing file is intact.
     """
     if not any(result.per_query for result in results):
         return
@@ -44,10 +44,10 @@ def write_queries(path: Path, results: Sequence[Result]) -> None:
 
 
 def with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The results with what ``queries.npz`` holds, checked to belong to them; as they are without that file.
+    """The results with the scores in ``queries.npz``, after a check that they belong together. Without that file, the results unchanged.
 
     Raises:
-        ResultsError: damaged, of a newer version, or of other results.
+        ResultsError: the file is damaged, has a newer version, or belongs to other results.
     """
     if not path.is_file():
         return results

@@ -10,17 +10,17 @@ from vireid.settings import Recorded
 
 
 class Reranking(Recorded):
-    """Settings of k-reciprocal re-ranking by Euclidean distances of normalised embeddings, over query and gallery of one trial.
+    """Settings of k-reciprocal re-ranking. It uses Euclidean distances of normalised embeddings of the query and gallery of one trial.
 
     Args:
-        k1: neighbours that may be reciprocal.
-        k2: neighbours, the image included, whose descriptions are averaged; 1 for none.
+        k1: number of neighbours that may be reciprocal, at least 1.
+        k2: number of neighbours, the image included, whose descriptions are averaged; 1 for no average.
         lambda_value: weight of the distance before re-ranking, 0 to 1.
-        neighbours: ``faithful`` to the common code, or ``corrected``: every image heads its own list of neighbours. See
+        neighbours: ``faithful`` to the common code, or ``corrected``: every image is first in its own list of neighbours. See
             :func:`vireid.metrics.k_reciprocal_rerank`.
 
     Raises:
-        SettingsError: numbers out of range.
+        SettingsError: a number is out of range.
     """
 
     def __init__(self, k1: int = 20, k2: int = 6, lambda_value: float = 0.3, neighbours: Neighbours = "faithful") -> None:
@@ -35,7 +35,7 @@ class Reranking(Recorded):
 
     @property
     def variant(self) -> str:
-        """What marks the rows of results."""
+        """Text that marks the rows of results."""
         corrected = ", corrected neighbours" if self.neighbours == "corrected" else ""
         return f"re-ranked (k1={self.k1}, k2={self.k2}, lambda={self.lambda_value:g}{corrected})"
 

@@ -1,4 +1,4 @@
-"""What an evaluation gives: one row per protocol and variant, and what its single queries scored."""
+"""Result of an evaluation: one row per protocol and variant, and the scores of single queries."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ METRICS = (*(f"rank{k}" for k in TOPK), "mAP", "mINP")
 
 @dataclass(frozen=True)
 class TrialQueries:
-    """What the queries of one trial scored, ``(Q,)`` each; NaN for a query without a match that counts.
+    """Scores of the queries of one trial, ``(Q,)`` each; NaN for a query without a match that counts.
 
     Attributes:
         pids: int64 identities.
         ap: float64 average precisions.
-        inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` where an older file lacks them.
-        first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` where they are not known.
+        inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` if an older file lacks them.
+        first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` if they are not known.
     """
 
     pids: NDArray[np.int64]
@@ -29,7 +29,7 @@ class TrialQueries:
     first: NDArray[np.float64] | None = None
 
     def scores(self) -> dict[str, NDArray[np.float64]]:
-        """What every query adds to the mean, by name of the measure (:data:`METRICS`), for those that are known."""
+        """Contribution of every query to the mean, by the name of each known measure (:data:`METRICS`)."""
         known = {"mAP": self.ap, "mINP": self.inp}
         first = self.first
         if first is not None:
@@ -44,11 +44,11 @@ class Result:
     Attributes:
         protocol: id of the setting, e.g. ``sysu/all/single-shot/seeded``.
         values: per name of :data:`METRICS`, one number per trial.
-        queries: valid queries of the first trial.
-        remark: what a reader must know about the row, or empty.
-        variant: what was done beyond the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.
-        images_sha256: digest of the query and gallery images of all trials; rows are comparable query by query if it is equal.
-        per_query: per trial, what every query scored; empty where that was not kept.
+        queries: number of valid queries of the first trial.
+        remark: note that a reader of the row needs, or empty.
+        variant: what was done in addition to the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.
+        images_sha256: digest of the query and gallery images of all trials; rows with equal digests are comparable query by query.
+        per_query: scores of every query, per trial; empty if they were not kept.
     """
 
     protocol: str

@@ -1,4 +1,4 @@
-"""Scores of an evaluation: every setting, every trial, from embeddings that were computed once."""
+"""Scores of an evaluation: every setting and every trial, from embeddings that were computed once."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def score(
     Args:
         evaluation: images and settings.
         embeddings: ``(N, D)`` float embeddings of ``evaluation.records``.
-        remark: written with every row.
-        variant: how the embeddings were made, if not as the protocols say.
-        reranking: applied to each trial's query and gallery; it adds to the variant. ``None`` for cosine distances as they are.
+        remark: note for every row.
+        variant: how the embeddings were computed, if differently from the protocols.
+        reranking: re-ranking of each trial's query and gallery, which is added to the variant; ``None``: plain cosine distances.
 
     Returns:
         One result per setting.
@@ -43,9 +43,9 @@ def score(
 
 
 def _scores(evaluation: Evaluation, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking | None) -> list[RetrievalScores]:
-    """Scores of the trials of all settings, one after the other; those that search with the same queries are scored together."""
+    """Scores of the trials of all settings, in order. Trials with the same queries are scored together."""
     pairs = [(trial, setting.rule) for setting in evaluation.settings for trial in setting.trials]
-    if reranking:  # each trial by itself: neighbours are sought among its own images only
+    if reranking:  # one trial at a time: neighbours are among its own images only
         return [_reranked(trial, rule, embeddings, pids, camids, reranking) for trial, rule in pairs]
     galleries: dict[tuple[bytes, Rule], list[NDArray[np.int64]]] = {}
     for trial, rule in pairs:
@@ -81,7 +81,7 @@ def _queries(trial: Trial, score: RetrievalScores, records: Sequence[Record]) ->
 
 
 def _digest(setting: Setting, records: Sequence[Record]) -> str:
-    """Which images were compared: identity, camera and file name of all queries and gallery entries, in order."""
+    """Digest of the compared images: identity, camera and file name of all queries and gallery entries, in order."""
     names = [f"{record.modality.value}/{record.pid}/{record.camid}/{Path(record.path).name}" for record in records]
     digest = hashlib.sha256()
     for trial in setting.trials:

@@ -1,4 +1,4 @@
-"""The shortlist of a search: which points were tried, who named them, and what their forks scored."""
+"""The shortlist of a search: which points were tried, who proposed them, and the scores of their forks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vireid.structures import Genotype
 from vireid.structures.stages import stages_of
 
 SHORT = {"shared_bn": "shared", "separate_bn": "separate", "separate_ibn": "sep. ibn"}
-"""Candidates as tables name them; others have their own names."""
+"""Short names of candidates in tables. Other candidates keep their names."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Tried:
     """A point of a shortlist.
 
     Attributes:
-        stages: what it has in every stage, by the stage's name: a candidate, or how many sites have the rarer ones.
-        proposers: who named it.
+        stages: content of every stage, by the stage's name: one candidate, or the numbers of sites with the rarer candidates.
+        proposers: names of those that proposed the point.
         scores: cheap scores, by name.
-        forks: mAP on held-out people, 0..1, and its standard error over people (``None`` where it is not known), by the length of the
+        forks: mAP on held-out people, 0..1, and its standard error over people (``None`` if it is not known), by the length of the
             fork as a fraction of a training.
-        behind: mAP behind the best after forks of the same length, and the standard error of this difference, person by person; ``None``
-            where it is not known.
-        price: modality-specific sites.
-        chosen: whether it is the answer.
+        behind: difference in mAP to the best point after forks of the same length, and the standard error of this difference, person
+            by person; ``None`` if it is not known.
+        price: number of modality-specific sites.
+        chosen: whether the search chose this point.
     """
 
     stages: dict[str, str]
@@ -44,9 +44,9 @@ class Tried:
 
 
 def shortlist_of(genotype: Genotype) -> list[Tried]:
-    """The points that were tried before ``genotype`` was chosen, the best last round first; none where its file tells of none.
+    """The points that were tried before ``genotype`` was chosen, the best of the last round first. Empty if its file lists none.
 
-    Provenance is free text that anybody may have written: rows of another form are passed over.
+    Provenance is free text from any source, so rows of another form are skipped.
     """
     derivation = genotype.provenance.get("derivation")
     rows = derivation.get("shortlist") if isinstance(derivation, Mapping) else None
@@ -55,10 +55,10 @@ def shortlist_of(genotype: Genotype) -> list[Tried]:
 
 
 def shortlist_table(tried: list[Tried]) -> Table:
-    """What was tried, the best first; mAP in percent.
+    """Table of the points that were tried, the best first; mAP in percent.
 
-    Only the difference to the best has its standard error here, since the spread of people is the same for all points. The CSV file has
-    both, and the cheap scores.
+    Only the difference to the best has a standard error here, because the spread of people is the same for all points. The CSV file
+    has both standard errors, and the cheap scores.
     """
     lengths = sorted({length for one in tried for length in one.forks}, key=float)
     table = Table(title="Shortlist: mAP on held-out people after forks, percent", title_justify="left")
@@ -78,7 +78,7 @@ def shortlist_table(tried: list[Tried]) -> Table:
 
 
 def shortlist_csv(tried: list[Tried]) -> str:
-    """All that is known of every point, as CSV."""
+    """All facts about every point, as CSV."""
     stages, scores, lengths = _columns(tried)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -92,7 +92,7 @@ def shortlist_csv(tried: list[Tried]) -> str:
 
 
 def describe(stages: Mapping[str, str]) -> str:
-    """A point in words: what the stages have that is not shared.
+    """A point in words: the stages whose content is not shared.
 
     Example:
         >>> describe({"stem": "separate", "layer1": "separate", "layer2": "shared"})
@@ -136,7 +136,7 @@ def _no_forks() -> dict[str, tuple[float, float | None]]:
 
 
 def _by_stage(point: Genotype) -> dict[str, str]:
-    """What every stage has: one candidate, or the rarer ones with their numbers."""
+    """Content of every stage: one candidate, or the rarer candidates with their numbers."""
     found: dict[str, Counter[str]] = {}
     for site, stage in stages_of(point).items():
         found.setdefault(stage, Counter())[SHORT.get(point.choices[site], point.choices[site])] += 1

@@ -1,4 +1,4 @@
-"""Rows of a summary: one run by itself, repetitions with other seeds, or the trials of one protocol."""
+"""Rows of a summary: single runs, repetitions with other seeds, or the trials of one protocol."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Kind = Literal["galleries", "seeds", "trials"]
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One row.
+    """One row of a summary.
 
     Attributes:
-        run: whose numbers, as the user named it.
-        result: one number per repetition; its protocol, variant and remark.
+        run: run or runs of the numbers, as the user named them.
+        result: protocol, variant, remark, and one number per repetition.
         kind: what varies between the numbers.
     """
 
@@ -32,12 +32,12 @@ class SummaryRow:
 
     @property
     def count(self) -> int:
-        """How many numbers mean, deviation and interval are over."""
+        """How many numbers the mean, the deviation and the interval are computed from."""
         return self.result.trials
 
     @property
     def over(self) -> str:
-        """What they are over, for people."""
+        """Number and kind of these numbers, as text."""
         noun = {"galleries": "trial", "seeds": "run", "trials": "trial"}[self.kind]
         return f"{self.count} {noun}{'s' if self.count != 1 else ''}"
 
@@ -49,7 +49,7 @@ class SummaryRow:
 
 
 def single_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
-    """Every row of every run."""
+    """One row for every result of every run."""
     return [SummaryRow(run.name, result, "galleries") for run in runs for result in run.results]
 
 
@@ -57,8 +57,8 @@ def over_seeds_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
     """One row per protocol and variant; its numbers are the means of the runs.
 
     Raises:
-        SettingsError: fewer than two runs, or one twice.
-        ResultsError: runs of other protocols or images.
+        SettingsError: there are fewer than two runs, or a run is given twice.
+        ResultsError: the runs have different protocols or images.
     """
     check_distinct(runs)
     if len(runs) < 2:
@@ -79,10 +79,10 @@ def over_seeds_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
 
 
 def over_trials_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
-    """One row per protocol without its ``/trial-N``; its numbers are the trials in order.
+    """One row per protocol, whose name loses ``/trial-N``. Its numbers are the trials in order.
 
     Raises:
-        ResultsError: protocols that have no trials of their own, or a trial that several runs hold.
+        ResultsError: a protocol does not end in ``/trial-N``, or several runs hold the same trial.
     """
     check_distinct(runs)
     groups: dict[tuple[str, str], dict[int, Result]] = {}
@@ -107,14 +107,14 @@ def over_trials_rows(runs: Sequence[RunResults]) -> list[SummaryRow]:
 
 
 def joined(protocol: str, results: Sequence[Result]) -> Result:
-    """The means of several results as one; every remark is kept, once."""
+    """One result from the means of several results. Every remark is kept once."""
     values = {name: tuple(result.mean[name] for result in results) for name in METRICS}
     first = results[0]
     return Result(protocol, values, first.queries, remarks(results), first.variant, first.images_sha256)
 
 
 def remarks(results: Sequence[Result]) -> str:
-    """Every remark, once."""
+    """All remarks, each once."""
     return "; ".join(dict.fromkeys(result.remark for result in results if result.remark))
 
 
@@ -127,7 +127,7 @@ def check_distinct(runs: Sequence[RunResults]) -> None:
 
 
 def _common(names: Sequence[str]) -> str:
-    """``runs/seed-{1,2}/test-1`` as ``runs/seed-*/test-1``: what is the same in all names."""
+    """Common form of all names: ``runs/seed-{1,2}/test-1`` gives ``runs/seed-*/test-1``."""
     parts = [name.split("/") for name in names]
     if len({len(part) for part in parts}) > 1:
         return f"{len(names)} runs"

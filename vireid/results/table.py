@@ -1,4 +1,4 @@
-"""Results as people and programs read them: a table in the terminal, ``metrics.json`` in the run directory."""
+"""Results for people and programs: a table in the terminal, and ``metrics.json`` in the run directory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP"
 
 
 def results_table(results: Sequence[Result], title: str) -> Table:
-    """Rows are protocols, columns R1 R5 R10 R20 mAP mINP in percent, below it the deviation over trials where there are several."""
+    """Rows are protocols; columns are R1 R5 R10 R20 mAP mINP in percent, with the deviation over trials below if there are several."""
     table = Table(title=title, title_justify="left")
-    table.add_column("protocol", overflow="fold")  # gives way first in a narrow terminal: numbers are never cut
+    table.add_column("protocol", overflow="fold")  # folds first in a narrow terminal: numbers are never cut
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
@@ -36,24 +36,24 @@ def _cell(result: Result, key: str) -> str:
 
 
 def print_results(results: Sequence[Result], title: str) -> None:
-    """The table, on the terminal, or 120 columns wide into a pipe."""
+    """Print the table to the terminal, or 120 columns wide to a pipe."""
     table_console().print(results_table(results, title))
 
 
 def table_console() -> Console:
-    """The terminal, or 120 columns into a pipe, where rich would take 80."""
+    """Console of the terminal, or of 120 columns if the output is a pipe (rich would take 80)."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
 
 
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
-    """``metrics.json``: every result with its protocol id, mean and deviation, and what ``about`` says of the run.
+    """Write ``metrics.json``: every result with its protocol id, mean and deviation, and the entries of ``about``.
 
-    Beside it goes ``queries.npz`` with what every query scored (:func:`~vireid.results.queries.write_queries`).
+    The scores of every query go to ``queries.npz`` in the same folder (:func:`~vireid.results.queries.write_queries`).
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_queries(path.with_name(QUERIES_FILE), results)  # first: where metrics.json is, the rest is complete
+    write_queries(path.with_name(QUERIES_FILE), results)  # first: if metrics.json exists, the rest is complete
     content = {"format": FORMAT, "version": VERSION, **about, "results": [result.to_dict() for result in results]}
     write_text_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Datasets: disk layout and protocol, one file each. They list records by names and lists and open no image."""
+"""Datasets: disk layout and protocol, one file each. They build records from file names and lists, and open no image."""
 
 from __future__ import annotations
 

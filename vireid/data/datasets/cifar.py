@@ -1,4 +1,4 @@
-"""CIFAR-100 by torchvision's reader, also of copies that are not the release."""
+"""CIFAR-100 with torchvision's reader, also for copies that are not the release."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REBUILD = {f"{core}.multiarray" for core in ("numpy.core", "numpy._core")}
 
 
 class PlainPickle(pickle.Unpickler):
-    """Reads pickles of numbers, texts and arrays, and refuses any that would import something else."""
+    """Reader of pickles with numbers, texts and arrays. It refuses a pickle that would import something else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in ARRAYS or (module in REBUILD and name == "_reconstruct"):
@@ -32,19 +32,20 @@ class PlainPickle(pickle.Unpickler):
 
 
 class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvision ships no types
-    """torchvision's CIFAR-100 without its demand that files have the checksums of the release.
+    """torchvision's CIFAR-100, without the condition that files have the checksums of the release.
 
-    torchvision refuses any other file as corrupted, so that no part of the release and nothing of one's own in its format can be read.
-    Here a file with another checksum is read if it is a pickle of plain data, with a warning. Files of the release are read as there.
+    torchvision refuses any other file as corrupted, so it cannot read a part of the release, or your own data in its format. This
+    class reads a file with another checksum if it is a pickle of plain data, and logs a warning. It reads files of the release as
+    torchvision does.
 
     Args:
         root: folder that holds ``cifar-100-python``.
-        train: the training images, or those of the test.
-        download: fetch and unpack the release if files are absent.
+        train: whether to read the training images; ``False`` reads the test images.
+        download: whether to fetch and unpack the release if files are absent.
 
     Raises:
-        DatasetNotFoundError: files are absent and were not, or could not be, fetched.
-        DatasetError: a file that is no such pickle.
+        DatasetNotFoundError: files are absent, and the download is off or failed.
+        DatasetError: a file is not a pickle of plain data.
     """
 
     def __init__(self, root: str | Path, train: bool = True, download: bool = False) -> None:
@@ -83,13 +84,13 @@ class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvis
 
 
 class CIFAR100Source(ImageSource):
-    """Images of 32 x 32 with their fine classes.
+    """CIFAR-100 images of 32 x 32 pixels with their fine classes.
 
     Args:
         root, train, download: see :class:`CIFAR100`.
 
     Raises:
-        DatasetNotFoundError, DatasetError: see :class:`CIFAR100`; labels that the names of the classes do not cover.
+        DatasetNotFoundError, DatasetError: see :class:`CIFAR100`. DatasetError also if the labels do not fit the images or the classes.
     """
 
     def __init__(self, root: str | Path, train: bool, download: bool = False) -> None:
@@ -110,10 +111,10 @@ def _check_plain(path: Path) -> None:
     """Refuse a pickle that would run code, before torchvision reads it.
 
     Raises:
-        DatasetError: naming the file.
+        DatasetError: the pickle is refused; the message names the file.
     """
     try:
         with path.open("rb") as file:
             PlainPickle(file, encoding="latin1").load()
-    except Exception as error:  # whatever a pickle of other bytes stumbles over
+    except Exception as error:  # bytes that are no pickle can raise any exception
         raise DatasetError(f"{str(path)!r} is damaged, or not a file of CIFAR-100: {error}.") from error

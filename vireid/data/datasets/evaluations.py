@@ -1,4 +1,4 @@
-"""From lists of query and gallery records to an :class:`~vireid.structures.Evaluation`."""
+"""Conversion of lists of query and gallery records to an :class:`~vireid.structures.Evaluation`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assemble(rule: Rule, draws: Mapping[str, Sequence[Draw]]) -> Evaluation:
         draws: per protocol id and trial, the query and the gallery in protocol order.
 
     Raises:
-        DatasetError: a query or a gallery without an image.
+        DatasetError: a query or a gallery has no image.
     """
     for protocol, trials in draws.items():
         for number, (query, gallery) in enumerate(trials):
@@ -52,7 +52,7 @@ def by_modality(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
 
 
 def both_directions(name: str, records: Iterable[Record], suffix: str = "") -> dict[str, list[Draw]]:
-    """All images of one modality against all of the other, one trial, both ways.
+    """All images of one modality against all of the other, in one trial, in both directions.
 
     Args:
         name: first part of the protocol ids, e.g. ``"regdb"``.
@@ -71,7 +71,7 @@ def both_directions(name: str, records: Iterable[Record], suffix: str = "") -> d
 
 
 def first_trials(evaluation: Evaluation) -> Evaluation:
-    """The same settings with their first trial only, over the images that this needs."""
+    """The same settings with their first trial only, and only the images of this trial."""
     draws = {
         setting.protocol: [
             (

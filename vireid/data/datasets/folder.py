@@ -1,4 +1,4 @@
-"""A user's own people: two folders of identities, or a table."""
+"""A user's own data: two folders of identities, or a table."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ Rows = list[tuple[str, str, int | None, Modality, str]]  # path, identity as wri
 class PairedFolder:
     """People seen by a visible and an infrared camera.
 
-    Either folders ``visible/<pid>/<image>`` and ``infrared/<pid>/<image>``, directly under the root or under ``train/`` and ``test/``
-    of the root; or a CSV file with the columns ``path`` (relative to the file), ``pid``, ``modality`` (``visible`` or ``infrared``)
-    and, if wanted, ``camid`` and ``split`` (``train`` or ``test``). Without a division into train and test, a seeded share of the
-    identities is kept for the test. Identities may have names: unless all are whole numbers they are numbered by their sorted names.
-    Without ``camid``, visible images have camera 1 and infrared ones camera 2.
+    The data is in one of two forms. Folders are ``visible/<pid>/<image>`` and ``infrared/<pid>/<image>``, directly under the root or
+    under ``train/`` and ``test/`` of the root. A table is a CSV file with the columns ``path`` (relative to the file), ``pid``,
+    ``modality`` (``visible`` or ``infrared``) and, optionally, ``camid`` and ``split`` (``train`` or ``test``). Without a division into
+    train and test, a seeded share of the identities is kept for the test. Identities may have names: if not all are whole numbers,
+    they are numbered in the order of their sorted names. Without ``camid``, visible images have camera 1 and infrared images camera 2.
 
     Args:
         root: folder, or CSV file.
-        test_fraction: share of identities for the test, in (0, 1), where the data itself has no division.
-        seed: chooses these identities.
+        test_fraction: share of identities for the test, in (0, 1), if the data itself has no division.
+        seed: seed of the choice of these identities.
 
     Raises:
-        DatasetNotFoundError: no such folder or file, or a modality's folder is absent.
-        DatasetError: an empty identity folder, a damaged table, or an identity in both train and test.
+        DatasetNotFoundError: ``root`` or the folder of a modality is absent.
+        DatasetError: the folder of an identity is empty, the table is damaged, or an identity is in both train and test.
     """
 
     def __init__(self, root: str | Path, test_fraction: float = 0.5, seed: int = 0) -> None:
@@ -61,7 +61,7 @@ class PairedFolder:
         return self._records["test"]
 
     def evaluation(self) -> Evaluation:
-        """All test images of one modality against all of the other, in both directions; nothing is removed."""
+        """All test images of one modality against all of the other, in both directions. No gallery entry is removed."""
         return assemble("regdb", both_directions("folder", self.test_records()))
 
     def _scan(self) -> Rows:
@@ -136,7 +136,7 @@ class PairedFolder:
 
 
 def _numbering(names: Iterable[str]) -> dict[str, int]:
-    """Identity numbers of names: the numbers themselves if all are whole numbers, else 1.. in the order of the names."""
+    """Identity number of each name: the number itself if all names are whole numbers, otherwise 1.. in the order of the names."""
     unique = sorted(set(names))
     if all(name.isdigit() for name in unique):
         return {name: int(name) for name in unique}

@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012) as it lies on most disks: a folder per class under ``train`` and ``val``."""
+"""ImageNet (ILSVRC 2012) in its usual layout: a folder per class under ``train`` and ``val``."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LAYOUT = "train/n01440764/*.JPEG and val/n01440764/*.JPEG, one folder for each c
 
 
 class ImageNetSource(ImageSource):
-    """Images of one split, cropped: at random in training batches, the middle otherwise.
+    """Images of one split. Training batches take random crops, other batches take the middle.
 
-    Classes are folders in alphabetical order, which is the order of torchvision's weights.
+    Classes are numbered in the alphabetical order of their folders, which is also the order in torchvision's weights.
 
     Args:
-        root: folder with ``train`` and ``val``, which torchvision's ``ImageNet`` makes of the archives of the release.
+        root: folder with ``train`` and ``val``, which torchvision's ``ImageNet`` unpacks from the archives of the release.
         split: ``train`` or ``val``.
-        size: of the crops, in pixels.
-        resized: length to which the shorter side is resized before the middle is cropped.
+        size: height and width of the crops, in pixels.
+        resized: length to which the shorter side is resized before the middle is cropped, in pixels.
 
     Raises:
-        DatasetNotFoundError: no folder of this split.
-        DatasetError: it holds no folders of classes with images.
+        DatasetNotFoundError: the folder of this split is absent.
+        DatasetError: the folder of this split holds no class folders with images.
     """
 
     def __init__(self, root: str | Path, split: str, size: int, resized: int) -> None:

@@ -1,4 +1,4 @@
-"""Lists of images: a path, a blank, a number."""
+"""Reader of image lists, whose lines are a path, a blank and a number."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from vireid.errors import DatasetError, DatasetNotFoundError
 
 
 def read_index(root: Path, name: str, form: str, hint: str = "set `data.init_args.root`.") -> list[tuple[str, int]]:
-    """Paths (with forward slashes) and numbers of the lines of a list, in its order; blank lines do not count.
+    """Paths (with forward slashes) and numbers of the lines of a list, in its order. Empty lines are skipped.
 
     Args:
         root: folder of the dataset.
-        name: of the list, relative to the root.
-        form: what a line looks like, for messages.
-        hint: what to do when there is no such list.
+        name: path of the list, relative to the root.
+        form: form of a line, for messages.
+        hint: advice in the message if the list is absent.
 
     Raises:
-        DatasetNotFoundError: no such list.
-        DatasetError: the list is empty, or has a line that is not a path and a whole number.
+        DatasetNotFoundError: the list is absent.
+        DatasetError: the list is empty, or a line is not a path and a whole number.
     """
     try:
         lines = (root / name).read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Listing of image folders: names only, nothing is opened."""
+"""Listing of image folders by file names; no file is opened."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class Lister:
-    """Lists image files of folders in the order of their names and remembers files that are no images.
+    """Lists the image files of folders in the order of their names, and records files that are not images (strays).
 
     Args:
-        root: folder that messages speak about.
+        root: folder of the dataset, which messages name.
     """
 
     def __init__(self, root: Path) -> None:
@@ -25,7 +25,7 @@ class Lister:
         self._warned = 0
 
     def images(self, folder: str) -> tuple[str, ...]:
-        """Sorted names of the images in ``folder`` (relative to the root); none if there is no such folder."""
+        """Sorted names of the images in ``folder`` (relative to the root); empty if the folder does not exist."""
         if folder not in self._files:
             names: list[str] = []
             strays: list[str] = []
@@ -52,11 +52,11 @@ class Lister:
 
     @property
     def strays(self) -> tuple[str, ...]:
-        """Files met so far that are not images, relative to the root."""
+        """Files found so far that are not images, relative to the root."""
         return tuple(self._strays)
 
     def warn_strays(self) -> None:
-        """One warning, if files were met since the last one that are no images: names one and counts them."""
+        """Warn once if files that are not images were found since the last warning. The warning counts them and names one."""
         count = len(self._strays) - self._warned
         if count:
             example = self._strays[self._warned]
@@ -65,10 +65,10 @@ class Lister:
 
 
 def require_folders(root: Path, folders: tuple[str, ...]) -> None:
-    """Check that a dataset's folders are there.
+    """Check that the folders of a dataset exist.
 
     Raises:
-        DatasetNotFoundError: naming the first folder that is absent and all that were expected.
+        DatasetNotFoundError: a folder is absent. The message names the first absent folder and all expected ones.
     """
     *first, last = (f"{folder}/" for folder in folders)
     expected = f"{', '.join(first)} and {last}" if first else last

@@ -20,16 +20,16 @@ CAMERA_IN_NAME = re.compile(r"_c(\d+)_")
 
 
 class LLCM:
-    """LLCM as released: training images by list, test images in copies that are sorted by camera.
+    """LLCM as released: lists name the training images; copies of the test images are sorted by camera.
 
     ``vis/<id>/`` and ``nir/<id>/`` hold images such as ``0003_c01_s185734_f3195_nir.jpg``; ``idx/train_vis.txt`` and
-    ``idx/train_nir.txt`` name those of the training (a path relative to the root, a blank, a label that only means something inside
-    the list: the identity is the number of the folder, the camera is in the file name). Test images are
-    ``test_vis/cam<1..9>/<id, 4 digits>/`` and ``test_nir/cam<1,2,4..9>/<id, 4 digits>/``; ``idx/test_id.txt`` names the identities.
+    ``idx/train_nir.txt`` name the training images. A line is a path relative to the root, a blank and a label that is only valid inside
+    the list: the identity is the number of the folder, and the camera is in the file name. Test images are in
+    ``test_vis/cam<1..9>/<id, 4 digits>/`` and ``test_nir/cam<1,2,4..9>/<id, 4 digits>/``; ``idx/test_id.txt`` names the test identities.
     Camera numbers are places: camera 4 of both modalities is one place. Infrared camera 3 is not read, as in the published code.
 
     Args:
-        root: folder that holds the five.
+        root: folder that holds ``vis``, ``nir``, ``test_vis``, ``test_nir`` and ``idx``.
 
     Raises:
         DatasetNotFoundError: one of the folders is absent.
@@ -51,7 +51,7 @@ class LLCM:
 
         Raises:
             DatasetNotFoundError: a list is absent.
-            DatasetError: a list is empty, or names a file of another place or form than its modality's.
+            DatasetError: a list is empty, or names a file whose folder or form is not that of its modality.
         """
         return [record for modality in Modality for record in self._listed(modality)]
 
@@ -59,13 +59,13 @@ class LLCM:
         """Test identities, ascending.
 
         Raises:
-            DatasetNotFoundError: no ``idx/test_id.txt``.
-            DatasetError: the list holds something else than numbers.
+            DatasetNotFoundError: ``idx/test_id.txt`` is absent.
+            DatasetError: the list holds something other than numbers.
         """
         return read_ids(self.root / "idx" / "test_id.txt")
 
     def test_records(self, modality: Modality) -> list[Record]:
-        """All test images of a modality: identity ascending, then camera, then file name."""
+        """All test images of a modality, sorted by identity, then camera, then file name."""
         return [
             self._record(modality, camera, pid, name)
             for pid in self.test_ids()
@@ -81,7 +81,7 @@ class LLCM:
         """All test images, visible first.
 
         Raises:
-            DatasetError: a test identity without any image.
+            DatasetError: a test identity has no image.
         """
         test = [record for modality in Modality for record in self.test_records(modality)]
         absent = sorted(set(self.test_ids()) - {record.pid for record in test})
@@ -93,27 +93,27 @@ class LLCM:
         return test
 
     def files(self, modality: Modality, camera: int, pid: int) -> tuple[str, ...]:
-        """Sorted names of the test images of one identity in one camera; empty when it was not seen there."""
+        """Sorted names of the test images of one identity in one camera; empty if that camera did not see it."""
         return self._lister.images(f"test_{FOLDER[modality]}/cam{camera}/{pid:04d}")
 
     @property
     def strays(self) -> tuple[str, ...]:
-        """Files met so far that are not images."""
+        """Files found so far that are not images."""
         return self._lister.strays
 
     def evaluation(self, trials: int = MAX_TRIALS, swapped: bool = False) -> Evaluation:
-        """Both directions: every test image of one modality is a query, the gallery is drawn from the other.
+        """Both directions: every test image of one modality is a query, and the gallery is drawn from the other modality.
 
         Args:
-            trials: number of galleries, 1..10; results are averaged over them.
-            swapped: add ``llcm/visible-to-infrared/swapped``, what the published test script computes under that name: the drawn
-                infrared images search among all visible ones. Its numbers (rank-1 higher, mAP lower) are not those of the direction
-                that the paper defines, ``llcm/visible-to-infrared``.
+            trials: number of galleries, 1..10; results are means over them.
+            swapped: whether to add ``llcm/visible-to-infrared/swapped``, which the published test script computes as visible to
+                infrared: the drawn infrared images search among all visible images. Its results (rank-1 higher, mAP lower) are not
+                those of the direction that the paper defines, ``llcm/visible-to-infrared``.
 
         Raises:
-            SettingsError: ``trials`` out of range.
-            DatasetNotFoundError: no ``idx/test_id.txt``.
-            DatasetError: no images of a modality.
+            SettingsError: ``trials`` is out of range.
+            DatasetNotFoundError: ``idx/test_id.txt`` is absent.
+            DatasetError: a modality has no images.
         """
         if not 1 <= trials <= MAX_TRIALS:
             raise SettingsError(f"`trials` must be 1 to {MAX_TRIALS} for LLCM, got {trials}.")
@@ -129,7 +129,7 @@ class LLCM:
         return assemble("llcm", draws)
 
     def gallery(self, modality: Modality, trial: int) -> list[Record]:
-        """One image per identity and camera, as research code draws it: identities ascending, cameras ascending."""
+        """One image per identity and camera, drawn as in research code: identities ascending, then cameras ascending."""
         generator = random.Random(trial)
         found = []
         for pid in self.test_ids():

@@ -23,9 +23,9 @@ def enter(root: str | Path, folders: tuple[str, ...]) -> Path:
 
 
 class _BoundingBoxes:
-    """Folders ``bounding_box_train``, ``query`` and ``bounding_box_test`` whose file names say who and where.
+    """Folders ``bounding_box_train``, ``query`` and ``bounding_box_test`` whose file names give identity and camera.
 
-    Images that are not named as the release names them are an error, so that one dataset cannot be taken for another.
+    An image with another form of name than in the release is an error, so that one dataset cannot be mistaken for another.
     """
 
     NAME: ClassVar[str]
@@ -42,10 +42,10 @@ class _BoundingBoxes:
         self._lister = Lister(self.root)
 
     def records(self, split: Split) -> list[Record]:
-        """Images of a split in the order of their names, without junk.
+        """Images of a split in the order of their names, without junk images.
 
         Raises:
-            DatasetError: no image, one that is not named as in the release, or a distractor outside the gallery.
+            DatasetError: there is no image, an image is not named as in the release, or a distractor is outside the gallery.
         """
         files = self._lister.images(FOLDER[split])
         records = [record for name in files if (record := self._record(split, name)).pid != JUNK]
@@ -60,7 +60,7 @@ class _BoundingBoxes:
         return records
 
     def all_records(self) -> list[Record]:
-        """Images of everybody, of training, query and gallery, without distractors of identity 0: for a test on another dataset."""
+        """Images of training, query and gallery, without distractors of identity 0. Use them to train for a test on another dataset."""
         return [record for split in FOLDER for record in self.records(split) if not (self.DISTRACTORS and record.pid == DISTRACTOR)]
 
     def splits(self) -> dict[str, list[Record]]:
@@ -69,11 +69,11 @@ class _BoundingBoxes:
 
     @property
     def strays(self) -> tuple[str, ...]:
-        """Files met so far that are not images."""
+        """Files found so far that are not images."""
         return self._lister.strays
 
     def evaluation(self) -> Evaluation:
-        """All query images against the whole gallery, once; the same identity in the query's camera does not count."""
+        """All query images against the whole gallery, in one trial. The same identity in the query's camera does not count."""
         query, gallery = self.records("query"), self.records("gallery")
         self._lister.warn_strays()
         return assemble("market", {f"{self.NAME}/query-to-gallery": [(query, gallery)]})
@@ -94,10 +94,10 @@ class _BoundingBoxes:
 class Market1501(_BoundingBoxes):
     """Market-1501 as released: ``bounding_box_train``, ``query`` and ``bounding_box_test``, e.g. ``0001_c1s1_000151_01.jpg``.
 
-    All images are visible. Junk (identity -1) is dropped; distractors (identity 0) stay in the gallery, where they match nobody.
+    All images are visible. Junk images (identity -1) are dropped. Distractors (identity 0) stay in the gallery; they match no query.
 
     Args:
-        root: folder that holds the three, or the one above it that holds ``Market-1501-v15.09.15``.
+        root: folder that holds these three folders, or its parent folder, which holds ``Market-1501-v15.09.15``.
 
     Raises:
         DatasetNotFoundError: one of the folders is absent.
@@ -115,12 +115,12 @@ class Market1501(_BoundingBoxes):
 
 
 class DukeMTMC(_BoundingBoxes):
-    """DukeMTMC-reID as released: folders as :class:`Market1501`, e.g. ``0005_c2_f0046985.jpg``.
+    """DukeMTMC-reID as released: the same folders as in :class:`Market1501`, with files such as ``0005_c2_f0046985.jpg``.
 
-    All images are visible. Identities that are in the gallery alone are distractors.
+    All images are visible. Identities that are only in the gallery are distractors.
 
     Args:
-        root: folder that holds the three, or the one above it that holds ``DukeMTMC-reID``.
+        root: folder that holds these three folders, or its parent folder, which holds ``DukeMTMC-reID``.
 
     Raises:
         DatasetNotFoundError: one of the folders is absent.

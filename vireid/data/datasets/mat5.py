@@ -1,4 +1,4 @@
-"""Reader for the subset of MATLAB level 5 files that split lists use: numeric matrices and (nested) cells of them."""
+"""Reader of the MATLAB level 5 files that split lists use: numeric matrices and (nested) cell arrays of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Unsupported(Exception):
 
 
 def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Variables of a MATLAB level 5 file, compressed or not.
+    """Variables of a MATLAB level 5 file, which may be compressed.
 
     Args:
         path: file with real numeric matrices and cell arrays; other kinds of variables are refused.
@@ -34,8 +34,8 @@ def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         Name to array. A numeric matrix keeps its class and shape; a cell array becomes an object array of its shape.
 
     Raises:
-        DatasetNotFoundError: no such file.
-        DatasetError: not a level 5 file, damaged, or holding something else than numbers and cells.
+        DatasetNotFoundError: the file does not exist.
+        DatasetError: the file is not a level 5 file, is damaged, or holds something other than numbers and cells.
     """
     file = Path(path)
     try:

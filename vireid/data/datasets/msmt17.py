@@ -24,18 +24,18 @@ class MSMT17:
     """MSMT17 as released, version 1 (``train``, ``test``) or 2 (``mask_train_v2``, ``mask_test_v2``), with four lists.
 
     A line of ``list_train.txt``, ``list_val.txt``, ``list_query.txt`` or ``list_gallery.txt`` is a path, a blank and an identity; the
-    camera is the third field of the file name. The release counts identities of training and of test from 0 each, although they are
-    different people: test identities are numbered ``10000 +`` the number on disk here, so that none can be taken for a training
+    camera is the third field of the file name. The release counts both training and test identities from 0, although they are
+    different people. This class adds 10000 to the numbers of test identities, so that none can be mistaken for a training
     identity. All images are visible.
 
     Args:
-        root: folder that holds the lists, or the one above it that holds ``MSMT17_V1`` or ``MSMT17_V2``.
-        train_on: ``train``: ``list_train.txt`` alone (30,248 images in the release); ``trainval``: with ``list_val.txt`` (32,621).
-            Published results exist of both and are not comparable.
+        root: folder that holds the lists, or its parent folder, which holds ``MSMT17_V1`` or ``MSMT17_V2``.
+        train_on: training images. ``train``: ``list_train.txt`` alone (30,248 images in the release); ``trainval``: both it and
+            ``list_val.txt`` (32,621). Published results exist for both and are not comparable.
 
     Raises:
-        SettingsError: another ``train_on``, or ``root`` holds both versions.
-        DatasetNotFoundError: the folders of neither version are there.
+        SettingsError: ``train_on`` has another value, or ``root`` holds both versions.
+        DatasetNotFoundError: the folders of both versions are absent.
 
     Reference:
         Wei, Zhang, Gao, Tian: Person Transfer GAN to Bridge Domain Gap for Person Re-identification. CVPR 2018.
@@ -65,7 +65,7 @@ class MSMT17:
         return [record for name in TRAINING_LISTS[self.train_on] for record in self._listed(name, self._train, 0)]
 
     def all_records(self) -> list[Record]:
-        """Images of all four lists: for a test on another dataset."""
+        """Images of all four lists. Use them to train for a test on another dataset."""
         training = [record for name in TRAINING_LISTS["trainval"] for record in self._listed(name, self._train, 0)]
         return [*training, *self.query_records(), *self.gallery_records()]
 
@@ -82,7 +82,7 @@ class MSMT17:
         return {"train": self.train_records(), "query": self.query_records(), "gallery": self.gallery_records()}
 
     def evaluation(self) -> Evaluation:
-        """All query images against the whole gallery, once; the same identity in the query's camera does not count."""
+        """All query images against the whole gallery, in one trial. The same identity in the query's camera does not count."""
         return assemble("market", {"msmt17/query-to-gallery": [(self.query_records(), self.gallery_records())]})
 
     def _listed(self, name: str, folder: str, offset: int) -> list[Record]:

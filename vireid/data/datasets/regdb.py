@@ -20,15 +20,15 @@ Split = Literal["train", "test"]
 class RegDB:
     """RegDB as released: ``Visible/<id>/*.bmp``, ``Thermal/<id>/*.bmp`` and lists ``idx/<split>_<modality>_<trial>.txt``.
 
-    A list line is a path relative to the root, a blank, and a label that is only valid inside the list: the identity is the
-    number of the folder. Visible images have camera 1, thermal ones camera 2.
+    A line of a list is a path relative to the root, a blank, and a label that is only valid inside the list. The identity is the
+    number of the folder. Visible images have camera 1, and thermal images camera 2.
 
     Args:
-        root: folder that holds the three.
-        trial: 1..10; each trial has its own halves of identities for training and test.
+        root: folder that holds ``Visible``, ``Thermal`` and ``idx``.
+        trial: number of the trial, 1..10; each trial divides the identities into its own halves for training and test.
 
     Raises:
-        SettingsError: ``trial`` out of range.
+        SettingsError: ``trial`` is out of range.
         DatasetNotFoundError: one of the folders is absent.
 
     Reference:
@@ -50,7 +50,7 @@ class RegDB:
 
         Raises:
             DatasetNotFoundError: a list is absent.
-            DatasetError: a list is empty or has a line that is not a path and a label.
+            DatasetError: a list is empty, or a line is not a path and a label.
         """
         return [record for modality in Modality for record in self._list(split, modality)]
 
@@ -63,7 +63,7 @@ class RegDB:
         return self.records("train")
 
     def evaluation(self) -> Evaluation:
-        """All test images of one modality against all of the other, in both directions; nothing is removed."""
+        """All test images of one modality against all of the other, in both directions. No gallery entry is removed."""
         return assemble("regdb", both_directions("regdb", self.records("test"), f"/trial-{self.trial}"))
 
     def _list(self, split: Split, modality: Modality) -> list[Record]:

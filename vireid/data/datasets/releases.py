@@ -1,4 +1,4 @@
-"""Published sizes of the data sets, to notice an incomplete copy."""
+"""Published sizes of the datasets, which reveal an incomplete copy."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vireid.structures import Modality, Record
 log = logging.getLogger(__name__)
 
 Counts = dict[tuple[str, str], tuple[int, int]]  # (split, modality or camera) -> identities, images
-COMPLETE = 0.9  # share of the published images from which a tree is taken for a copy of the release
+COMPLETE = 0.9  # a tree with at least this share of the published images counts as a copy of the release
 ONE_MODALITY = ("train", "query", "gallery")
 
 
 @dataclass(frozen=True)
 class Release:
-    """What the papers and the notes of the release say.
+    """Sizes that the papers and the notes of the release state.
 
     Attributes:
-        name: of the dataset.
-        images: per split and modality or camera.
-        identities: per split; splits without a published number are left out.
+        name: name of the dataset.
+        images: number of images per split and modality or camera.
+        identities: number of identities per split; splits without a published number are left out.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Release:
 
 @dataclass(frozen=True)
 class Found:
-    """What a tree holds.
+    """Sizes of the data in a tree.
 
     Attributes:
         layout: a name in :data:`RELEASES`.
-        root: of the tree.
-        counts: per split and modality or camera.
-        identities: per split; splits that are left out are not compared.
+        root: root folder of the tree.
+        counts: numbers of identities and images per split and modality or camera.
+        identities: number of identities per split; splits that are left out are not compared.
     """
 
     layout: str
@@ -73,7 +73,7 @@ RELEASES = {
 
 
 def split_counts(splits: Mapping[str, Sequence[Record]]) -> Counts:
-    """Identities and images per split and modality; modalities that no split has are left out."""
+    """Numbers of identities and images per split and modality. Modalities without images in any split are left out."""
     present = sorted({record.modality for records in splits.values() for record in records})
     counts = {}
     for split, records in splits.items():
@@ -84,12 +84,12 @@ def split_counts(splits: Mapping[str, Sequence[Record]]) -> Counts:
 
 
 def found_in(layout: str, root: Path, splits: Mapping[str, Sequence[Record]]) -> Found:
-    """Sizes of the splits that are given."""
+    """Sizes of the given splits."""
     return Found(layout, root, split_counts(splits), {split: len({record.pid for record in records}) for split, records in splits.items()})
 
 
 def found_in_sysu(dataset: SYSU) -> Found:
-    """Sizes of SYSU-MM01, per camera: identities of the lists, images on disk."""
+    """Sizes of SYSU-MM01 per camera: identities in the lists, images on disk."""
     counts, lists = {}, {split: dataset.ids(split) for split in ("train", "val", "test")}
     for split, pids in lists.items():
         for camera in CAMERAS:
@@ -99,7 +99,7 @@ def found_in_sysu(dataset: SYSU) -> Found:
 
 
 def differences(found: Found) -> list[str]:
-    """Sentences that name found and published numbers, one per difference."""
+    """One sentence for each number that differs from the published one."""
     release = RELEASES[found.layout]
     sentences = [
         f"{split} has {found.identities[split]} identities, the release {official}"
@@ -114,7 +114,7 @@ def differences(found: Found) -> list[str]:
 
 
 def warn_of_differences(found: Found) -> None:
-    """Log one warning if the tree is nearly, but not quite, the release; a tree that is much smaller is meant to be."""
+    """Log one warning if the tree is nearly, but not fully, the release. A much smaller tree is small on purpose, so it gives none."""
     release = RELEASES[found.layout]
     official = sum(count for (split, _), count in release.images.items() if split in found.identities)
     nearly = sum(images for _, images in found.counts.values()) >= COMPLETE * official

@@ -31,7 +31,7 @@ PERMUTATIONS = "rand_perm_cam"
 class SYSU:
     """SYSU-MM01 as released: ``cam1`` .. ``cam6`` with ``<id, 4 digits>/<image>.jpg``, and ``exp/*_id.txt``.
 
-    Cameras 3 and 6 are infrared. An identity without a folder (or with an empty one) in some camera is normal.
+    Cameras 3 and 6 are infrared. An identity may have no folder, or an empty one, in some cameras.
 
     Args:
         root: folder that holds ``cam1`` .. ``cam6`` and ``exp``.
@@ -55,11 +55,11 @@ class SYSU:
     def ids(self, split: Literal["train", "val", "test", "available"]) -> tuple[int, ...]:
         """Identities of a split in ascending order, from ``exp/<split>_id.txt``.
 
-        ``val`` without a list gives the official identities 334..433 without 347, with a warning.
+        If the list of ``val`` is absent, the result is the official identities 334..433 without 347, with a warning.
 
         Raises:
-            DatasetNotFoundError: no list (for ``val``: nor any of the official identities).
-            DatasetError: the list holds something else than numbers.
+            DatasetNotFoundError: the list is absent (for ``val``: all official identities are absent too).
+            DatasetError: the list holds something other than numbers.
         """
         if split not in self._ids:
             file = self.root / "exp" / f"{split}_id.txt"
@@ -77,14 +77,14 @@ class SYSU:
         return present
 
     def training_ids(self, which: Literal["trainval", "train"] = "trainval") -> tuple[int, ...]:
-        """Ascending identities to train on: ``train`` + ``val`` (395 in the release, the usual set) or ``train`` alone (296)."""
+        """Identities to train on, ascending: ``train`` + ``val`` (395 in the release, the usual set) or ``train`` alone (296)."""
         return tuple(sorted({*self.ids("train"), *(self.ids("val") if which == "trainval" else ())}))
 
     def records(self, pids: Iterable[int], cameras: Sequence[int] = CAMERAS) -> list[Record]:
-        """All images of ``pids``: identities in the given order, then cameras, then file names.
+        """All images of ``pids``, in the given order of identities, then by camera, then by file name.
 
         Raises:
-            DatasetError: an identity without any image in ``cameras``.
+            DatasetError: an identity has no image in ``cameras``.
         """
         found = []
         for pid in pids:
@@ -96,18 +96,18 @@ class SYSU:
         return found
 
     def train_records(self, pids: Iterable[int]) -> list[Record]:
-        """All images of ``pids``, visible and infrared, see :meth:`records`; warns if there are files that are no images."""
+        """All images of ``pids``, visible and infrared, see :meth:`records`. Warns if there are files that are not images."""
         found = self.records(pids)
         self._lister.warn_strays()
         return found
 
     def files(self, camera: int, pid: int) -> tuple[str, ...]:
-        """Sorted names of the images of one identity in one camera; empty when it was not seen there."""
+        """Sorted names of the images of one identity in one camera; empty if that camera did not see it."""
         return self._lister.images(f"cam{camera}/{pid:04d}")
 
     @property
     def strays(self) -> tuple[str, ...]:
-        """Files met so far that are not images."""
+        """Files found so far that are not images."""
         return self._lister.strays
 
     def _record(self, camera: int, pid: int, name: str) -> Record:
@@ -115,22 +115,22 @@ class SYSU:
         return Record(f"{self.root}/cam{camera}/{pid:04d}/{name}", pid, camera, modality)
 
     def queries(self) -> list[Record]:
-        """All infrared images of the test identities: identity ascending, then camera, then file name."""
+        """All infrared images of the test identities, sorted by identity, then camera, then file name."""
         pids = [pid for pid in self.ids("test") if any(self.files(camera, pid) for camera in QUERY_CAMERAS)]
         return self.records(pids, QUERY_CAMERAS)
 
     def evaluation(self, gallery: Gallery = "seeded", trials: int = MAX_TRIALS) -> Evaluation:
-        """The four settings, all/indoor search with single/multi shot, over the union of their images.
+        """The four settings (all/indoor search with single/multi shot), with the union of their images.
 
         Args:
-            gallery: ``"seeded"``: drawn as research code does, with Python's generator seeded by the trial number, in order of
-                identity; ``"official"``: from ``exp/rand_perm_cam.mat``, in order of camera. The two give different galleries:
-                their results are not comparable to the last digit, and the protocol's id names which one it was.
-            trials: number of galleries, 1..10; results are averaged over them.
+            gallery: how galleries are drawn. ``"seeded"``: as in research code, with Python's generator seeded by the trial number, in
+                order of identity. ``"official"``: from ``exp/rand_perm_cam.mat``, in order of camera. The two give different galleries,
+                so their results are not comparable to the last digit. The id of the protocol names the choice.
+            trials: number of galleries, 1..10; results are means over them.
 
         Raises:
-            SettingsError: ``trials`` out of range.
-            DatasetNotFoundError: a list, or ``exp/rand_perm_cam.mat``, is absent.
+            SettingsError: ``trials`` is out of range.
+            DatasetNotFoundError: a list or ``exp/rand_perm_cam.mat`` is absent.
             DatasetError: the permutations do not fit the images on disk.
         """
         if not 1 <= trials <= MAX_TRIALS:
@@ -147,9 +147,9 @@ class SYSU:
         return assemble("sysu", draws)
 
     def seeded_gallery(self, trial: int, cameras: Sequence[int], shots: int) -> list[Record]:
-        """Gallery of one trial as research code draws it: identities ascending, cameras in the given order, order of the draw.
+        """Gallery of one trial, drawn as in research code: by ascending identity, then by camera as given, then in the order of the draw.
 
-        A folder with fewer than ``shots`` images gives all of them.
+        If a folder has fewer than ``shots`` images, all are taken.
         """
         generator = random.Random(trial)
         found: list[Record] = []
@@ -161,7 +161,7 @@ class SYSU:
         return found
 
     def official_gallery(self, trial: int, cameras: Sequence[int], shots: int) -> list[Record]:
-        """Gallery of one trial from ``exp/rand_perm_cam.mat``: cameras in the given order, identities ascending, permuted order."""
+        """Gallery of one trial from ``exp/rand_perm_cam.mat``: by camera as given, then by ascending identity, then in permuted order."""
         found: list[Record] = []
         for camera in cameras:
             permutations = self._permutations()[camera]
@@ -202,11 +202,11 @@ class SYSU:
 
 
 def read_ids(file: Path) -> tuple[int, ...]:
-    """Identities of a comma-separated list, ascending, without doubles.
+    """Identities of a comma-separated list, ascending, without duplicates.
 
     Raises:
-        DatasetNotFoundError: no such file.
-        DatasetError: something else than whole numbers.
+        DatasetNotFoundError: the file does not exist.
+        DatasetError: the list holds something other than whole numbers.
     """
     try:
         text = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What all data modules of people share: batches of both modalities, held-out parts, protocols, provenance."""
+"""Base of the data modules of people: batches of both modalities, held-out parts, protocols, provenance."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ Stage = Literal["validate", "test"]
 
 
 class ReIDDataModule(BatchDataModule):
-    """Base of the data modules of people; a subclass says which images there are.
+    """Base class of the data modules of people. A subclass defines the images.
 
-    Lists are read when they are first needed, images only by loaders. Test identities are never part of training, search or
-    held-out validation. Under several processes each one holds whole P x K batches with identities of its own, and its share of the
-    evaluation batches, whatever the Trainer's ``use_distributed_sampler``.
+    Lists are read when they are first needed; only loaders read images. Test identities are never part of training, search or
+    held-out validation. With several processes, each one holds whole P x K batches with its own identities, and its share of the
+    evaluation batches. The Trainer's ``use_distributed_sampler`` has no effect on this.
 
     Args:
-        height: of network input, in pixels; images are resized with the Lanczos filter.
-        width: of network input, in pixels.
-        identities_per_batch: P, the identities in a batch (of each process).
-        images_per_identity: K, the images of each identity and modality in a batch.
-        sampling: ``with_replacement``: identities and images are drawn anew for every batch; ``without_replacement``: no image comes
-            twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
-        augmentation: what happens to training images; its mean and std normalise all images. Null is
+        height: height of the network input, in pixels; images are resized with the Lanczos filter.
+        width: width of the network input, in pixels.
+        identities_per_batch: P, the number of identities in a batch of each process.
+        images_per_identity: K, the number of images of each identity and modality in a batch.
+        sampling: how batches are drawn. ``with_replacement``: identities and images are drawn anew for every batch.
+            ``without_replacement``: no image comes twice in an epoch, see :class:`vireid.data.WithoutReplacementSampler`.
+        augmentation: augmentation of training images; its mean and std normalise all images. Null is
             ``vireid.data.CMNASAugmentation`` with its defaults.
-        search_split: images of the architecture step of a search. ``none``: no such step, plain training. ``identity``: held-out
+        search_split: images of the architecture step of a search. ``none``: no such step, as in plain training. ``identity``: held-out
             identities, the same as those of ``validation: heldout``. ``image``: half the images of every identity and modality; the
             weight step gets the other half. ``cdnet``: K images of every identity and modality; the weight step gets the others.
             ``cdnet_leaking``: the published form of ``cdnet``, in which both steps share images.
-        on_bad_image: an unreadable training image stops with its name (``error``) or is replaced by another image of the same
-            identity and modality, with a warning (``skip``). Evaluation always stops.
-        cache_images: read all training images once and keep them, resized, in memory (98 kB each at 256 x 128, per process on a
-            node).
-        shared: validation, seed and loading, as in :class:`BatchDataModule`. Identities are held out; a batch of evaluation holds one
-            modality.
+        on_bad_image: what to do with an unreadable training image. ``error``: stop with its name. ``skip``: take another image of the
+            same identity and modality, with a warning. Evaluation always stops.
+        cache_images: whether to read all training images once and keep them, resized, in memory. Each takes 98 kB at 256 x 128, in every
+            process on a node.
+        shared: arguments for validation, seed and loading, as in :class:`BatchDataModule`. Identities are held out. A batch of
+            evaluation holds one modality.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     single_modality = False
-    """Whether all images are visible; a module that does not say so refuses such data."""
+    """Whether all images are visible. A module with false here refuses such data."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ReIDDataModule(BatchDataModule):
         self._evaluations: dict[Stage, Evaluation] = {}
         self._compared = False
 
-    # What a subclass says
+    # What a subclass defines
 
     @abstractmethod
     def _training_records(self) -> list[Record]:
@@ -98,18 +98,18 @@ class ReIDDataModule(BatchDataModule):
 
     @abstractmethod
     def _heldout_evaluation(self, records: tuple[Record, ...]) -> Evaluation:
-        """Protocol on held-out training identities."""
+        """Evaluation protocol on held-out training identities."""
 
     def _heldout_ids(self, pids: list[int]) -> tuple[int, ...]:
-        """Identities, among ascending ``pids``, that the weight step never sees; by default a seeded share."""
+        """Identities among ``pids`` (ascending) that the weight step never sees; by default a seeded share of them."""
         return split_ids(pids, self.heldout_fraction, self.seed)[1]
 
     def _found(self) -> Found | None:
-        """What the tree holds, to compare it with the release; nothing where there is no release."""
+        """Sizes of the data in the tree, for comparison with the release; ``None`` if there is no release."""
         return None
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
-        """Log one warning if the tree is nearly, but not quite, the release."""
+        """Log one warning if the tree is nearly, but not fully, the release."""
         found = None if self._compared else self._found()
         self._compared = True
         if found is not None:
@@ -119,12 +119,12 @@ class ReIDDataModule(BatchDataModule):
 
     @property
     def holds_out(self) -> bool:
-        """Whether some training identities are kept away from the weight step."""
+        """Whether some training identities are held out from the weight step."""
         return self.search_split == "identity" or self.validation == "heldout"
 
     @cached_property
     def parts(self) -> Parts:
-        """The division of the training images; reads lists, opens no image."""
+        """The division of the training images. It reads lists and opens no image."""
         records = self._training_records()
         heldout = self._heldout_ids(sorted({record.pid for record in records})) if self.holds_out else ()
         parts = divide(records, heldout, self.search_split, self.seed, self.images_per_identity)
@@ -134,19 +134,19 @@ class ReIDDataModule(BatchDataModule):
 
     @property
     def num_classes(self) -> int:
-        """Rows of the classifier: identities that the weight step trains on."""
+        """Number of rows of the classifier: identities that the weight step trains on."""
         return self.parts.num_classes
 
     def training_pids(self) -> list[int]:
-        """Identities whose images move weights or architecture parameters, ascending."""
+        """Identities whose images train weights or architecture parameters, ascending."""
         return sorted({record.pid for record in (*self.parts.weights, *self.parts.architecture)})
 
     def test_pids(self) -> list[int]:
-        """Identities of the test, ascending."""
+        """Test identities, ascending."""
         return sorted({record.pid for record in self.evaluation("test").records})
 
     def provenance(self) -> dict[str, Any]:
-        """Plain facts that say which identities a search or a training saw."""
+        """Plain values that record which identities a search or a training saw."""
         return {
             "dataset": self.dataset_name,
             "search_split": self.search_split,
@@ -159,7 +159,7 @@ class ReIDDataModule(BatchDataModule):
         """Images and settings of validation or test.
 
         Raises:
-            SettingsError: ``"validate"`` while ``validation`` is ``"none"``.
+            SettingsError: ``stage`` is ``"validate"``, but ``validation`` is ``"none"``.
         """
         if stage not in self._evaluations:
             if stage == "test":
@@ -191,18 +191,18 @@ class ReIDDataModule(BatchDataModule):
         return SAMPLERS[self.sampling](records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of P x K images of each modality that there is; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
+        """Batches of P x K images of each modality in the data; pairs of them (:class:`SearchBatch`) if ``search_split`` is set."""
         sampler: KeyedSampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
         if self.search_split != "none":
             sampler = SearchSampler(self._sampler(self.parts.weights, TRAIN), self._sampler(self.parts.architecture, ARCHITECTURE))
         return self._training_loader(self._training_images, sampler)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
-        """Batches of one modality each over the images of validation; no loader when there is no validation."""
+        """Batches over the images of validation, each of one modality; no loader if there is no validation."""
         return [] if self.validation == "none" else [self._evaluation_loader("validate")]
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Batches of one modality each over the union of the images of all settings, visible first."""
+        """Batches over the union of the images of all settings, each of one modality, visible first."""
         return self._evaluation_loader("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:

@@ -15,16 +15,16 @@ class CIFAR100DataModule(ClassificationDataModule):
     """CIFAR-100, its 100 fine classes: 50,000 training and 10,000 test images of 32 x 32.
 
     Args:
-        root: folder that holds ``cifar-100-python`` with ``meta``, ``train`` and ``test``. Files that are not those of the release are
-            read with a warning, if they hold nothing but data.
-        download: fetch the release into ``root`` if it is not there.
-        augmentation: of training images; its mean and std normalise all images. Null is ``vireid.data.CutoutAugmentation``.
-        batch_size: images in a batch (of each process); the last, incomplete batch of an epoch is dropped.
-        eval_batch_size: images in an evaluation batch.
-        shared: split, validation, seed and loading, as in :class:`ClassificationDataModule`.
+        root: folder that holds ``cifar-100-python`` with ``meta``, ``train`` and ``test``. Files that differ from the release are
+            read with a warning if they hold only plain data.
+        download: whether to fetch the release into ``root`` if it is absent.
+        augmentation: augmentation of training images; its mean and std normalise all images. Null is ``vireid.data.CutoutAugmentation``.
+        batch_size: number of images in a batch of each process; the last, incomplete batch of an epoch is dropped.
+        eval_batch_size: number of images in an evaluation batch.
+        shared: arguments for split, validation, seed and loading, as in :class:`ClassificationDataModule`.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "cifar100"
@@ -44,7 +44,7 @@ class CIFAR100DataModule(ClassificationDataModule):
         self.record(root=str(self.root), download=False)
 
     def prepare_data(self) -> None:
-        """Fetch the release, on one process, if that was asked for."""
+        """Fetch the release, in one process, if ``download`` is set."""
         if self.download:
             CIFAR100Source(self.root, True, True)
 

@@ -23,20 +23,21 @@ SOMEBODY = Record("", 0, 0, Modality.VISIBLE)
 
 
 class ClassificationDataModule(BatchDataModule):
-    """Batches of images in random order, an order of its own in every epoch; the last, incomplete batch of an epoch is dropped.
+    """Base class of data modules with classes. Every epoch shows all images in another random order and drops its last, incomplete batch.
 
-    Train with :class:`~vireid.tasks.ClassificationModule`. A search works too: ``search_split: image`` gives the architecture step a
+    Train with :class:`~vireid.tasks.ClassificationModule`. For a search, ``search_split: image`` gives the architecture step a
     random half of the training images.
 
     Args:
-        batch_size: images in a batch (of each process); the last, incomplete batch of an epoch is dropped.
-        augmentation: of training images; its mean and std normalise all images.
-        search_split: ``none`` (plain training), or ``image``: a random half of the training images is for the architecture step.
-        heldout_fraction: share of the training images that ``validation: heldout`` keeps away from training, in (0, 1).
-        shared: validation, seed and loading, as in :class:`BatchDataModule`.
+        batch_size: number of images in a batch of each process; the last, incomplete batch of an epoch is dropped.
+        augmentation: augmentation of training images; its mean and std normalise all images.
+        search_split: images of the architecture step of a search. ``none``: no such step, as in plain training. ``image``: a random half
+            of the training images.
+        heldout_fraction: share of the training images that ``validation: heldout`` holds out from training, in (0, 1).
+        shared: arguments for validation, seed and loading, as in :class:`BatchDataModule`.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     classifies = True
@@ -62,7 +63,7 @@ class ClassificationDataModule(BatchDataModule):
 
     @abstractmethod
     def _test_source(self) -> ImageSource:
-        """All images of the test, or of validation where labels of a test were never published."""
+        """All test images, or all validation images if the labels of the test were never published."""
 
     @cached_property
     def training(self) -> ImageSource:
@@ -71,10 +72,10 @@ class ClassificationDataModule(BatchDataModule):
 
     @cached_property
     def test(self) -> ImageSource:
-        """All images of the test.
+        """All test images.
 
         Raises:
-            DatasetError: other classes than in training.
+            DatasetError: the classes differ from those of training.
         """
         test = self._test_source()
         if list(test.classes) != list(self.training.classes):
@@ -84,7 +85,7 @@ class ClassificationDataModule(BatchDataModule):
 
     @cached_property
     def rows(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Training images of the weight step, of the architecture step, and held out for validation."""
+        """Row numbers of the training images: of the weight step, of the architecture step, and held out for validation."""
         held: tuple[int, ...] = ()
         kept = tuple(range(len(self.training.labels)))
         if self.validation == "heldout":
@@ -98,11 +99,11 @@ class ClassificationDataModule(BatchDataModule):
         return len(self.training.classes)
 
     def provenance(self) -> dict[str, Any]:
-        """Dataset and split; no identities."""
+        """Dataset and split, without identities."""
         return {"dataset": self.dataset_name, "search_split": self.search_split, "search_pids": []}
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of images; pairs of them (:class:`SearchBatch`) when ``search_split`` is set."""
+        """Batches of images; pairs of them (:class:`SearchBatch`) if ``search_split`` is set."""
         weights, architecture, _ = self.rows
         images, sampler = ClassImages(self.training, weights), self._sampler(weights, TRAIN)
         if self.search_split == "none":
@@ -119,18 +120,18 @@ class ClassificationDataModule(BatchDataModule):
         return UniformSampler([SOMEBODY] * len(rows), self.batch_size, self.seed, purpose)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
-        """All images of validation; no loader when there is no validation."""
+        """All validation images; no loader if there is no validation."""
         if self.validation == "none":
             return []
         held = self.validation == "heldout"
         return [self._evaluation_loader(ClassImages(self.training, self.rows[2]) if held else self._tested())]
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """All images of the test."""
+        """All test images."""
         return self._evaluation_loader(self._tested())
 
     def predict_dataloader(self) -> NoReturn:
-        """None: there is nobody to embed.
+        """Not available: images of classes have no people to embed.
 
         Raises:
             SettingsError: always.
@@ -138,7 +139,7 @@ class ClassificationDataModule(BatchDataModule):
         raise SettingsError("`vireid predict` writes embeddings of people; images of classes have a test only: `vireid test --ckpt PATH`.")
 
     def evaluation(self, stage: str) -> NoReturn:  # noqa: ARG002 - a protocol that is asked for by modules of people
-        """None: no protocol of retrieval.
+        """Not available: images of classes have no retrieval protocol.
 
         Raises:
             SettingsError: always.

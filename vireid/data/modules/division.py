@@ -1,4 +1,4 @@
-"""Which images train weights, which train the architecture, and which class each identity is."""
+"""Division of the training images: images for the weights, images for the architecture, and the class of each identity."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Validation = Literal["none", "heldout", "faithful_test_set"]
 
 @dataclass(frozen=True)
 class Parts:
-    """Training images, divided.
+    """The parts of the training images.
 
     Attributes:
-        weights: images of the weight step (of all steps, outside a search).
+        weights: images of the weight step; outside a search, of all steps.
         architecture: images of the architecture step; empty outside a search.
-        heldout: all images of the held-out identities; empty when none are held out.
+        heldout: all images of the held-out identities; empty if none are held out.
         labels: class of every identity in ``weights`` and ``architecture``; identities of the weight step come first.
-        num_classes: identities of the weight step, which have a row in the classifier.
+        num_classes: number of identities of the weight step; each has a row in the classifier.
     """
 
     weights: tuple[Record, ...]
@@ -47,11 +47,11 @@ def divide(records: Sequence[Record], heldout: Iterable[int], search_split: Sear
     Args:
         records: images of all identities that may be used.
         heldout: identities whose images the weight step never sees.
-        search_split: ``"identity"`` gives the architecture step the held-out identities; ``"image"`` half the images of each kept
-            identity and modality, ``"cdnet"`` ``images_per_identity`` of them, ``"cdnet_leaking"`` so many, of which the weight step
-            keeps some, with a warning; ``"none"`` nothing.
-        seed: of a division of images.
-        images_per_identity: images of each identity and modality that ``cdnet`` and ``cdnet_leaking`` give the architecture step.
+        search_split: images of the architecture step. ``"identity"``: those of the held-out identities. ``"image"``: half the images of
+            each kept identity and modality. ``"cdnet"``: ``images_per_identity`` of them. ``"cdnet_leaking"``: as many, but the weight
+            step keeps some of them, with a warning. ``"none"``: no images.
+        seed: seed of a division of images.
+        images_per_identity: number of images of each identity and modality that ``cdnet`` and ``cdnet_leaking`` give the architecture step.
     """
     away = set(heldout)
     kept = [record for record in records if record.pid not in away]

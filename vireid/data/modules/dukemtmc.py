@@ -12,7 +12,7 @@ class DukeMTMCDataModule(SingleModalityDataModule):
     """DukeMTMC-reID: visible images, eight cameras, distractor identities in the gallery.
 
     Args:
-        root: folder with ``bounding_box_train``, ``query`` and ``bounding_box_test``, or the one above it that holds ``DukeMTMC-reID``.
+        root: folder with ``bounding_box_train``, ``query`` and ``bounding_box_test``, or its parent folder, which holds ``DukeMTMC-reID``.
     """
 
     dataset_name = "dukemtmc"

@@ -1,4 +1,4 @@
-"""Data module of a user's own people."""
+"""Data module of a user's own data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ class PairedFolderDataModule(ReIDDataModule):
     """People seen by a visible and an infrared camera: folders of identities, or a table.
 
     Folders are ``visible/<pid>/`` and ``infrared/<pid>/``, directly under ``root`` or under its ``train/`` and ``test/``. A table is a
-    CSV file with the columns path (relative to the file), pid, modality (visible or infrared) and, if wanted, camid and split
+    CSV file with the columns path (relative to the file), pid, modality (visible or infrared) and, optionally, camid and split
     (train or test). The test ranks all images of one modality against all of the other, in both directions.
 
     Args:
         root: path of the folder or of the CSV file.
-        test_fraction: share of identities for the test, in (0, 1), where the data has no train and test of its own.
-        test_seed: chooses these identities; separate from ``seed``, so that runs with different seeds are tested on the same people.
-        shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        test_fraction: share of identities for the test, in (0, 1), if the data has no train and test of its own.
+        test_seed: seed of the choice of these identities. It is separate from ``seed``, so that runs with different seeds are tested on
+            the same people.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` or one of its folders is absent.
-        DatasetError: an identity folder without images, or a damaged table.
-        SettingsError: a number out of range.
+        DatasetError: the folder of an identity has no images, or the table is damaged.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "folder"

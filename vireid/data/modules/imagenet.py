@@ -13,20 +13,20 @@ from vireid.data.modules.loading import at_least
 
 
 class ImageNetDataModule(ClassificationDataModule):
-    """ImageNet (ILSVRC 2012), 1,000 classes; its validation images are the test here, as published results have it.
+    """ImageNet (ILSVRC 2012), 1,000 classes. Its validation images are the test, as in published results.
 
-    Training images are random parts, 8 to 100 % of the area, resized to ``size``; others are resized by their shorter side, to 8 / 7 of
-    ``size``, and cropped in the middle.
+    A training image is a random part, 8 to 100 % of the area, resized to ``size``. For other images, the shorter side is resized to 8 / 7
+    of ``size``, and the middle is cropped.
 
     Args:
         root: folder with ``train`` and ``val``, in which each class is a folder of images such as ``n01440764``.
-        size: of network input, height and width, in pixels.
-        augmentation: what happens to training images after the crop; its mean and std normalise all images. Null is a horizontal flip.
-        num_workers: processes that read images; 0 reads in the training process.
-        shared: batches, split, validation, seed and loading, as in :class:`ClassificationDataModule`.
+        size: height and width of the network input, in pixels.
+        augmentation: augmentation of training images after the crop; its mean and std normalise all images. Null is a horizontal flip.
+        num_workers: number of processes that read images; 0 reads in the training process.
+        shared: arguments for batches, split, validation, seed and loading, as in :class:`ClassificationDataModule`.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "imagenet"

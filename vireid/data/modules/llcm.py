@@ -14,18 +14,18 @@ from vireid.structures import Evaluation, Record
 
 
 class LLCMDataModule(ReIDDataModule):
-    """LLCM: visible to infrared and infrared to visible, galleries of one image per identity and camera.
+    """LLCM: visible to infrared and infrared to visible. Galleries have one image per identity and camera.
 
     Args:
         root: folder with ``vis``, ``nir``, ``test_vis``, ``test_nir`` and ``idx``.
-        trials: number of galleries, 1..10, over which results are averaged.
-        swapped: also score ``llcm/visible-to-infrared/swapped``, the form of the published test script, in which infrared images
-            search among visible ones; see :meth:`vireid.data.LLCM.evaluation`.
-        shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        trials: number of galleries, 1..10; results are means over them.
+        swapped: whether to also score ``llcm/visible-to-infrared/swapped``, the form of the published test script, in which infrared
+            images search among visible images; see :meth:`vireid.data.LLCM.evaluation`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "llcm"
@@ -51,5 +51,5 @@ class LLCMDataModule(ReIDDataModule):
         return assemble("llcm", both_directions("llcm/heldout", records))
 
     def test_pids(self) -> list[int]:
-        """Identities of ``idx/test_id.txt``; no gallery is drawn for them."""
+        """Identities of ``idx/test_id.txt``. No gallery is drawn for this."""
         return list(self.dataset.test_ids())

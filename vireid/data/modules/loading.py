@@ -1,4 +1,4 @@
-"""What tasks and the command line need of any data: classes, batches in a reproducible order, augmentation on the device."""
+"""Base of all data modules: classes, batches in a reproducible order, augmentation on the device."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ T = TypeVar("T")
 
 
 def at_least(smallest: int, **arguments: int) -> None:
-    """Raise ``SettingsError`` that names an argument below ``smallest``."""
+    """Raise ``SettingsError`` if an argument is below ``smallest``; the message names it."""
     for name, value in arguments.items():
         if value < smallest:
             raise SettingsError(f"`{name}` must be at least {smallest}, got {value}.")
 
 
 class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
-    """Base of all data modules.
+    """Base class of all data modules.
 
     Args:
-        validation: images of the validation loop: ``none``; ``heldout``, which never move weights; ``faithful_test_set``: the test (of
-            several trials the first), as published scripts select on, which is not a fair selection.
-        heldout_fraction: share that is held out by seed, in (0, 1).
-        seed: of the order of images, of augmentation and of what is held out.
-        num_workers: processes that read images; 0 reads in the training process.
-        eval_batch_size: images in an evaluation batch.
+        validation: images of the validation loop: ``none``: no validation. ``heldout``: images that never train weights.
+            ``faithful_test_set``: the test set (its first trial if there are several). Published scripts select on it, which is not a
+            fair selection.
+        heldout_fraction: share that is held out by the seed, in (0, 1).
+        seed: seed of the order of images, of augmentation and of the choice of what is held out.
+        num_workers: number of processes that read images; 0 reads in the training process.
+        eval_batch_size: number of images in an evaluation batch.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
 
     Attributes:
-        dataset_name: of the data, in provenance.
-        classifies: whether the images of evaluation have classes to be right about; otherwise they are people to find again.
-        augmentation: of training images; its mean and std normalise all images.
+        dataset_name: name of the data in provenance.
+        classifies: whether evaluation is classification; otherwise it is retrieval of people.
+        augmentation: augmentation of training images; its mean and std normalise all images.
         search_split: which images the architecture step of a search gets.
     """
 
@@ -76,14 +77,14 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
     @property
     @abstractmethod
     def num_classes(self) -> int:
-        """Rows of the classifier."""
+        """Number of rows of the classifier."""
 
     @abstractmethod
     def provenance(self) -> dict[str, Any]:
-        """Plain facts that say which images a search or a training saw."""
+        """Plain values that record which images a search or a training saw."""
 
     def _resume_point(self) -> tuple[int, int]:
-        """Epoch and batch at which training begins: after the last batch that the Trainer's progress counts as processed."""
+        """Epoch and batch at which training begins: those after the last batch that the Trainer counts as processed."""
         if self.trainer is None:
             return 0, 0
         epochs: Any = self.trainer.fit_loop.epoch_progress.current  # typed too narrowly by Lightning
@@ -93,7 +94,7 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
         return epochs.processed, batches.current.processed
 
     def _training_loader(self, dataset: Dataset[Any], sampler: KeyedSampler | SearchSampler) -> DataLoader[Any]:
-        """Batches from where training goes on."""
+        """Batches from the point where training resumes."""
         epoch, batch = self._resume_point()
         sampler.set_epoch(epoch)  # Lightning does so only after workers have begun to read
         sampler.start_at(min(batch, len(sampler)))
@@ -114,7 +115,7 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment training batches, the ones that have a key; normalise the others. Runs on the device."""
+        """Augment training batches, which have a key, and normalise the others. This runs on the device."""
         if isinstance(batch, SearchBatch):
             return SearchBatch(
                 self.on_after_batch_transfer(batch.weights, dataloader_idx),

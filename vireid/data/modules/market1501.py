@@ -9,10 +9,10 @@ from vireid.data.modules.single import SingleModalityDataModule
 
 
 class Market1501DataModule(SingleModalityDataModule):
-    """Market-1501: visible images, six cameras; distractors stay in the gallery, junk is dropped.
+    """Market-1501: visible images, six cameras. Distractors stay in the gallery; junk images are dropped.
 
     Args:
-        root: folder with ``bounding_box_train``, ``query`` and ``bounding_box_test``, or the one above it that holds
+        root: folder with ``bounding_box_train``, ``query`` and ``bounding_box_test``, or its parent folder, which holds
             ``Market-1501-v15.09.15``.
     """
 

@@ -12,18 +12,19 @@ from vireid.structures import Record
 
 
 class MSMT17DataModule(SingleModalityDataModule):
-    """MSMT17, version 1 or 2: visible images, fifteen cameras; test identities count from 10000, see :class:`vireid.data.MSMT17`.
+    """MSMT17, version 1 or 2: visible images, fifteen cameras. Test identities count from 10000, see :class:`vireid.data.MSMT17`.
 
     Args:
-        root: folder with the four lists, or the one above it that holds ``MSMT17_V1`` or ``MSMT17_V2``.
-        train_on: ``train``: ``list_train.txt`` alone; ``trainval``: with ``list_val.txt``. Published results exist of both. ``all``:
-            with the lists of query and gallery too ("combineall" in published code), for a test on another dataset. This one has no
-            test then.
-        shared: network input, batches (``images_per_batch`` too), split and reading of images, as in :class:`SingleModalityDataModule`.
+        root: folder with the four lists, or its parent folder, which holds ``MSMT17_V1`` or ``MSMT17_V2``.
+        train_on: training images. ``train``: ``list_train.txt`` alone; ``trainval``: both it and ``list_val.txt``. Published results
+            exist for both. ``all``: also the lists of query and gallery ("combineall" in published code), for a test on another
+            dataset. MSMT17 itself then has no test.
+        shared: arguments for network input, batches (also ``images_per_batch``), split and reading of images, as in
+            :class:`SingleModalityDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "msmt17"

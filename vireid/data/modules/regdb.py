@@ -15,16 +15,16 @@ from vireid.structures import Evaluation, Record
 class RegDBDataModule(ReIDDataModule):
     """RegDB: one of its ten trials, visible to infrared and infrared to visible.
 
-    Trials share identities: what is searched on one trial has seen test identities of the others.
+    Trials share identities: an architecture that was searched on one trial has seen test identities of the others.
 
     Args:
         root: folder with ``Visible``, ``Thermal`` and ``idx``.
-        trial: 1..10; published results are means over all ten, each with a model of its own.
-        shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        trial: number of the trial, 1..10. Published results are means over all ten, each with its own model.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "regdb"
@@ -48,5 +48,5 @@ class RegDBDataModule(ReIDDataModule):
         return assemble("regdb", both_directions("regdb/heldout", records, f"/trial-{self.trial}"))
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, with the trial."""
+        """As :meth:`ReIDDataModule.provenance`, and the trial."""
         return {**super().provenance(), "trial": self.trial}

@@ -19,7 +19,7 @@ EVERYTHING = "all"
 
 
 class SingleModalityDataset(Protocol):
-    """What a data module needs to know of a dataset."""
+    """Interface of a dataset with visible images only."""
 
     root: Path
 
@@ -41,22 +41,23 @@ class SingleModalityDataset(Protocol):
 
 
 class SingleModalityDataModule(ReIDDataModule):
-    """People seen by visible cameras only: batches of P x K visible images, one protocol, rule ``market``.
+    """People seen by visible cameras only: batches of P x K visible images, and one protocol with the rule ``market``.
 
-    Held-out identities are validated by ``<dataset>/heldout/query-to-gallery``: the first image of each identity and camera, in the
-    order of paths, searches among all others; as in the test, the same identity in the same camera does not count.
+    The protocol on held-out identities is ``<dataset>/heldout/query-to-gallery``. The first image of each identity and camera, in the
+    order of paths, searches among all others. As in the test, the same identity in the same camera does not count.
 
     Args:
         root: folder of the dataset.
-        train_on: ``train``; or ``all``: images of query and gallery too ("combineall" in published code), without distractors of
-            identity 0, for a test on another dataset. This one has no test then.
-        images_per_batch: instead of P x K images, so many drawn uniformly, whoever they show: a random order of all images per epoch,
-            whose last, incomplete batch is dropped (of each process). Losses that need runs of K images cannot be used then.
-        shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        train_on: training images. ``train``: those of the release. ``all``: also those of query and gallery ("combineall" in published
+            code), without distractors of identity 0, for a test on another dataset. The dataset itself then has no test.
+        images_per_batch: number of images in a batch of each process, drawn uniformly over all images; null draws P x K images instead.
+            Every epoch takes all images in a random order and drops the last, incomplete batch. Losses that need runs of K images
+            cannot be used then.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     single_modality = True
@@ -85,7 +86,7 @@ class SingleModalityDataModule(ReIDDataModule):
         """The dataset at ``root``."""
 
     def _splits(self) -> Mapping[str, Sequence[Record]]:
-        """Images of the splits that the release gives numbers for."""
+        """Images of the splits for which the release states numbers."""
         return self.dataset.splits()
 
     def _training_records(self) -> list[Record]:
@@ -100,11 +101,11 @@ class SingleModalityDataModule(ReIDDataModule):
         return self.dataset.evaluation()
 
     def test_pids(self) -> list[int]:
-        """As :meth:`ReIDDataModule.test_pids`; nobody where the training takes everybody."""
+        """As :meth:`ReIDDataModule.test_pids`; empty if ``train_on`` is ``all``."""
         return [] if self.train_on == EVERYTHING else super().test_pids()
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, with what the training takes."""
+        """As :meth:`ReIDDataModule.provenance`, and which images the training takes."""
         return {**super().provenance(), "train_on": self.train_on}
 
     def _sampler(self, records: tuple[Record, ...], purpose: int) -> KeyedSampler:
@@ -120,7 +121,7 @@ class SingleModalityDataModule(ReIDDataModule):
 
 
 def first_and_others(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
-    """The first image, by path, of each identity and camera, and all others.
+    """The first image of each identity and camera, in the order of paths, and all other images.
 
     Example:
         >>> from vireid.structures import Modality

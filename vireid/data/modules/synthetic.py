@@ -1,4 +1,4 @@
-"""Data module of drawn people."""
+"""Data module of synthetic people."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ MARKER = "vireid-synthetic.json"
 
 
 class SyntheticDataModule(SYSUDataModule):
-    """Drawn people in the layout and with the protocol of SYSU-MM01; written to disk once, on first use.
+    """Synthetic people in the layout and with the protocol of SYSU-MM01. They are drawn and written to disk once, on first use.
 
     Held-out identities are a seeded share of the training identities.
 
     Args:
-        root: folder to write to; null is one under ``~/.cache/vireid/synthetic`` whose name depends on the version of the generator
-            and on all arguments that change an image.
-        identities: number of people, those of the test included.
-        test_identities: how many of them are kept for the test.
-        images: of each identity and camera; null is the generator's default.
-        seed_data: of the drawing of people and images, at least 0.
-        style: of infrared images: ``near_infrared`` or ``thermal``.
-        world: what infrared cameras do beside: ``contrast`` (nothing, low contrast is the whole gap), ``detail`` (slow lightness is
-            gone), ``noise`` (fine grain), ``lamp`` (a bright spot), ``bars`` (a letterbox), ``exposure`` (another contrast and level in
-            every image) or ``mixed`` (detail behind bars).
-        image_height: of the drawn images, in pixels.
-        image_width: of the drawn images, in pixels.
+        root: folder to write to. Null is a folder under ``~/.cache/vireid/synthetic`` whose name depends on the version of the
+            generator and on all arguments that change an image.
+        identities: number of people, including those of the test.
+        test_identities: number of people that are kept for the test.
+        images: number of images of each identity and camera; null is the generator's default.
+        seed_data: seed of the drawing of people and images, at least 0.
+        style: kind of infrared images: ``near_infrared`` or ``thermal``.
+        world: additional effect of infrared cameras: ``contrast`` (none, low contrast is the whole gap), ``detail`` (slow changes of
+            lightness are removed), ``noise`` (fine grain), ``lamp`` (a bright spot), ``bars`` (a letterbox), ``exposure`` (another
+            contrast and level in every image) or ``mixed`` (detail behind bars).
+        image_height: height of the drawn images, in pixels.
+        image_width: width of the drawn images, in pixels.
         difficulty: knobs that differ from the benchmark, see ``vireid.data.synthetic.Difficulty``.
-        shared: trials, network input, batches, split and reading of images, as in :class:`SYSUDataModule`.
+        shared: arguments for trials, network input, batches, split and reading of images, as in :class:`SYSUDataModule`.
 
     Raises:
-        SettingsError: a number out of range, or an unknown knob.
+        SettingsError: a number is out of range, or a knob is unknown.
     """
 
     dataset_name = "synthetic"
@@ -84,22 +84,22 @@ class SyntheticDataModule(SYSUDataModule):
         self.record(root=None if root is None else str(self.root.absolute()))
 
     def _open(self) -> None:
-        """Nothing to check before the images are written."""
+        """Check nothing: the images are not written yet."""
 
     def _cache_folder(self) -> Path:
         return Path.home() / ".cache" / "vireid" / "synthetic" / hashlib.sha256(self._key.encode()).hexdigest()[:16]
 
     @property
     def num_classes(self) -> int:
-        """Rows of the classifier, known before anything is written."""
+        """Number of rows of the classifier. It is known before the images are written."""
         train: int = self._drawing["identities"] - self._drawing["test_identities"]
         return train - (heldout_count(train, self.heldout_fraction) if self.holds_out else 0)
 
     def prepare_data(self) -> None:
-        """Write the images, unless the folder holds them already; a folder appears whole or not at all.
+        """Write the images, unless the folder already holds them. The folder appears complete or not at all.
 
         Raises:
-            DatasetError: ``root`` holds something else.
+            DatasetError: ``root`` holds something other than these images.
         """
         marker = self.root / MARKER
         if marker.is_file() and marker.read_text(encoding="utf-8") == self._key:
@@ -134,7 +134,7 @@ class SyntheticDataModule(SYSUDataModule):
                 raise
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
-        """Check that the images are there, for a caller that skipped :meth:`prepare_data`."""
+        """Check that the images exist, for a caller that skipped :meth:`prepare_data`."""
         if not (self.root / MARKER).is_file():
             self.prepare_data()
 
@@ -144,5 +144,5 @@ class SyntheticDataModule(SYSUDataModule):
             return super()._test_evaluation()
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`SYSUDataModule.provenance`, with the arguments of the drawing."""
+        """As :meth:`SYSUDataModule.provenance`, and the arguments of the drawing."""
         return {**super().provenance(), "drawing": json.loads(self._key)}

@@ -20,18 +20,18 @@ class SYSUDataModule(ReIDDataModule):
 
     Args:
         root: folder with ``cam1`` .. ``cam6`` and ``exp``.
-        gallery: ``seeded`` draws the galleries as research code does; ``official`` reads ``exp/rand_perm_cam.mat``. Results of the
-            two are not comparable to the last digit.
-        heldout: held-out identities are the ``official`` 99 validation identities (seen by cameras 3, 4 and 5 only), leaving the 296
-            of the train list, or a ``seeded`` share of the training identities.
-        train_ids: identities to train on when none are held out, or to draw the seeded share from: ``trainval`` (395, the usual set)
+        gallery: how galleries are drawn. ``seeded`` draws them as in research code; ``official`` reads ``exp/rand_perm_cam.mat``.
+            Results of the two are not comparable to the last digit.
+        heldout: which identities are held out. ``official``: the 99 validation identities (seen by cameras 3, 4 and 5 only), so that the
+            296 of the train list remain. ``seeded``: a seeded share of the training identities.
+        train_ids: identities to train on if none are held out, or to draw the seeded share from: ``trainval`` (395, the usual set)
             or ``train`` (296).
-        trials: number of galleries, 1..10, over which results are averaged.
-        shared: network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        trials: number of galleries, 1..10; results are means over them.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
-        SettingsError: a number out of range.
+        SettingsError: a number is out of range.
     """
 
     dataset_name = "sysu"
@@ -57,7 +57,7 @@ class SYSUDataModule(ReIDDataModule):
         self._open()
 
     def _open(self) -> None:
-        """Check the folders of the layout."""
+        """Check that the folders of the layout exist."""
         _ = self.dataset
 
     @cached_property
@@ -90,9 +90,9 @@ class SYSUDataModule(ReIDDataModule):
         return assemble("sysu", {"sysu/heldout/infrared-to-visible": [(infrared, visible)]})
 
     def test_pids(self) -> list[int]:
-        """Identities of ``exp/test_id.txt``; no gallery is drawn for them."""
+        """Identities of ``exp/test_id.txt``. No gallery is drawn for this."""
         return list(self.dataset.ids("test"))
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, with the lineage of the galleries."""
+        """As :meth:`ReIDDataModule.provenance`, and how the galleries were drawn."""
         return {**super().provenance(), "gallery": self.gallery}

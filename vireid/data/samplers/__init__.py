@@ -1,1 +1,1 @@
-"""Batch samplers: which rows a batch shows, as a function of seed, rank, epoch and position."""
+"""Batch samplers: the rows of a batch, as a function of seed, rank, epoch and position."""

@@ -1,4 +1,4 @@
-"""Batches as pure functions of (seed, rank, epoch, iteration, purpose), so that an epoch can begin at any of them."""
+"""Batches as pure functions of (seed, rank, epoch, iteration, purpose), so that an epoch can begin at any batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BatchRows(list[int]):
     Attributes:
         n_visible: number of visible rows.
         key: (seed, rank, epoch, iteration, purpose).
-        images_per_identity: K.
+        images_per_identity: K, the number of images per identity and modality.
     """
 
     def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = (), images_per_identity: int = 1) -> None:
@@ -32,21 +32,21 @@ class BatchRows(list[int]):
 
 @dataclass
 class Position:
-    """Where the next iteration begins.
+    """Point where the next iteration begins.
 
     Attributes:
-        epoch: its epoch.
-        start: its first batch.
+        epoch: epoch of the iteration.
+        start: first batch of the iteration.
     """
 
     epoch: int = 0
     start: int = 0
 
     def steps(self, length: int) -> Iterator[tuple[int, int]]:
-        """(epoch, iteration) of each batch.
+        """Epoch and iteration of each batch.
 
-        The epoch is the one at the call. The start is taken, once, when the first batch is asked for: a loader with workers makes
-        two iterators and uses the second.
+        The epoch is the epoch at the time of the call. The start is read once, when the first batch is asked for, because a loader with
+        workers makes two iterators and uses the second.
         """
         return self._from_start(self.epoch, length)
 
@@ -56,22 +56,23 @@ class Position:
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Of this process, from ``torch.distributed``; 0 and 1 when that is not running."""
+    """Rank of this process and number of processes, from ``torch.distributed``; 0 and 1 if that is not running."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
 class KeyedSampler(Sampler[list[int]], ABC):
-    """Batch sampler whose batches are drawn one by one, each from its own key.
+    """Base class of batch samplers that draw every batch from its own key.
 
     Args:
         seed: first part of every key.
         purpose: last part of every key; samplers with different purposes draw differently.
-        rank, world_size: of this process; ``None`` asks ``torch.distributed``, or means 0 of 1 if that is not running.
+        rank, world_size: rank of this process and number of processes; ``None`` asks ``torch.distributed``, or means 0 and 1 if that is not
+            running.
 
     Raises:
-        SettingsError: a rank that is none.
+        SettingsError: ``rank`` is out of range.
     """
 
     def __init__(self, seed: int, purpose: int, rank: int | None, world_size: int | None) -> None:
@@ -85,23 +86,23 @@ class KeyedSampler(Sampler[list[int]], ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches of an epoch."""
 
     @abstractmethod
     def batch(self, epoch: int, iteration: int) -> BatchRows:
-        """Rows of one batch; iterations do not end with the epoch."""
+        """Rows of one batch. ``iteration`` may exceed the length of an epoch."""
 
     @property
     def sampler(self) -> KeyedSampler:
-        """Itself: where Lightning looks for :meth:`set_epoch` of a batch sampler."""
+        """This sampler itself: Lightning looks here for :meth:`set_epoch` of a batch sampler."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of iterations that begin from now on; one that runs is not disturbed."""
+        """Set the epoch of iterations that begin after this call. A running iteration is not changed."""
         self.position.epoch = epoch
 
     def start_at(self, batch: int) -> None:
-        """Let the next iteration begin at ``batch``; later ones begin at 0 again. The length stays that of a whole epoch."""
+        """Let the next iteration begin at ``batch``; later iterations begin at 0 again. The length stays the length of a whole epoch."""
         if not 0 <= batch <= len(self):
             raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
         self.position.start = batch

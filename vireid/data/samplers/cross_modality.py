@@ -22,20 +22,20 @@ def draw_batch(
     identities_per_batch: int,
     images_per_identity: int,
 ) -> tuple[Rows, Rows, Rows]:
-    """One P x K draw of CM-NAS, in its order of draws.
+    """One P x K batch, drawn in the same order as in CM-NAS.
 
-    P identities without replacement; then per identity K visible and K infrared images, each with replacement.
+    First P identities are drawn without replacement. Then K visible and K infrared images per identity are drawn with replacement.
 
     Args:
-        rng: legacy NumPy generator; it moves on.
+        rng: legacy NumPy generator, which advances.
         visible, infrared: rows of every identity, in the same order of identities (ascending labels in the reference). An empty
             ``infrared`` draws visible images alone.
-        identities_per_batch: P.
-        images_per_identity: K.
+        identities_per_batch: P, the number of identities.
+        images_per_identity: K, the number of images per identity and modality.
 
     Returns:
-        Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K; no infrared
-        rows where there are none.
+        Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K. If
+        ``infrared`` is empty, there are no infrared rows.
 
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
@@ -54,22 +54,23 @@ class CrossModalitySampler(KeyedSampler):
     """Batch sampler: P identities x K images of each modality, visible rows first, identities in the same runs of K in both halves.
 
     Every batch is drawn by its own generator from (seed, epoch, iteration, purpose), so an epoch can begin at any batch. All ranks
-    draw the same P x world_size identities and take P of them each: the identities of a step are disjoint between ranks, and
-    together the ranks hold the batch that one process with P x world_size identities would draw.
+    draw the same P x world_size identities, and each takes P of them. The identities of a step are disjoint between ranks. Together
+    the ranks hold the batch that one process with P x world_size identities would draw.
 
-    Where no record at all is infrared, a batch is P identities x K visible images, and all of its rows are visible ones.
+    If no record is infrared, a batch is P identities x K visible images, and all of its rows are visible.
 
     Args:
-        records: the images that rows refer to.
-        identities_per_batch: P, per rank.
-        images_per_identity: K, per modality.
+        records: images that row numbers refer to.
+        identities_per_batch: P, the number of identities per rank.
+        images_per_identity: K, the number of images per identity and modality.
         seed: first part of every key.
         purpose: last part of every key; samplers with different purposes draw differently.
-        rank, world_size: of this process; ``None`` asks ``torch.distributed``, or means 0 of 1 if that is not running.
+        rank, world_size: rank of this process and number of processes; ``None`` asks ``torch.distributed``, or means 0 and 1 if that is not
+            running.
 
     Raises:
-        SettingsError: P or K below 1, or fewer than P x world_size identities.
-        DatasetError: identities with images of one modality only, in a set that is not all visible.
+        SettingsError: P or K is below 1, or there are fewer than P x world_size identities.
+        DatasetError: an identity has images of one modality only, and not all images are visible.
 
     Example:
         >>> records = [Record("", pid, 1, modality) for modality in Modality for pid in range(4) for _ in range(8)]
@@ -122,12 +123,12 @@ class CrossModalitySampler(KeyedSampler):
 
 
 def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]:
-    """Row numbers of every identity, identities ascending, of the visible and of the infrared images.
+    """Row numbers of the visible and of the infrared images of every identity, in ascending order of identities.
 
-    Without any infrared image the second list is empty.
+    If there is no infrared image, the second list is empty.
 
     Raises:
-        DatasetError: identities with images of one modality only, in a set that is not all visible; up to five are named.
+        DatasetError: an identity has images of one modality only, and not all images are visible. The message names up to five.
     """
     rows: tuple[dict[int, list[int]], dict[int, list[int]]] = (defaultdict(list), defaultdict(list))
     for row, record in enumerate(records):

@@ -19,13 +19,13 @@ class SearchRows(NamedTuple):
 
 
 class SearchSampler(Sampler[Any]):
-    """Batch sampler of a search: weight rows and architecture rows together, each from its own sampler.
+    """Batch sampler of a search: rows of the weight step and of the architecture step together, each from its own sampler.
 
-    An epoch is as long as one of ``weights``; ``architecture`` has no end.
+    An epoch is as long as an epoch of ``weights``; ``architecture`` never ends.
 
     Args:
-        weights: rows of the weight step.
-        architecture: rows of the architecture step; must have another purpose.
+        weights: sampler of the weight step.
+        architecture: sampler of the architecture step; it must have another purpose.
 
     Raises:
         SettingsError: both samplers have the same purpose.
@@ -38,7 +38,7 @@ class SearchSampler(Sampler[Any]):
 
     @property
     def sampler(self) -> SearchSampler:
-        """Itself, see :attr:`KeyedSampler.sampler`."""
+        """This sampler itself, see :attr:`KeyedSampler.sampler`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

@@ -1,4 +1,4 @@
-"""Batches of images drawn uniformly, whoever they show."""
+"""Batches of images drawn uniformly, whatever their identities."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vireid.structures import Modality, Record, stack_keys
 
 
 class UniformSampler(KeyedSampler):
-    """A random order of all images per epoch, cut into batches; the last, incomplete one is dropped.
+    """Batch sampler: a random order of all images per epoch, cut into batches. The last, incomplete batch is dropped.
 
-    What PyTorch's ``DataLoader(shuffle=True, drop_last=True)`` does, as a function of the key. All ranks cut the same order: together
-    they hold the batch that one process with ``images_per_batch x world_size`` images would draw. Past the end of an epoch comes
-    another order of all images.
+    It does the same as PyTorch's ``DataLoader(shuffle=True, drop_last=True)``, but as a function of the key. All ranks cut the same
+    order. Together they hold the batch that one process with ``images_per_batch x world_size`` images would draw. After the end of an
+    epoch, another order of all images follows.
 
     Args:
-        records: visible images, which the rows refer to.
-        images_per_batch: B, per rank.
+        records: visible images that row numbers refer to.
+        images_per_batch: B, the number of images per rank.
         seed, purpose, rank, world_size: see :class:`~vireid.data.samplers.base.KeyedSampler`.
 
     Raises:
-        SettingsError: B below 1, or fewer than B x world_size images.
-        DatasetError: infrared images among them: a uniform draw holds another number of each modality every time.
+        SettingsError: B is below 1, or there are fewer than B x world_size images.
+        DatasetError: some images are infrared. A uniform draw would hold another number of each modality every time.
 
     Example:
         >>> sampler = UniformSampler([Record("", pid, 1, Modality.VISIBLE) for pid in range(10)], images_per_batch=3)

@@ -17,13 +17,13 @@ Sampling = Literal["with_replacement", "without_replacement"]
 class WithoutReplacementSampler(CrossModalitySampler):
     """As :class:`~vireid.data.CrossModalitySampler`, but every image is used at most once in an epoch.
 
-    For each epoch the images of every identity and modality are shuffled and cut into groups of K. An identity has as many groups as its
-    modality with fewer images; the rest are not used in this epoch. A step takes the next group of P x world_size identities, drawn
-    uniformly among those that have one left. An identity with fewer than K images of a modality has one group, in which some of them
-    come twice. Past the end of an epoch comes another division of all images.
+    For each epoch the images of every identity and modality are shuffled and cut into groups of K. The modality with
+    fewer images decides how many groups an identity has; the other images are not used in this epoch. A step takes the next group of
+    P x world_size identities, which are drawn uniformly among those with a group left. An identity with fewer than K images of a modality
+    has one group, in which some images come twice. After the end of an epoch, another division of all images follows.
 
-    The length is exact, and the largest that the groups allow: where identities with many groups would be left over at the end,
-    the draw takes them earlier.
+    The length is exact and is the largest that the groups allow: the draw takes identities with many groups earlier if they would be
+    left over at the end.
 
     Args:
         records, identities_per_batch, images_per_identity, seed, purpose, rank, world_size: see
@@ -40,8 +40,8 @@ class WithoutReplacementSampler(CrossModalitySampler):
 
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID" (IV-REID). Its batches hold each identity's infrared and visible images
-        in one block, which changes nothing that a loss or a normalisation sees; it stops when a draw has left too few identities, reports
-        a length that it never reaches, and fails for an identity with fewer than K infrared images.
+        in one block, which makes no difference for losses and normalisation. It stops when too few identities are left, reports a
+        length that it never reaches, and fails for an identity with fewer than K infrared images.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WithoutReplacementSampler(CrossModalitySampler):
         return BatchRows([*visible[own].tolist(), *infrared[own].tolist()], half, key, self.images_per_identity)
 
     def _batches(self, key: tuple[int, ...]) -> list[tuple[Rows, Rows]]:
-        """Visible and infrared rows of every step of one division of all images, for all ranks together; the last one is kept."""
+        """Visible and infrared rows of every step of one division of all images, for all ranks together. The last result is kept."""
         if self._division[0] != key:
             rng = np.random.RandomState(np.array(key, np.uint32))
             sides = [self._grouped(rng, side) if side else [] for side in (self._visible, self._infrared)]
@@ -96,7 +96,7 @@ class WithoutReplacementSampler(CrossModalitySampler):
 
 
 def most_batches(groups: Rows, identities_per_batch: int) -> int:
-    """The largest number of batches of so many different identities, each of which can be in ``groups[i]`` of them.
+    """Largest number of batches of ``identities_per_batch`` different identities, if identity i can be in ``groups[i]`` batches.
 
     Example:
         >>> most_batches(np.array([5, 1, 1]), 2), most_batches(np.array([2, 2, 2]), 2)
@@ -109,10 +109,10 @@ def most_batches(groups: Rows, identities_per_batch: int) -> int:
 
 
 def identities_of_steps(rng: np.random.RandomState, groups: Rows, identities_per_batch: int) -> list[Rows]:
-    """Identities of each of :func:`most_batches` steps: drawn uniformly, unless that would make the later steps fall short.
+    """Identities of each of :func:`most_batches` steps: drawn uniformly, unless later steps would then lack identities.
 
-    With t steps to go, an identity of r groups can fill min(r, t) places. One with r >= t loses a place by not being drawn; as
-    many of them as there are places to spare may be left out.
+    With t steps left, an identity with r groups can fill min(r, t) places. An identity with r >= t loses a place if it is not drawn.
+    So at most as many of them may be left out as there are spare places.
     """
     left = groups.copy()
     steps = []

@@ -1,4 +1,4 @@
-"""What the metrics accept, and what they say to the rest."""
+"""Checks and conversions of the arguments of metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_topk(topk: Sequence[int]) -> NDArray[np.int64]:
     """``topk`` as an array.
 
     Raises:
-        ValueError: empty, or a rank below 1.
+        ValueError: ``topk`` is empty, or a rank is below 1.
     """
     ranks = np.asarray(topk)
     if ranks.ndim != 1 or len(ranks) == 0 or ranks.dtype.kind not in "iu" or ranks.min() < 1:
@@ -30,12 +30,12 @@ def as_distances(distances: Any, name: str = "distances", side: int | None = Non
     """``(Q, G)`` tensor of real numbers.
 
     Args:
-        distances: what was given.
-        name: of the argument.
-        side: rows and columns of a square matrix; ``None`` for any shape.
+        distances: the given matrix.
+        name: name of the argument.
+        side: number of rows and of columns of a square matrix; ``None`` for any shape.
 
     Raises:
-        ValueError: another shape, no rows or no columns, complex or bool.
+        ValueError: the shape does not fit, there are no rows or columns, or the numbers are complex or bool.
     """
     matrix = _tensor(distances).detach()
     if matrix.ndim != 2 or 0 in matrix.shape or (side is not None and matrix.shape != (side, side)):
@@ -57,7 +57,7 @@ def labels(side: str, pids: Any, camids: Any, rows: int, rule: Rule, device: tor
     """``(rows,)`` int64 identities and cameras; ``None`` for cameras that the rule does not read.
 
     Raises:
-        ValueError: other shapes, not integers, cameras missing or impossible.
+        ValueError: shapes do not fit, values are not integers, or cameras are missing or impossible.
     """
     found = _integers(f"{side}_pids", pids, rows, device)
     cameras = None if camids is None or rule == "regdb" else _integers(f"{side}_camids", camids, rows, device)
@@ -66,7 +66,7 @@ def labels(side: str, pids: Any, camids: Any, rows: int, rule: Rule, device: tor
 
 
 def _tensor(values: Any) -> Tensor:
-    """A tensor that shares memory where it can; numpy views that run backwards cannot."""
+    """A tensor that shares memory if possible. NumPy views with negative strides cannot share memory."""
     if isinstance(values, np.ndarray) and any(stride < 0 for stride in values.strides):
         values = values.copy()
     return torch.as_tensor(values)
@@ -83,7 +83,7 @@ def _integers(name: str, values: Any, rows: int, device: torch.device) -> Tensor
 
 def check_finite(columns: Tensor) -> None:
     """Raise ``ValueError`` if a distance is NaN or infinite."""
-    least, most = columns.aminmax()  # NaN wins both
+    least, most = columns.aminmax()  # a NaN makes both NaN
     if not (bool(least.isfinite()) and bool(most.isfinite())):
         raise ValueError("`distances` must be finite, but hold NaN or infinity; to leave entries out, choose a `rule` that removes them.")
 

@@ -18,10 +18,10 @@ def pairwise_distances(query: Tensor, gallery: Tensor) -> Tensor:
         gallery: ``(G, D)``.
 
     Returns:
-        ``(Q, G)`` float32, or float64 if either side is; smaller is closer.
+        ``(Q, G)`` float32, or float64 if either side is float64; smaller is closer.
 
     Raises:
-        ValueError: shapes or dtypes that do not fit.
+        ValueError: shapes or dtypes do not fit.
 
     Example:
         >>> pairwise_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
@@ -41,10 +41,10 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
         gallery: ``(G, D)``.
 
     Returns:
-        ``(Q, G)`` float32, or float64 if either side is, 0 to 2 up to rounding; smaller is closer.
+        ``(Q, G)`` float32, or float64 if either side is float64; 0 to 2 up to rounding; smaller is closer.
 
     Raises:
-        ValueError: shapes or dtypes that do not fit.
+        ValueError: shapes or dtypes do not fit.
 
     Example:
         >>> cosine_distances(torch.tensor([[2.0, 0.0]]), torch.tensor([[5.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
@@ -57,23 +57,23 @@ def cosine_distances(query: Tensor, gallery: Tensor) -> Tensor:
 Rows = Tensor | slice
 
 ALIGNED = 16
-"""Rows of a tile start at multiples of so many numbers; products take 1.4 times as long where the rows of their results do not."""
+"""Rows of a tile start at multiples of this many numbers. Otherwise matrix products take 1.4 times as long."""
 
 HELD = 2**27
-"""Numbers in a gallery up to which it is put in order once (half a gigabyte); a larger one tile by tile."""
+"""A gallery of up to this many numbers (half a gigabyte) is put in order once; a larger one is put in order tile by tile."""
 
 
 class DistanceTiles:
-    """Distances between blocks of embeddings, without ever holding all of them.
+    """Distances between blocks of embeddings. The whole matrix is never in memory.
 
     Args:
-        query: ``(Q, D)``.
-        gallery: ``(G, D)``.
-        order: ``(G,)`` rows of the gallery that the columns of a tile count.
-        normalise: :func:`cosine_distances`, otherwise :func:`pairwise_distances`.
+        query: ``(Q, D)`` embeddings.
+        gallery: ``(G, D)`` embeddings.
+        order: ``(G,)`` gallery row of each column, over all tiles.
+        normalise: whether to use :func:`cosine_distances`; otherwise :func:`pairwise_distances`.
 
     Raises:
-        ValueError: shapes or dtypes that do not fit.
+        ValueError: shapes or dtypes do not fit.
     """
 
     def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool) -> None:
@@ -138,9 +138,9 @@ def _check_comparable(query: Tensor, gallery: Tensor) -> None:
 
 @contextmanager
 def exact_products(rows: Tensor) -> Iterator[None]:
-    """Full float32 matrix products, whatever autocast and TensorFloat-32 settings training left behind; they are restored.
+    """Context with full float32 matrix products. Autocast and TensorFloat-32 are off inside, and their settings are restored after it.
 
-    The precision is one for all threads: enter before starting some.
+    The precision is one setting for all threads: enter the context before you start threads.
     """
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

@@ -1,7 +1,7 @@
-"""Scores of many galleries drawn from the same images, as the trials of a protocol are.
+"""Scores of many galleries that are drawn from the same images, such as the trials of a protocol.
 
-Each query sorts the images once. Between two of its matches, the images of every draw are counted at once, as a sum of rows of zeros and
-ones; the identities before the first match of every draw are found by integers that have one bit per draw.
+Each query sorts the images once. Between two of its matches, the images of all draws are counted at once, as a sum of rows of zeros and
+ones. Integers with one bit per draw give the identities before the first match of every draw.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def evaluate_draws(
 ) -> list[RetrievalScores]:
     """Retrieval scores of the same queries in several galleries, by cosine distance.
 
-    The result is equal to :func:`~vireid.metrics.evaluate_embeddings` of each gallery, but quicker. That function runs itself where the
-    quick way does not apply: embeddings in float64 or on a GPU, and galleries in which images of one identity and camera do not keep
-    their place among the others, because the place decides ties.
+    The result is equal to :func:`~vireid.metrics.evaluate_embeddings` of each gallery, but this function is faster. It calls
+    ``evaluate_embeddings`` if the fast algorithm does not apply: for embeddings in float64 or on a GPU, and for galleries in which images
+    of one identity and camera do not keep their place among the others, because the place decides ties.
 
     Args:
-        embeddings: ``(N, D)`` finite floating point, of all images.
+        embeddings: ``(N, D)`` finite floating point embeddings of all images.
         pids: ``(N,)`` int64 identities.
         camids: ``(N,)`` int64 cameras.
-        query: rows of the queries.
-        galleries: rows of each gallery.
+        query: row numbers of the queries.
+        galleries: row numbers of each gallery.
         rule: which gallery entries do not count for a query, as in :func:`~vireid.metrics.evaluate`.
         topk: ranks at which the CMC is read, each at least 1.
 
     Raises:
-        ValueError: as :func:`~vireid.metrics.evaluate_embeddings`.
+        ValueError: as for :func:`~vireid.metrics.evaluate_embeddings`.
     """
     rows = torch.from_numpy(query)
     columns = _in_one_order(galleries, (pids * (camids.max() + 1) + camids).numpy())

@@ -1,4 +1,4 @@
-"""CMC, mAP and mINP by the rules of the published protocols."""
+"""CMC, mAP and mINP with the rules of the published protocols."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from vireid.structures import Rule
 T = TypeVar("T")
 
 WORKERS = 8
-"""Threads that score blocks of queries side by side; more threads share in their work."""
+"""Number of threads that score blocks of queries in parallel. More threads divide the work inside a block."""
 
 BLOCK = {"cpu": 2**20, "cuda": 2**25}
-"""Given distances that are scored at once: they should fit the CPU's cache, or fill a GPU."""
+"""Number of given distances that are scored at once. They should fit the CPU's cache, or fill a GPU."""
 
 TILE = {"cpu": 2**21, "cuda": 2**26}
-"""Distances of embeddings that are computed and scored at once."""
+"""Number of distances of embeddings that are computed and scored at once."""
 
 TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
-"""Gallery entries among them."""
+"""Number of gallery entries in such a block."""
 
 
 class RetrievalScores(TypedDict):
-    """Means over the valid queries, those with at least one match that counts, as fractions in [0, 1]; and the single queries.
+    """Means over the valid queries as fractions in [0, 1], and scores of single queries. A valid query has a match that counts.
 
     Attributes:
-        cmc: ``(len(topk),)`` float64.
+        cmc: ``(len(topk),)`` float64 values of the CMC curve.
         mAP: mean average precision.
         mINP: mean inverse negative penalty.
         num_valid: number of valid queries.
         ap: ``(Q,)`` float64 average precision of each query, NaN for one that is not valid.
-        inp: ``(Q,)`` float64 inverse negative penalty of each query, likewise.
-        first: ``(Q,)`` float64 rank of each query's first match from 1, as the CMC counts it, likewise.
+        inp: ``(Q,)`` float64 inverse negative penalty of each query, NaN for one that is not valid.
+        first: ``(Q,)`` float64 rank of each query's first match from 1, as the CMC counts it; NaN for a query that is not valid.
     """
 
     cmc: NDArray[np.float64]
@@ -77,24 +77,24 @@ def evaluate(
     market    same identity in the same camera (also DukeMTMC-reID and MSMT17)     plain
     ========  ===================================================================  ===============
 
-    A query without a match that counts is not valid and leaves every mean. Unique-identity CMC counts each gallery identity once,
+    A query without a match that counts is not valid, and no mean includes it. Unique-identity CMC counts each gallery identity once,
     at its best rank; mAP and mINP always use all entries. Average precision is not interpolated.
 
     Args:
         distances: ``(Q, G)`` finite numbers, smaller is closer; a tensor on any device or an array, of any float dtype.
-        query_pids: ``(Q,)`` integers.
-        gallery_pids: ``(G,)`` integers.
-        query_camids: ``(Q,)`` integers as on disk; not needed, and not read, for ``regdb``.
-        gallery_camids: ``(G,)`` integers.
-        rule: see above.
+        query_pids: ``(Q,)`` integer identities.
+        gallery_pids: ``(G,)`` integer identities.
+        query_camids: ``(Q,)`` integer cameras as on disk; not needed, and not read, for ``regdb``.
+        gallery_camids: ``(G,)`` integer cameras.
+        rule: which gallery entries do not count for a query, as in the table.
         topk: ranks of the CMC curve, from 1; beyond the end of a ranking the curve keeps its last value.
-        cmc: kind of CMC, ``"auto"`` as in the table.
+        cmc: kind of CMC curve: ``"unique"``, ``"plain"``, or ``"auto"`` as in the table.
 
     Returns:
         Scores, see :class:`RetrievalScores`.
 
     Raises:
-        ValueError: shapes, dtypes or numbers that do not fit, cameras missing for a rule that needs them, no valid query.
+        ValueError: shapes, dtypes or numbers do not fit, cameras are missing for a rule that needs them, or no query is valid.
 
     Example:
         >>> scores = evaluate([[0.1, 0.2, 0.3], [0.5, 0.4, 0.6]], [7, 8], [8, 7, 7], rule="regdb", topk=(1, 2))
@@ -131,25 +131,25 @@ def evaluate_embeddings(
     cmc: CMC = "auto",
     normalise: bool = True,
 ) -> RetrievalScores:
-    """Retrieval scores of embeddings; as :func:`evaluate` of their distances, without ever holding the whole matrix.
+    """Retrieval scores of embeddings: equal to :func:`evaluate` of their distances, but the whole matrix is never in memory.
 
     Args:
         query: ``(Q, D)`` finite floating point embeddings.
         gallery: ``(G, D)``, on the same device.
         query_pids: ``(Q,)`` integer identities.
         gallery_pids: ``(G,)`` integer identities.
-        query_camids: ``(Q,)`` integer camera ids; ``None`` where ``rule`` needs none.
-        gallery_camids: ``(G,)``, likewise.
+        query_camids: ``(Q,)`` integer camera ids; ``None`` if ``rule`` needs none.
+        gallery_camids: ``(G,)`` integer camera ids; ``None`` if ``rule`` needs none.
         rule: which gallery entries do not count for a query, as in :func:`evaluate`.
         topk: ranks at which the CMC is read, each at least 1.
-        cmc: which CMC: ``"unique"``, ``"plain"``, or ``"auto"`` for that of the rule, as in :func:`evaluate`.
-        normalise: compare by :func:`cosine_distances`; otherwise by :func:`pairwise_distances`.
+        cmc: kind of CMC curve: ``"unique"``, ``"plain"``, or ``"auto"`` for that of the rule, as in :func:`evaluate`.
+        normalise: whether to compare by :func:`cosine_distances`; otherwise by :func:`pairwise_distances`.
 
     Returns:
         Scores, see :class:`RetrievalScores`.
 
     Raises:
-        ValueError: as :func:`evaluate`, or embeddings that are not finite.
+        ValueError: as for :func:`evaluate`, or the embeddings are not finite.
 
     Example:
         >>> query, gallery = torch.eye(2), torch.tensor([[0.9, 0.1], [0.2, 0.8]])

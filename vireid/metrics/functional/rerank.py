@@ -27,40 +27,41 @@ def k_reciprocal_rerank(
     lambda_value: float = 0.3,
     neighbours: Neighbours = "faithful",
 ) -> Tensor:
-    """Distances re-ranked by how many nearest neighbours two images share.
+    """Distances after k-reciprocal re-ranking, which compares the nearest neighbours of two images.
 
-    Every image is described by its expanded k-reciprocal neighbours among queries and gallery together; the Jaccard distance of two
-    descriptions is mixed with the given distance. Results depend on the whole query set, so they are no protocol's published rule.
+    Every image is described by its expanded k-reciprocal neighbours among queries and gallery together. The result is a weighted mean of
+    the Jaccard distance of two descriptions and the given distance. It depends on the whole query set, so it is not the published rule
+    of any protocol.
 
-    The common code takes for granted that an image is the first of its own neighbours, and looks only at distances. It is not the
-    first if others are as close or closer: with copies of an image, distances of an image to itself that rounding leaves above 0, or
-    a diagonal that was masked with a large number. Among more than ``k1 + 1`` copies, those beyond the first ``k1 + 1`` are in no
-    list, not even their own: their sets are empty, and with ``k2 = 1`` their Jaccard distance is 1 to everything.
-    ``neighbours="corrected"`` puts every image first in its own list, so that it has ``k1`` others and its set is never empty. Where
-    images are nearest to themselves without ties, both give equal results. Dividing the distances of an image by the largest one of
+    The common code assumes that an image is the first of its own neighbours, but it sorts by distance only. An image is not the first
+    if others are as close or closer: if there are copies of the image, if rounding leaves its distance to itself above 0, or if the
+    diagonal was masked with a large number. Among more than ``k1 + 1`` copies, those after the first ``k1 + 1`` are in no list, not
+    even their own. Their sets are empty, and with ``k2 = 1`` their Jaccard distance is 1 to everything.
+    ``neighbours="corrected"`` puts every image first in its own list, so that it has ``k1`` others and its set is never empty. If
+    all images are nearest to themselves without ties, both give equal results. Dividing the distances of an image by the largest one of
     them (step 1 of the common code) changes no list.
 
-    Kept from the common code in both, though the paper differs: a half-size set is added if *more* than two thirds of it are common
+    Both follow the common code where the paper differs: a half-size set is added if *more* than two thirds of it are common
     (paper: at least), half of ``k1`` is rounded to even, and ``k2`` counts the image itself.
 
-    Memory: beside the three given matrices and the result, 8 bytes times ``max(k1 + 1, k2)`` per image for neighbours, about 28 bytes
-    per non-zero weight (some hundreds per image at most, ``k1 (k1 / 2 + 2) k2`` in the worst case), and working blocks of at most some
+    Memory, beyond the three given matrices and the result: 8 bytes times ``max(k1 + 1, k2)`` per image for neighbours, about 28 bytes
+    per non-zero weight (some hundreds per image at most, ``k1 (k1 / 2 + 2) k2`` in the worst case), and working blocks of at most about
     100 MiB. :func:`rerank_embeddings` needs no given matrices.
 
     Args:
-        query_gallery: ``(Q, G)`` finite **Euclidean** distances, which are squared here; a tensor on any device or an array.
-        query_query: ``(Q, Q)``, symmetric.
-        gallery_gallery: ``(G, G)``, symmetric.
-        k1: neighbours that may be reciprocal, at least 1; beyond Q + G all are.
-        k2: neighbours, the image included, whose descriptions are averaged; 1 for none.
+        query_gallery: ``(Q, G)`` finite **Euclidean** distances, which the function squares; a tensor on any device or an array.
+        query_query: ``(Q, Q)`` distances between queries, symmetric.
+        gallery_gallery: ``(G, G)`` distances within the gallery, symmetric.
+        k1: number of neighbours that may be reciprocal, at least 1; above Q + G all images are neighbours.
+        k2: number of neighbours, the image included, whose descriptions are averaged; 1 for no average.
         lambda_value: weight of the given distance, 0 to 1.
-        neighbours: see above.
+        neighbours: ``"faithful"`` to the common code, or ``"corrected"``: every image is first in its own list.
 
     Returns:
         ``(Q, G)`` float32 on the device of ``query_gallery``; smaller is closer, about 0 to 1 (rounding may give -2e-7).
 
     Raises:
-        ValueError: shapes, numbers or arguments that do not fit.
+        ValueError: a shape, a number or an argument does not fit.
 
     Example:
         >>> points = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1]])
@@ -97,7 +98,7 @@ def rerank_embeddings(
     neighbours: Neighbours = "faithful",
     normalise: bool = True,
 ) -> Tensor:
-    """As :func:`k_reciprocal_rerank` of Euclidean distances, which are computed where they are needed and never held as a whole.
+    """Run :func:`k_reciprocal_rerank` on Euclidean distances, which are computed as needed and never in memory as a whole.
 
     Args:
         query: ``(Q, D)`` finite floating point embeddings.
@@ -106,13 +107,13 @@ def rerank_embeddings(
         k2: neighbours over which encodings are averaged, at least 1; 1 for no average.
         lambda_value: share of the given distance in the result, in [0, 1].
         neighbours: ``"faithful"`` or ``"corrected"``, as in :func:`k_reciprocal_rerank`.
-        normalise: scale embeddings to unit length first.
+        normalise: whether to scale embeddings to unit length first.
 
     Returns:
         ``(Q, G)`` float32, as :func:`k_reciprocal_rerank` up to the rounding of matrix products of other shapes.
 
     Raises:
-        ValueError: shapes, numbers or arguments that do not fit.
+        ValueError: a shape, a number or an argument does not fit.
 
     Example:
         >>> query, gallery = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.0, 1.0], [0.1, 1.0]])

@@ -1,4 +1,4 @@
-"""Which gallery entries do not count for a query, and which CMC curve a protocol means."""
+"""Rules of protocols: which gallery entries do not count for a query, and which kind of CMC curve is meant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYSU_LOCATIONS = (0, 1, 2, 2, 4, 5, 6)
 
 
 def check_rule(rule: str) -> None:
-    """Raise ``ValueError`` for a rule that does not exist."""
+    """Raise ``ValueError`` if the rule does not exist."""
     if rule not in get_args(Rule):
         raise ValueError(f"`rule` must be one of {', '.join(get_args(Rule))}, got {rule!r}.")
 
@@ -25,7 +25,7 @@ def cmc_is_unique(rule: Rule, cmc: CMC) -> bool:
     """Whether each gallery identity counts once in the CMC curve, at its best rank.
 
     Raises:
-        ValueError: another ``cmc``.
+        ValueError: ``cmc`` has another value.
     """
     if cmc not in get_args(CMC):
         raise ValueError(f'`cmc` must be "auto", "unique" or "plain", got {cmc!r}.')

@@ -1,8 +1,8 @@
-"""Exact ranks of the matches of many queries at once, one tile of distances at a time.
+"""Exact ranks of the matches of many queries, computed one tile of distances at a time.
 
 A rank is one plus the number of counted gallery entries that come before, so tiles of the gallery can be counted one after the other
-and forgotten. Within a tile the distances alone are sorted, without their order: the entries before a match are found by bisection, and
-only rows in which a match is tied are looked at again. The gallery is laid out by identity: the matches of a query are one run of
+and then dropped. Within a tile, only the distances are sorted, without their indices. Bisection finds the entries before a match, and
+only rows in which a match is tied are processed again. The gallery is laid out by identity: the matches of a query are one run of
 columns, and no identity is cut by the edge of a tile, so that identities can be counted by runs.
 """
 
@@ -21,10 +21,10 @@ from vireid.structures import Rule
 
 FAR = torch.iinfo(torch.int64).max
 KEPT_TILES = 4
-"""Tiles that hold matches are needed twice: up to this many are kept in between, more are computed again."""
+"""Tiles that hold matches are needed twice. Up to this many are kept in memory; the others are computed again."""
 
 FEW = 4
-"""One tied match in so many rows is looked at by itself; more ties are resolved row by row."""
+"""One tied match in this many rows is resolved alone; more ties are resolved row by row."""
 
 Tile = Callable[[slice], Tensor]
 
@@ -82,7 +82,7 @@ class GalleryScorer:
         pids: ``(G,)`` int64.
         camids: ``(G,)`` int64, or ``None`` for a rule without cameras.
         rule: see :func:`~vireid.metrics.functional.evaluate`.
-        unique: count each identity once in the CMC curve.
+        unique: whether to count each identity once in the CMC curve.
         width: columns of a tile; a tile is wider where an identity has more entries. ``None`` makes one tile.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Sparse matrices by row, as much of them as re-ranking needs."""
+"""Sparse matrices by row, with the operations that re-ranking needs."""
 
 from __future__ import annotations
 
