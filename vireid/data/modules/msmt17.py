@@ -19,8 +19,8 @@ class MSMT17DataModule(SingleModalityDataModule):
         train_on: training images. ``train``: ``list_train.txt`` alone; ``trainval``: both it and ``list_val.txt``. Published results
             exist for both. ``all``: also the lists of query and gallery ("combineall" in published code), for a test on another
             dataset. MSMT17 itself then has no test.
-        shared: arguments for network input, batches (also ``images_per_batch``), split and reading of images, as in
-            :class:`SingleModalityDataModule`.
+        shared: arguments for network input, batches (also ``images_per_batch``), split and reading of images,
+            as in :class:`SingleModalityDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.

@@ -1,4 +1,4 @@
-"""People drawn by a program, written as visible-infrared data sets lie on disk: to try, teach and test without a licensed data set."""
+"""Synthetic people in the layouts of visible-infrared datasets: for trials, teaching and tests without a licensed dataset."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def draw_head(canvas: Canvas, people: People, colours: Floats, view: View) -> No
 
 
 def _loose_hair(canvas: Canvas, people: People, hair: Floats, view: View, away: Rows) -> None:
-    """Hair that falls down the back; ``away`` are the images in which it is behind (or before) everything else."""
+    """Hair that falls down the back; ``away`` are the images in which it is behind (or in front of) everything else."""
     size = people.head * view.unit
     zero = np.zeros_like(size)
     long, tail = people.hair == Hair.LONG, people.hair == Hair.TAIL

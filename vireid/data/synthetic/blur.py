@@ -1,4 +1,4 @@
-"""Gaussian blur of a batch of images by shifted sums: the same numbers for any number of threads."""
+"""Gaussian blur of a batch of images by shifted sums. Results are equal for any number of threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from vireid.data.synthetic.streams import Floats
 
 
 def gaussian_blur(pixels: Floats, sd: Floats, reach: float) -> Floats:
-    """Blur along rows and columns; borders are repeated.
+    """Blur along rows and columns. Border pixels are repeated outside the image.
 
     Args:
-        pixels: ``(N, C, H, W)``.
+        pixels: ``(N, C, H, W)`` images.
         sd: ``(N,)`` standard deviation of every image's kernel, in pixels.
         reach: the kernels end at this many times the largest standard deviation.
     """

@@ -1,4 +1,4 @@
-"""Cameras: where they look from and how their sensors distort; drawn from the camera number alone."""
+"""Cameras: their view and the distortion of their sensors, drawn from the camera number alone."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MIDDLE = 0.55  # grey that a change of contrast keeps
 
 @dataclass(frozen=True)
 class Camera:
-    """What is fixed for one camera.
+    """Fixed properties of one camera.
 
     Attributes:
-        yaws: ``(VIEWS,)`` radians, the directions people are seen from.
+        yaws: ``(VIEWS,)`` radians, the directions from which people are seen.
         pitch: radians, positive looks down.
         gain, offset, gamma, white: brightness; ``white`` is ``(C, 1, 1)``, one factor per channel.
         contrast: factor around :data:`MIDDLE`.
         blur: standard deviation in pixels of a 128 pixel high image.
         noise: standard deviation in [0, 1] intensities.
-        light: -1..1, side the light comes from.
+        light: -1..1, side from which the light comes.
         vignette: darkening in the corners, 0..1.
     """
 
@@ -68,7 +68,7 @@ def draw_camera(seed: int, camid: int, sensor: Sensor, difficulty: Difficulty) -
 
 
 def expose(pixels: Floats, camera: Camera, exposure: np.random.Generator, noise: np.random.Generator) -> Floats:
-    """What the sensor makes of reflected light: ``(N, C, H, W)`` in [0, 1], before rounding. Two streams: exposure and noise."""
+    """Image of the sensor from reflected light: ``(N, C, H, W)`` in [0, 1], before rounding. Exposure and noise have one stream each."""
     count, channels, height, width = pixels.shape
     gain = (camera.gain * np.exp(normal(exposure, 0.08, count)))[:, None, None, None]
     blur = camera.blur * uniform(exposure, 0.7, 1.3, count) * height / 128
@@ -83,7 +83,7 @@ def expose(pixels: Floats, camera: Camera, exposure: np.random.Generator, noise:
 
 
 def _gamma(pixels: Floats, gamma: float) -> Floats:
-    """``pixels ** gamma`` for pixels in [0, 1], by a table: a power for every pixel would be the slowest step."""
+    """``pixels ** gamma`` for pixels in [0, 1], from a table, because a power for every pixel would be the slowest step."""
     steps = 4095
     table = (np.arange(steps + 1, dtype=np.float32) / steps) ** np.float32(gamma)
     curved: Floats = table[(pixels * np.float32(steps) + np.float32(0.5)).astype(np.int32)]

@@ -1,4 +1,4 @@
-"""How hard the drawn task is."""
+"""Difficulty of the synthetic task."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Difficulty:
     """Knobs of the generator; the defaults are the calibrated benchmark.
 
     Attributes:
-        tone_coupling: 0..1, share of the visible lightness in the near-infrared response of a garment. The strongest knob: at 1 a grey
-            image gives the infrared one away, at 0 only shapes, patterns and outlines connect the two. At 0.5 a template of grey
+        tone_coupling: 0..1, share of the visible lightness in the near-infrared response of a garment. The strongest knob: at 1 the grey
+            image predicts the infrared image; at 0 only shapes, patterns and outlines connect the two. At 0.5 a template of grey
             values alone reaches an mAP of about 0.2 and an untrained small network 0.07 (60 test people, all their images as gallery;
             chance is 0.024): report the template beside trained results.
-        pattern_survival: 0..1, how much of the contrast of a garment pattern the near infrared keeps at least.
+        pattern_survival: 0..1, smallest share of the contrast of a garment pattern that the near infrared keeps.
         view_spread: factor on the camera yaws (0: every camera looks from the front).
         view_jitter: standard deviation of the yaw within one camera and view, radians.
         background: factor on the contrast of the scene behind the person (0: flat).
         pose: factor on stride, arm swing, lean and on the shift of the person in the frame.
         noise: factor on sensor noise.
         camera_gap: factor on the differences of gain, gamma, white balance, light and blur between cameras.
-        occlusion: 0..1, share of images with something standing in front of the person.
-        infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise. Well below 1, how a network
-            normalises the modalities matters.
+        occlusion: 0..1, share of images with an object in front of the person.
+        infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise. If it is well below 1, the way in
+            which a network normalises the modalities matters.
     """
 
     tone_coupling: float = 0.5

@@ -1,4 +1,4 @@
-"""Soft-edged shapes for a batch of images at once, each drawn only in the pixel window that it covers in any of them."""
+"""Soft-edged shapes for a whole batch of images. Each shape is drawn only in the pixel window that it covers in any image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Layer = tuple[Floats, Callable[["Local"], Floats]]  # (N, C) colour and its shar
 
 @dataclass(frozen=True)
 class Local:
-    """Coordinates within a shape, ``(n, h, w)``; ``rows`` says which of the N images the n are.
+    """Coordinates within a shape, ``(n, h, w)``; ``rows`` are the numbers of these n images among the N.
 
     Attributes:
         across: -1..1 from the left to the right outline.
@@ -48,11 +48,11 @@ def ramp(distance: Floats) -> Floats:
 
 
 class Canvas:
-    """Images being painted.
+    """Batch of images to paint on.
 
     Args:
         pixels: ``(N, C, H, W)`` float32, painted in place.
-        light: ``(N,)`` -1..1, which side the light comes from; shapes are shaded as if round.
+        light: ``(N,)`` -1..1, side from which the light comes; shapes are shaded as if they were round.
     """
 
     def __init__(self, pixels: Floats, light: Floats) -> None:
@@ -89,7 +89,7 @@ class Canvas:
     def ellipse(
         self, centre: Floats, radii: tuple[Floats, Floats], colour: Floats, rows: Rows | None = None, below: Floats | None = None
     ) -> None:
-        """An upright ellipse with ``(N,)`` half axes (x, y); ``below`` cuts it off under that height, ``(N,)`` pixels."""
+        """An upright ellipse with ``(N,)`` half axes (x, y); ``below`` cuts off what is under that height, ``(N,)`` pixels."""
         rows = np.ones(len(self.pixels), dtype=bool) if rows is None else rows
         reach = np.stack(radii, 1) + 1
         window = self._window(centre - reach, centre + reach, rows)
@@ -118,9 +118,9 @@ class Canvas:
         Args:
             top, bottom: ``(N, 2)`` pixels, ends of the centre line.
             widths: ``(N,)`` half widths in pixels at the top, the middle and the bottom.
-            colour: ``(N, C)``.
-            layers: painted over the colour.
-            rows: images that have it; ``None`` is all.
+            colour: ``(N, C)`` colour of the body.
+            layers: layers that are painted over the colour.
+            rows: images that have the body; ``None`` means all.
             slope: ``(N,)`` half width at the very top, which widens at 45 degrees: shoulders.
         """
         rows = np.ones(len(self.pixels), dtype=bool) if rows is None else rows

@@ -19,8 +19,8 @@ def draw_figures(canvas: Canvas, people: People, colours: Floats, view: View) ->
     Args:
         canvas: N images.
         people: N rows, one per image.
-        colours: ``(N, parts, C)`` what the sensor sees of each :class:`~vireid.data.synthetic.materials.Part`.
-        view: where the joints are.
+        colours: ``(N, parts, C)`` response of the sensor to each :class:`~vireid.data.synthetic.materials.Part`.
+        view: positions of the joints.
     """
     draw_bag(canvas, people, colours, view, behind=True)
     _arm(canvas, people, colours, view, FAR)

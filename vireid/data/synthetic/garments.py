@@ -1,4 +1,4 @@
-"""Where on a garment another material shows: patterns, open fronts, straps, hems. Shares are ``(n, h, w)`` in [0, 1]."""
+"""Places of a garment with another material: patterns, open fronts, straps, hems. Shares are ``(n, h, w)`` in [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHARP = np.float32(4.0)  # steepness of the borders of stripes
 
 
 def body_angle(local: Local, yaw: Floats) -> Floats:
-    """Angle around the body, radians: 0 is the front, positive the left side."""
+    """Angle around the body, in radians: 0 is the front, and positive is the left side."""
     return np.arcsin(local.across) - local.pick(yaw)
 
 
@@ -26,7 +26,7 @@ def turned(angle: Floats, centre: float) -> Floats:
 
 
 def below(colour: Floats, cut: Floats) -> Layer:
-    """``colour`` from the part ``cut`` of the length on (``(N,)``, may lie outside 0..1), e.g. skin beyond a sleeve."""
+    """Layer of ``colour`` that begins at the share ``cut`` of the length (``(N,)``, may lie outside 0..1), e.g. skin below a sleeve."""
     return colour, lambda local: np.clip((local.along - local.pick(cut)) * local.length + 0.5, 0, 1) * (local.pick(cut) < 1)
 
 
@@ -67,7 +67,7 @@ def sleeve_pattern(people: People, view: View, colour: Floats, start: float) -> 
 
 
 def opening(people: People, view: View, colour: Floats) -> Layer:
-    """What is worn under an open jacket, in a strip along the front."""
+    """Inner garment under an open jacket, visible in a strip along the front."""
     return colour, lambda local: np.clip((local.pick(people.opened) - turned(body_angle(local, view.yaw), 0)) * 8, 0, 1)
 
 

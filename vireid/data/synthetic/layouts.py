@@ -1,4 +1,4 @@
-"""The published folder layouts: which units make a data set, where their images go, and the lists that go with them."""
+"""The published folder layouts: the units of a dataset, the places of their images, and the lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JPEG_QUALITY = 92
 
 
 class Layout(Protocol):
-    """What the writer needs to know of a layout."""
+    """Interface of a layout for the writer."""
 
     default_images: int
     least_images: int
@@ -105,7 +105,7 @@ class RegDB:
 class LLCM:
     """``vis/<id>`` and ``nir/<id>`` with all images, ``test_vis/cam<d>/<id>`` and ``test_nir/cam<d>/<id>`` with copies of the test ones.
 
-    Nine cameras; all but the third have a near-infrared sensor beside the visible one, with the same number.
+    There are nine cameras. All but the third have a near-infrared sensor next to the visible one, with the same number.
     """
 
     default_images = 2
@@ -145,8 +145,8 @@ class LLCM:
 class Market:
     """``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras.
 
-    The gallery also has distractors (identity 0) and junk (identity -1), made of badly placed boxes around training people and around
-    test people: a few of each, in place of the thousands of the release.
+    The gallery also has distractors (identity 0) and junk (identity -1): badly placed boxes around training people and around test
+    people. There are a few of each; the release has thousands.
     """
 
     default_images = 3
@@ -187,7 +187,7 @@ LAYOUTS: dict[str, Layout] = {"sysu": Sysu(), "regdb": RegDB(), "llcm": LLCM(), 
 
 
 def units(cameras: dict[int, Sensor], identities: int, images: int) -> list[Unit]:
-    """The work: one camera x one block of people x a few shots each. The cut does not depend on who does it."""
+    """Units of work: one camera x one block of people x a few shots each. They do not depend on the number of processes."""
     return [
         Unit(camid, sensor, block, min(BLOCK, identities - block * BLOCK), first, min(SHOTS, images - first))
         for camid, sensor in cameras.items()

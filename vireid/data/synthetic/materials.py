@@ -1,4 +1,4 @@
-"""What clothes, skin and bags look like to the three sensors; all responses are in [0, 1]."""
+"""Responses of the three sensors to clothes, skin and bags, in [0, 1]."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APART = 0.22  # least distance of upper and lower garment, in visible lightness 
 
 
 class Part(IntEnum):
-    """What a person is made of."""
+    """Parts of a person that have a material."""
 
     SKIN = 0
     HAIR = 1
@@ -78,12 +78,12 @@ def _visible(rng: np.random.Generator, same_sleeves: np.ndarray) -> Floats:
 
 
 def _near_infrared(rng: np.random.Generator, lightness: Floats, same_sleeves: np.ndarray, difficulty: Difficulty) -> Floats:
-    """Reflectance of dyes is independent of the colour but for the coupling; a print keeps its sign: darker or lighter than its ground."""
+    """Near-infrared reflectance. Only the coupling relates it to the colour. A print stays darker or lighter than its ground."""
     coupling = difficulty.tone_coupling
     response = (1 - coupling) * uniform(rng, 0.12, 0.95, BLOCK, len(Part)) + coupling * lightness
     response[:, Part.SKIN] = uniform(rng, 0.6, 0.75, BLOCK)
     response[:, Part.HAIR] = uniform(rng, 0.12, 0.4, BLOCK)
-    for part in (Part.UPPER, Part.SLEEVE, Part.LOWER, Part.SHOES, Part.BAG):  # so that hems, sleeves and bags have an outline
+    for part in (Part.UPPER, Part.SLEEVE, Part.LOWER, Part.SHOES, Part.BAG):  # they get an outline against their neighbours
         response[:, part] = _apart(response[:, part], response[:, Part.SKIN], 0.12)
     response[:, Part.LOWER] = _apart(response[:, Part.LOWER], response[:, Part.UPPER], APART)
     survival = difficulty.pattern_survival + (1 - difficulty.pattern_survival) * rng.choice([0.0, 0.5, 1.0], size=(BLOCK, 3))
@@ -107,7 +107,7 @@ def _thermal(rng: np.random.Generator, same_sleeves: np.ndarray) -> Floats:
 
 
 def _cloth(rng: np.random.Generator, count: int) -> Floats:
-    """``(count, 3)`` colours: a third grey or nearly so, the rest of any hue."""
+    """``(count, 3)`` colours: a third is grey or nearly grey, the rest has any hue."""
     hue, value = uniform(rng, 0, 6, count), uniform(rng, 0.12, 0.95, count)
     saturation = np.where(rng.random(count) < 0.33, uniform(rng, 0, 0.12, count), uniform(rng, 0.3, 0.85, count))
     ramp = np.abs((hue[:, None] + np.array([0, 4, 2], dtype=np.float32)) % 6 - 3) - 1

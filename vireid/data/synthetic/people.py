@@ -1,4 +1,4 @@
-"""Who a person is: body, hair and clothes, fixed over all images. Lengths are fractions of the body height."""
+"""Identity of a person: body, hair and clothes, the same in all images. Lengths are fractions of the body height."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Hair(IntEnum):
 
 
 class Hat(IntEnum):
-    """What is on the head."""
+    """Kinds of headwear."""
 
     NONE = 0
     CAP = 1
@@ -35,7 +35,7 @@ class Hat(IntEnum):
 
 
 class Bag(IntEnum):
-    """What is carried."""
+    """Kinds of bags."""
 
     NONE = 0
     BACKPACK = 1
@@ -53,7 +53,7 @@ class Lower(IntEnum):
 
 
 class Pattern(IntEnum):
-    """What is on the upper garment."""
+    """Patterns of the upper garment."""
 
     PLAIN = 0
     HORIZONTAL = 1
@@ -101,9 +101,9 @@ class People:
 
 
 def draw_people(seed: int, block: int) -> People:
-    """The :data:`BLOCK` people of a block, pids ``block * BLOCK + 1`` and following; they depend on nothing but the arguments."""
+    """The :data:`BLOCK` people of a block, with pids from ``block * BLOCK + 1`` on. They depend on the arguments only."""
     rng = stream(seed, Purpose.PEOPLE, block)
-    size = uniform(rng, -1, 1, BLOCK)  # slim to stout: widths go together, but not only together
+    size = uniform(rng, -1, 1, BLOCK)  # slim to stout: widths are correlated, but not equal
     upper = _kinds(rng, 0.22, 0.30, 0.14, 0.16, 0.18)  # tee, long sleeve, open jacket, coat, sleeveless
     lower = _kinds(rng, 0.45, 0.2, 0.18, 0.17)
     length = np.select(

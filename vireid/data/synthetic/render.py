@@ -1,4 +1,4 @@
-"""Images of a block of people in one camera: the unit of work, the same whoever draws it and beside whatever else."""
+"""Images of a block of people in one camera, the unit of work. They do not depend on other units or on the process that draws them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOUNT = 100  # a camera number + MOUNT is another sensor on the mount of that ca
 
 @dataclass(frozen=True)
 class Look:
-    """All that decides about pixels, apart from which person, camera and shot."""
+    """Everything that determines pixels, except person, camera and shot."""
 
     seed: int
     height: int
@@ -36,7 +36,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Unit:
-    """A piece of work: ``people`` (at most BLOCK) of block ``block``, ``shots`` images each, starting at image ``first``, in one camera."""
+    """Unit of work: ``people`` (at most BLOCK) of block ``block``, ``shots`` images each, starting at image ``first``, in one camera."""
 
     camid: int
     sensor: Sensor
@@ -47,7 +47,7 @@ class Unit:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """What random streams of single images depend on."""
+        """Numbers that determine the random streams of single images."""
         return self.camid, self.block, self.first
 
     @property
@@ -58,11 +58,11 @@ class Unit:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a unit looks like.
+    """Images of a unit.
 
     Attributes:
-        images: ``(people, shots, H, W, 3)``, three equal channels in infrared.
-        frontal: ``(people, shots)`` seen from the front.
+        images: ``(people, shots, H, W, 3)``; infrared images have three equal channels.
+        frontal: ``(people, shots)``, whether the person is seen from the front.
     """
 
     images: NDArray[np.uint8]
@@ -70,7 +70,7 @@ class Drawn:
 
 
 def render(look: Look, unit: Unit) -> Drawn:
-    """Draw a unit. Only body and clothes depend on who is seen; all other streams on camera, block and image number."""
+    """Draw a unit. Only body and clothes depend on the person. All other streams depend on camera, block and image number."""
     difficulty = look.difficulty
     who = np.repeat(np.arange(unit.people), unit.shots)
     mount = unit.camid % MOUNT
@@ -96,7 +96,7 @@ def render(look: Look, unit: Unit) -> Drawn:
 
 
 def _recorded(pixels: Floats, camera: Camera, look: Look, unit: Unit) -> NDArray[np.uint8]:
-    """``(N, H, W, 3)`` bytes that the camera writes of ``(N, C, H, W)`` light: what its sensor sees and, in infrared, its world does."""
+    """``(N, H, W, 3)`` bytes that the camera writes for ``(N, C, H, W)`` light: the effect of its sensor and, in infrared, of its world."""
     exposure, noise = (stream(look.seed, purpose, *unit.place) for purpose in (Purpose.EXPOSURE, Purpose.NOISE))
     image = _rounded(expose(pixels, camera, exposure, noise))
     if unit.sensor != "visible":

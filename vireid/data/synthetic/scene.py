@@ -1,4 +1,4 @@
-"""What is behind and in front of people: one static scene per camera, and things that stand in the way."""
+"""Background and foreground: one static scene per camera, and objects in front of people."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vireid.data.synthetic.drawing import Canvas
 from vireid.data.synthetic.materials import Sensor
 from vireid.data.synthetic.streams import Floats, Purpose, stream, uniform
 
-LARGER = 3  # the scene is so many image widths wide
+LARGER = 3  # width of the scene in image widths
 CHANNELS: dict[Sensor, int] = {"visible": 3, "near_infrared": 1, "thermal": 1}
 
 
 def draw_scene(seed: int, camid: int, sensor: Sensor, height: int, width: int) -> Floats:
-    """``(C, 1.2 height, LARGER * width)`` the place a camera looks at: wall, floor, boxes, uneven light, fine texture."""
+    """``(C, 1.2 height, LARGER * width)`` scene in front of a camera: wall, floor, boxes, uneven light, fine texture."""
     rng = stream(seed, Purpose.SCENE, camid)
     channels = CHANNELS[sensor]
     rows = round(1.2 * height)
@@ -41,7 +41,7 @@ def crop_scenes(scene: Floats, rng: np.random.Generator, count: int, height: int
 
 
 def ambient(pixels: Floats, rng: np.random.Generator) -> Floats:
-    """Thermal surroundings, in place: cool, and of another temperature in every image."""
+    """Make the scenes thermal surroundings, in place: cool, with another temperature in every image."""
     warmth = uniform(rng, 0.0, 0.35, len(pixels))[:, None, None, None]
     pixels *= np.float32(0.25)
     pixels += warmth
@@ -49,7 +49,7 @@ def ambient(pixels: Floats, rng: np.random.Generator) -> Floats:
 
 
 def draw_occluders(canvas: Canvas, rng: np.random.Generator, difficulty: Difficulty) -> None:
-    """Posts and boxes in front of a share of the images; their colour and place know nothing of the person."""
+    """Draw posts and boxes in front of the people in a share of the images. Their colour and place do not depend on the person."""
     count, channels, height, width = canvas.pixels.shape
     rows = np.asarray(rng.random(count) < difficulty.occlusion)
     colour = uniform(rng, 0.15, 0.8, count, channels)

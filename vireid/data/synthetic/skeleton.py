@@ -1,4 +1,4 @@
-"""How a person stands in an image: a small three-dimensional skeleton, turned by the yaw and projected to pixels."""
+"""Pose of a person in an image: a small three-dimensional skeleton, turned by the yaw and projected to pixels."""
 
 from __future__ import annotations
 

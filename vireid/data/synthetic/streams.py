@@ -1,4 +1,4 @@
-"""Random streams: one per purpose, so that what belongs to a person never shares a stream with what belongs to a camera or an image."""
+"""Random streams, one per purpose. So a person never shares a stream with a camera or an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rows = NDArray[np.bool_]
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for."""
+    """Purpose of a stream of random numbers."""
 
     PEOPLE = 1
     MATERIALS = 2
@@ -30,11 +30,11 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, *parts: int) -> np.random.Generator:
-    """A numpy generator that depends on all arguments and on nothing else.
+    """A NumPy generator that depends on all arguments and on nothing else.
 
     Args:
-        seed: 0 to 2**32 - 1.
-        purpose: streams of different purposes are independent.
+        seed: seed of the dataset, 0 to 2**32 - 1.
+        purpose: purpose of the stream; streams of different purposes are independent.
         parts: e.g. camera and block number, each 0 to 2**32 - 1; a purpose always takes the same number of them.
     """
     return np.random.default_rng([seed, int(purpose), *parts])
@@ -46,5 +46,5 @@ def uniform(rng: np.random.Generator, low: float, high: float, *shape: int) -> F
 
 
 def normal(rng: np.random.Generator, sd: float, *shape: int) -> Floats:
-    """``shape`` float32 values of mean 0 and standard deviation ``sd``, cut at 2.5 sd: no freak images."""
+    """``shape`` float32 values of mean 0 and standard deviation ``sd``, cut at 2.5 sd, so that no image is extreme."""
     return (sd * np.clip(rng.standard_normal(shape, dtype=np.float32), -2.5, 2.5)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Worlds: what an infrared camera does to its images beyond a low contrast. In each another place to separate the modalities pays."""
+"""Worlds: effects of an infrared camera beyond low contrast. In each world, another place in the network is best to separate modalities."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from vireid.data.synthetic.streams import Floats, uniform
 WorldName = Literal["contrast", "detail", "noise", "lamp", "bars", "exposure", "mixed"]
 
 BAND_SD = 0.7199
-"""Deviation of the band in :func:`noise`: root mean square over all pixels of 4000 images of 128 x 64, standard error .0002. With the
-deviation of each image in place of its expectation it is the closed form .7197, from the traces of the blurs' matrices."""
+"""Deviation of the band in :func:`noise`: root mean square over all pixels of 4000 images of 128 x 64, standard error .0002. If the
+deviation of each image is replaced by its expectation, it is the closed form .7197, from the traces of the blurs' matrices."""
 
 
 class World(Protocol):
     """A last step of the infrared sensor."""
 
     def __call__(self, images: Floats, rng: np.random.Generator) -> Floats:
-        """What the camera writes.
+        """Images that the camera writes.
 
         Args:
             images: ``(N, 1, H, W)`` float32 in [0, 1], multiples of 1/255.
-            rng: stream of the world alone; every draw is one per image and knows nothing of who is seen.
+            rng: stream of the world alone; every draw is one number per image and does not depend on the person.
 
         Returns:
             ``(N, 1, H, W)`` float32, before rounding; values outside [0, 1] are cut.
@@ -34,12 +34,12 @@ class World(Protocol):
 
 
 def contrast(images: Floats, rng: np.random.Generator) -> Floats:  # noqa: ARG001 - nothing is drawn
-    """Nothing more: low contrast is the whole gap, which two numbers per modality take away. The control."""
+    """No further effect, as a control: low contrast is the whole gap, and two numbers per modality remove it."""
     return images
 
 
 def detail(images: Floats, rng: np.random.Generator) -> Floats:  # noqa: ARG001 - nothing is drawn
-    """Detail enhancement of infrared cameras: slow lightness is gone."""
+    """Detail enhancement of infrared cameras: slow changes of lightness are removed."""
     return _enhanced(images, 1)
 
 
@@ -52,7 +52,7 @@ def noise(images: Floats, rng: np.random.Generator) -> Floats:
 
 
 def lamp(images: Floats, rng: np.random.Generator) -> Floats:
-    """An infrared lamp: a bright spot somewhere, and a dark rest."""
+    """An infrared lamp: a bright spot at a random place, and a dark rest."""
     count, _, height, width = images.shape
     depth, y, x = (_per_image(uniform(rng, low, high, count)) for low, high in ((0.6, 1), (-0.6, 0.6), (-0.3, 0.3)))
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -72,7 +72,7 @@ def bars(images: Floats, rng: np.random.Generator) -> Floats:  # noqa: ARG001 - 
 
 
 def exposure(images: Floats, rng: np.random.Generator) -> Floats:
-    """A gain control that hunts: another contrast and level in every image."""
+    """An unstable gain control: another contrast and level in every image."""
     gain = _per_image(np.exp(uniform(rng, -2.2, 0, len(images))))
     level = _per_image(uniform(rng, -0.35, 0.35, len(images)))
     exposed: Floats = np.float32(0.5) + gain * (_full_contrast(images) - np.float32(0.5)) + level
@@ -96,7 +96,7 @@ WORLDS: dict[WorldName, World] = {
 
 
 def _full_contrast(images: Floats) -> Floats:
-    """Undoes the ``infrared_contrast`` of the benchmark, one half."""
+    """Undo the ``infrared_contrast`` of the benchmark, one half."""
     full: Floats = np.float32(MIDDLE) + 2 * (images - np.float32(MIDDLE))
     return full
 

@@ -1,4 +1,4 @@
-"""Writing a data set: check the arguments, draw and save unit by unit, move the finished tree into place."""
+"""Writer of synthetic datasets: check the arguments, draw and save unit by unit, then move the finished tree into place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
 
 GENERATOR_VERSION = 3
-"""Raised whenever the same arguments give other files; part of cache keys."""
+"""Version of the generator. It increases whenever the same arguments give other files, and is part of cache keys."""
 
 STYLES = ("near_infrared", "thermal")
 LEAST = {"identities": 4, "seed": 0, "height": 32, "width": 16, "workers": 0}
@@ -44,42 +44,43 @@ def write_dataset(
     progress: bool = False,
     difficulty: Difficulty = BENCHMARK,
 ) -> Path:
-    """Draw people and write them as a published data set lies on disk.
+    """Draw people and write them in the disk layout of a published dataset.
 
-    The same arguments give the same bytes, whatever ``workers`` is. The tree is built beside ``root`` in a hidden folder and moved
-    into place when complete, so an interrupted run leaves nothing at ``root``. Infrared files have three equal channels.
+    The same arguments give the same bytes for any ``workers``. The tree is built in a hidden folder next to ``root`` and is moved
+    into place when it is complete, so an interrupted run leaves nothing at ``root``. Infrared files have three equal channels.
 
-    * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared. A fifth of the identities are test, a fifth of
-      the others validation, the rest training (SYSU-MM01 has 96, 99 and 296), drawn by the seed.
+    * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared. A fifth of the identities are for the test, a
+      fifth of the others for validation, the rest for training, drawn by the seed (SYSU-MM01 has 96, 99 and 296).
       Unlike SYSU-MM01, every identity is in all six cameras, validation included, and there is no ``rand_perm_cam.mat``.
     * ``regdb``: ``Visible`` and ``Thermal`` folders of bitmaps and ten index trials; half of the identities train in each trial.
-    * ``llcm``: ``vis`` and ``nir`` folders of nine places, index files, and copies of the test images by camera; a third is test. Both
-      sensors of a place have one number; infrared there is none at place 3.
-    * ``market``: ``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras; half of the identities are test. The
-      gallery has a few distractors (identity 0) and junk images (identity -1); ``style`` and ``world`` change nothing.
+    * ``llcm``: ``vis`` and ``nir`` folders of nine places, index files, and copies of the test images by camera. A third of the
+      identities is for the test. Both sensors of a place have the same number. Place 3 has no infrared sensor.
+    * ``market``: ``bounding_box_train``, ``query`` and ``bounding_box_test`` of six visible cameras; half of the identities are for the
+      test. The gallery has a few distractors (identity 0) and junk images (identity -1); ``style`` and ``world`` change nothing.
 
     Args:
-        root: folder to make; may exist only if it is empty.
-        layout: ``sysu``, ``regdb``, ``llcm`` or ``market``.
+        root: folder to write; it may exist only if it is empty.
+        layout: layout of the files: ``sysu``, ``regdb``, ``llcm`` or ``market``.
         identities: number of people, 4 to 9999; identity numbers are 1..identities.
-        test_identities: number of test people (per trial for RegDB); ``None`` is a fifth for ``sysu``, half for ``regdb`` and
+        test_identities: number of test people (per trial for RegDB); ``None`` means a fifth for ``sysu``, half for ``regdb`` and
             ``market``, a third for ``llcm``.
-        images: per identity and camera; ``None`` is 3 for ``sysu`` and ``market`` (which needs 2), 10 for ``regdb``, 2 for ``llcm``.
-        seed: 0 to 2**32 - 1.
-        height, width: pixels; people fill the height.
-        style: what the infrared cameras see: reflected ``near_infrared`` light, or ``thermal`` emission (much harder).
-        world: what infrared cameras do beside: ``contrast`` (nothing, low contrast is the whole gap), ``detail``, ``noise``, ``lamp``,
-            ``bars``, ``exposure`` or ``mixed``. In each, another place of a network is best separated by modality.
-        workers: processes that draw; 0 draws in this one. More than 0 starts processes afresh: a script then needs
-            ``if __name__ == "__main__":``.
-        progress: show a bar.
-        difficulty: knobs; the default is the calibrated benchmark.
+        images: number of images per identity and camera; ``None`` means 3 for ``sysu`` and ``market`` (which needs 2), 10 for
+            ``regdb``, 2 for ``llcm``.
+        seed: seed of the drawing, 0 to 2**32 - 1.
+        height, width: size of the images, in pixels; people fill the height.
+        style: light that the infrared cameras see: reflected ``near_infrared`` light, or ``thermal`` emission (much harder).
+        world: additional effect of infrared cameras: ``contrast`` (none, low contrast is the whole gap), ``detail``, ``noise``, ``lamp``,
+            ``bars``, ``exposure`` or ``mixed``. Each makes another place in a network best to separate by modality.
+        workers: number of processes that draw; 0 draws in this process. With more than 0, new processes import the script again, so it
+            needs ``if __name__ == "__main__":``.
+        progress: whether to show a progress bar.
+        difficulty: knobs of the generator; the default is the calibrated benchmark.
 
     Returns:
         ``root`` as a path.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of its range.
         OutputError: ``root`` is not empty or cannot be written, or worker processes died.
 
     Example:
@@ -112,7 +113,7 @@ def write_dataset(
 
 @contextmanager
 def _finished_tree(target: Path, workers: int) -> Generator[Path, None, None]:
-    """A hidden folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not."""
+    """A hidden folder next to ``target`` that becomes ``target`` when the block ends well, and is removed when it does not."""
     tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
     try:
         tree.mkdir(parents=True)
