@@ -52,7 +52,7 @@ class Backbone(nn.Module):
         return (self.trunk(images),)
 
     def take_reports(self) -> dict[str, Tensor] | None:
-        """What layers of the trunk reported of the last training batch (:class:`~vireid.nn.Reporting`), ``None`` if nothing."""
+        """Reports of layers of the trunk on the last training batch (:class:`~vireid.nn.Reporting`); ``None`` if there are none."""
         found: dict[str, list[Tensor]] = {}
         for module in self._reporting:
             report = module.take_report()

@@ -27,7 +27,7 @@ class Counts(NamedTuple):
 
 @torch.no_grad()
 def count(network: nn.Module, *inputs: Any) -> Counts:
-    """Counts of one forward pass in evaluation mode; the mode of every module is as before afterwards.
+    """Counts of one forward pass in evaluation mode. Afterwards every module has its earlier mode again.
 
     Args:
         network: called ``network(*inputs)``; on the ``meta`` device nothing is computed.

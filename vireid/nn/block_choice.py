@@ -116,10 +116,10 @@ class KernelChoice(BlockChoice):
 
 
 def check_checkpointing(value: str) -> None:
-    """Refuse what is no kind of checkpointing.
+    """Refuse an unknown kind of checkpointing.
 
     Raises:
-        SettingsError: listing the kinds.
+        SettingsError: unknown kind; the message lists the known ones.
     """
     if value not in get_args(Checkpointing):
         raise SettingsError(f"`checkpointing` must be one of {', '.join(get_args(Checkpointing))}, got {value!r}.")

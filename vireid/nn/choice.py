@@ -1,4 +1,4 @@
-"""What every layer that holds candidates promises to a supernet."""
+"""The interface of every layer that holds candidates in a supernet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer that each modality has for itself."""
+"""A layer of which each modality has its own copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vireid.nn.norm.separate_bn import SeparateBatchNorm2d
 class PerModality(nn.Module):
     """Two copies of a layer: the first ``n_visible`` rows go through ``visible``, the rest through ``infrared``.
 
-    Batch norms inside that were separated already are replaced by that of their modality, as each copy sees one modality only.
+    Each copy sees one modality only. So a batch norm inside that is already separate is replaced by the one of that modality.
 
     Args:
         module: ``(B, ...)`` to ``(B, ...)``, row by row or by statistics of its rows; both copies start as it is.

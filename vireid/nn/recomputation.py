@@ -24,7 +24,7 @@ def recomputed(module: nn.Module, run: Callable[..., Tensor], *inputs: Any) -> T
 
 @contextmanager
 def _resting_statistics(module: nn.Module) -> Iterator[None]:
-    """Momentum 0 inside: the same kernels run and save the same tensors, which checkpointing insists on."""
+    """Inside, momentum is 0. The same kernels run and save the same tensors, as checkpointing requires."""
     norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
     before = [(norm, norm.momentum, None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()) for norm in norms]
     for norm in norms:

@@ -1,4 +1,4 @@
-"""What layers inside a trunk tell the losses."""
+"""Layers inside a trunk that give something to the losses."""
 
 from __future__ import annotations
 

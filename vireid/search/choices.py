@@ -1,4 +1,4 @@
-"""What is wrong with a genotype, as sentences."""
+"""Faults of a genotype, in words."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def choice_problems(choices: Mapping[str, str], sites: Sequence[Site]) -> list[s
 
 
 def check_same_sites(space: str, now: Sequence[str], before: Sequence[str], when: str) -> None:
-    """Refuse a space that says other sites than before.
+    """Refuse a space whose sites are not those from before.
 
     Args:
-        space: its class.
+        space: name of its class.
         now, before: names of the sites, in order.
-        when: the sites were ``before``, in words.
+        when: in words, when the sites were ``before``.
 
     Raises:
-        SettingsError: naming sites that differ.
+        SettingsError: the sites differ; the message names them.
     """
     if list(now) != list(before):
         changed = [name for name in [*before, *now] if (name in now) != (name in before)]

@@ -1,4 +1,4 @@
-"""What a genotype file tells of its sites, so that a reader need not build the space."""
+"""Facts of the sites that a genotype file holds, so that a reader need not build the space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means over an epoch of what every batch tells."""
+"""Means over an epoch of the values of every batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vireid.losses.distances import full_precision
 class EpochMeans:
     """Means over the rows of an epoch, of scalars that come batch by batch.
 
-    A batch adds one vector, and the means are read once: a log of each scalar in each batch takes Lightning as long as a layer takes.
+    A batch adds one vector, and the means are read once. Lightning would need about the time of a layer to log each scalar of each batch.
 
     Example:
         >>> means = EpochMeans()

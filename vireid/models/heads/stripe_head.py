@@ -25,8 +25,8 @@ class StripeNeck(BranchNeck):
     - ``relations`` ``(B, stripes, width)``, see :class:`~vireid.nn.OneVersusRest`, not used in retrieval,
     - ``strips`` ``(B, H, width)``: every row of the map, averaged over its width and reduced.
 
-    Layers whose output no loss reads are not trained, and stop a training on several GPUs: switch them off, or name the losses that
-    read them (:class:`~vireid.losses.LocalAlignment` the strips, :class:`~vireid.losses.HeteroCentreTriplet` the relations).
+    A layer whose output no loss reads is not trained, and stops a training on several GPUs. Switch such layers off, or add the losses that
+    read them: :class:`~vireid.losses.LocalAlignment` reads the strips, :class:`~vireid.losses.HeteroCentreTriplet` the relations.
 
     Args:
         in_channels: of the map.
@@ -34,7 +34,7 @@ class StripeNeck(BranchNeck):
         stripes: at least 1; where the height is not a multiple of it, upper stripes have one row more.
         width: numbers of a part feature.
         p: exponent of the pooling, above 0.
-        relation, strips: whether there are those layers.
+        relation, strips: whether the network has these layers.
 
     Raises:
         SettingsError: numbers out of range.

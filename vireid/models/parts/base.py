@@ -26,10 +26,10 @@ class TrunkPart(Recorded):
 
 
 class TwoStreams(TrunkPart):
-    """Each modality has layers of its own up to a point, and shares those behind it.
+    """Each modality has layers of its own up to one layer, and the modalities share the later layers.
 
-    Both copies start from the same (pretrained) weights. Parts that come before this one in the list are copied too, those after it
-    are shared.
+    Both copies start from the same (pretrained) weights. Parts that come before this one in the list are copied too. Parts after it are
+    shared.
 
     Args:
         until: the last child of the trunk that is not shared, such as ``maxpool`` (the stem of a ResNet, as AGW) or ``layer1``

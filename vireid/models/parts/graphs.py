@@ -21,8 +21,8 @@ class ChannelGraphs(TrunkPart):
         scaled: whether products of two channels are divided by the number of pixels; the published code does not.
         report_name: name of the attention among the extras of the network's output, for ``AttentionAlignment``. Graphs on maps of
             different channels need different names.
-        only_in_evaluation: whether training leaves the graph out, as the released training path does; it then changes nothing unless
-            other weights are loaded.
+        only_in_evaluation: whether training leaves the graph out, as the released training path does. Then the graph changes nothing
+            unless other weights are loaded.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Two oddities of a published training: a stem without its activation, and a bias for every convolution."""
+"""Two properties of a published training: a stem without its activation, and a bias for every convolution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LinearStem(TrunkPart):
 
 
 class ConvolutionBias(TrunkPart):
-    """Give every convolution of the trunk a bias, although the batch norm behind it subtracts it again in training.
+    """Give every convolution of the trunk a bias, although the batch norm after it subtracts the bias again in training.
 
     Biases start uniform in +-1/sqrt(fan in), as torch's do. ImageNet weights have none. In evaluation the trunk therefore differs from
     ImageNet's until running statistics have followed. This part reproduces published training; it is no improvement.

@@ -1,4 +1,4 @@
-"""Published state dicts: reading their files, and what came of loading them."""
+"""Published state dicts: reading their files, and reports of what did not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published projects whose checkpoints can be converted. Names alone: the functions are imported when one is converted."""
+"""Published projects whose checkpoints can be converted. This file has only names; the functions are imported for a conversion."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class TrunkFacts:
-    """What one pass over a trunk tells.
+    """Facts of a trunk that one pass over it shows.
 
     Attributes:
         norms: every normalisation that can be searched, named by its module, in the order of calls; without candidates.
@@ -47,7 +47,7 @@ FOUND: dict[tuple[type, str], TrunkFacts] = {}
 
 
 def discover(trunk: Trunk) -> TrunkFacts:
-    """Facts of a trunk; nothing is computed, the caller's random state is left alone, and equal settings are looked at once.
+    """Facts of a trunk. Nothing is computed, and the caller's random state stays as it is. Trunks of equal settings share one pass.
 
     A site is a layer whose class *is* ``nn.BatchNorm2d``, with weight, bias and running statistics, and whose input has the rows of the
     batch.

@@ -1,4 +1,4 @@
-"""Pretrained weights of torchvision or of a file, with errors that help where there is no network."""
+"""Pretrained weights of torchvision or of a file, with errors that help on a machine without internet."""
 
 from __future__ import annotations
 

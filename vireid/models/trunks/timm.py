@@ -22,9 +22,9 @@ OURS = {"pretrained": False, "num_classes": 0, "global_pool": ""}
 class Timm(Trunk):
     """A network of timm without pooling and classifier; needs the extra ``timm``.
 
-    Modules keep timm's names, but where timm puts an activation into its normalisation (``BatchNormAct2d``): that layer is split, after
-    weights are loaded, into ``norm``, ``drop`` and ``act``, which give the same values bit for bit. So ``bn1`` becomes ``bn1.norm``; a file
-    of weights may have either name.
+    Modules keep timm's names, with one exception. Where timm puts an activation into its normalisation (``BatchNormAct2d``), that layer is
+    split into ``norm``, ``drop`` and ``act`` after weights are loaded. They give the same values bit for bit. So ``bn1`` becomes
+    ``bn1.norm``; a file of weights may have either name.
 
     Args:
         name: timm's, without tag, such as ``resnet50d`` or ``efficientnet_b0``; see ``timm.list_models``.

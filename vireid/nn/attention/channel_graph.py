@@ -18,8 +18,8 @@ class ChannelGraph(Reporting):
         scaled: divide ``X Y^T`` by N, its number of summands. The published code does not, so that on large maps each row of ``A`` tends to
             one channel.
         report_name: key of ``A`` among the extras of the network's output, for :class:`~vireid.losses.AttentionAlignment`.
-        only_in_evaluation: faithful to the released training path, which leaves the graph out and has it in evaluation. ``gamma`` is not
-            trained then and stays 0, so nothing changes unless other weights are loaded.
+        only_in_evaluation: leave the graph out in training and use it in evaluation, as the released training path does. Then ``gamma`` is
+            not trained and stays 0, so the graph changes nothing unless other weights are loaded.
 
     Reference:
         Feng, Chen, Ji, Wu, Sun: Efficient Cross-modality Graph Reasoning for RGB-Infrared Person Re-identification, IEEE Signal

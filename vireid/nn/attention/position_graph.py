@@ -17,8 +17,8 @@ REDUCTION = 16
 class PositionGraph(nn.Module):
     """``gamma * (V A^T) + X`` with ``A = softmax_rows(Q^T K)``, without scaling, over the pixels of two maps.
 
-    Queries ``Q`` come from X, keys ``K`` and values ``V`` from Y, each by a 1 x 1 convolution with bias. With ``gamma`` 0, where it starts,
-    it is the identity. The attention is not kept, and on devices with a fused kernel for it never stored.
+    Queries ``Q`` come from X, keys ``K`` and values ``V`` from Y, each by a 1 x 1 convolution with bias. ``gamma`` starts at 0, where the
+    layer is the identity. The attention is not kept. Devices with a fused kernel never store it.
 
     Args:
         channels: of both maps, at least 16; queries and keys have a sixteenth of them.

@@ -1,4 +1,4 @@
-"""Classifiers of each modality, which learn from one another."""
+"""One classifier for each modality. They learn from one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``torch.nn.BatchNorm2d`` does besides arithmetic, for layers that compute several of them at once."""
+"""The bookkeeping of ``torch.nn.BatchNorm2d``, for layers that compute several of them at once."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from torch import nn
 
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Inside, batch normalisations in training mode use the batch's statistics but update none of their own.
+    """Inside, batch normalisations in training mode use the statistics of the batch, and do not update their running statistics.
 
     Args:
-        module: every submodule with a ``track_running_stats`` switch is switched off, and back as it was at the end.
+        module: ``track_running_stats`` of every submodule that has it is switched off, and restored at the end.
 
     Example:
         >>> import torch

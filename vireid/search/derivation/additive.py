@@ -19,9 +19,10 @@ class MainEffects(ScoringDerivation):
 
     Each candidate of a group comes up equally often among ``budget`` points (as nearly as the numbers allow), in an order that is
     random and independent between groups. A linear model, score = constant + one effect per group and candidate, is fitted by least
-    squares with a small ridge; the answer takes the largest effect everywhere, ties to the first. Noise of single scores averages
-    out over all points, which makes the design suit expensive, noisy scores such as short trainings; interactions between groups
-    are not seen. The history ends with the answer.
+    squares with a small ridge. The answer takes the candidate with the largest effect in every group; ties go to the first.
+
+    The noise of single scores averages out over all points, so the design suits expensive, noisy scores such as short trainings. It does
+    not see interactions between groups. The history ends with the answer.
 
     Args:
         budget: points of the design, at least the largest number of candidates.

@@ -24,7 +24,7 @@ from vireid.structures.sites import Site, groups
 
 
 class Argmax(Derivation):
-    """The candidate of the largest probability at every site; ties go to the first. Scores nothing.
+    """The candidate with the largest probability at every site; ties go to the first. No child is scored.
 
     Reference:
         DARTS (Liu et al., ICLR 2019), arXiv 1806.09055.

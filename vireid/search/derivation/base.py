@@ -1,4 +1,4 @@
-"""What every derivation promises, and what it may ask for."""
+"""The interface of every derivation, and what it may use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Scorer = Callable[[ChildScore], Score]
 
 @dataclass(frozen=True)
 class Scored:
-    """One thing that was scored.
+    """One entry of a history: a child or a mixture, with its score.
 
     Attributes:
         genotype: the child; for a mixture, the child of its largest weights.
@@ -98,20 +98,20 @@ class Derivation(Recorded, ABC):
 
     @abstractmethod
     def evaluations(self, sites: Sequence[Site]) -> int:
-        """At most how often a score is asked for."""
+        """Largest number of scores that are asked for."""
 
     def scores(self) -> Sequence[ChildScore]:
         """Settings of the scores that will be asked for."""
         return ()
 
     def check(self, datamodule: Any) -> None:
-        """Look at the data before the search begins.
+        """Check the data before the search begins.
 
         Args:
-            datamodule: attached to the Trainer of the search; ``None`` where it has none.
+            datamodule: data module of the search's Trainer; ``None`` where it has none.
 
         Raises:
-            SettingsError: data that cannot give the scores.
+            SettingsError: the data cannot give the scores.
         """
         for score in self.scores():
             score.check(datamodule)

@@ -14,11 +14,11 @@ class LossScore(RecalibratedScore):
     """Minus the mean loss of architecture rows, as in the architecture step but without penalties. It needs no validation.
 
     Args:
-        batches: batches of architecture rows, at least 1.
+        batches: number of batches of architecture rows, at least 1.
         shared: arguments that all scores after recalibration take.
 
     Raises:
-        SettingsError: fewer batches.
+        SettingsError: ``batches`` below 1.
     """
 
     def __init__(self, batches: int = 20, **shared: Any) -> None:

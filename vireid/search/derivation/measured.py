@@ -1,4 +1,4 @@
-"""What a score gives: a number, and what it consists of."""
+"""The result of a score: a number, and its parts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Measured:
 
     Attributes:
         value: the score.
-        people: what each held-out person has by itself, in the ascending order of identities, which is the same for all children of a
-            run; empty where a score is not of people.
-        sites: what each site has, in the order of the space; empty where a score is not of sites.
-        steps: weight steps that it took.
-        rows: images that it ran forward beside them, on one process.
+        people: value of each held-out person, in ascending order of identities. The order is the same for all children of a run. Empty if
+            the score has no values of people.
+        sites: value of each site, in the order of the space. Empty if the score has no values of sites.
+        steps: number of weight steps that the score took.
+        rows: number of images that it ran forward outside these steps, on one process.
     """
 
     value: float

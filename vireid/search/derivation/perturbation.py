@@ -31,8 +31,8 @@ class Perturbation(ScoringDerivation):
     does for a few epochs; it takes one scored mixture per candidate of every group, and one scored child at the end.
 
     Args:
-        renormalise: whether what remains of a site's weights is scaled up to sum to 1: a mixture of normalisations that sums to less
-            would also shrink the activations. ``False`` as in the paper's code, which sets the weight of the removed candidate to 0.
+        renormalise: whether the remaining weights of a site are scaled up to sum to 1. A mixture of normalisations that sums to less would
+            also shrink the activations. ``False`` as in the paper's code, which sets the weight of the removed candidate to 0.
         shared: arguments that all derivations with a score take.
 
     Reference:

@@ -55,7 +55,7 @@ class Proposer(Recorded, ABC):
         return ()
 
     def evaluations(self, sites: Sequence[Site]) -> int:  # noqa: ARG002 (some depend on it)
-        """At most how often a score is asked for."""
+        """Largest number of scores that are asked for."""
         return 0
 
 

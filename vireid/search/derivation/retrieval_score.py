@@ -13,8 +13,8 @@ class RetrievalScore(RecalibratedScore):
     """mAP of the first protocol of validation, on held-out identities (``data.init_args.validation: heldout``).
 
     Args:
-        centred: take the mean of each modality off its embeddings first. This hides a constant shift between the modalities, which a
-            late separation removes and training alone may not: where that is the gap, the centred score is blind to it.
+        centred: subtract the mean of each modality from its embeddings first. This hides a constant shift between the modalities. A late
+            separation removes such a shift, and training alone may not. Where the shift is the gap, the centred score does not see it.
         shared: arguments that all scores after recalibration take.
     """
 

@@ -21,7 +21,7 @@ class SharedBlockChoice(Choice):
 
     Args:
         in_channels, out_channels: of the block.
-        checkpointing: ``sites`` computes the block again in the backward pass; there are no separate ``candidates`` to do that for.
+        checkpointing: ``sites`` computes the block again in the backward pass, ``none`` keeps it. ``candidates`` is refused.
 
     Raises:
         SettingsError: channels that do not fit, or an unknown ``checkpointing``, or that of ``candidates``.

@@ -30,9 +30,9 @@ class SupernetNorms(Recorded):
     Args:
         affine: ``per_candidate``: each candidate has a weight and bias of its own; ``common``: one for all, after the mixture, so that
             candidates differ by their statistics alone; ``none``: no weight and bias while searching, as OSNet-AIN does.
-        update_skipped: running statistics of candidates that a batch does not use follow that batch too. Statistics of candidates that
-            are seldom drawn are then as fresh as those of the others, though not those of their own child.
-        synchronise: statistics of batches are those of all processes, at the price of an exchange at every site.
+        update_skipped: whether running statistics of candidates that a batch does not use follow that batch too. Then the statistics of
+            rarely drawn candidates are as recent as those of the others, but they are not those of their own child.
+        synchronise: whether statistics of batches are those of all processes. This costs an exchange at every site.
 
     Example:
         >>> SupernetNorms(affine="common").settings()["init_args"]

@@ -33,7 +33,7 @@ class FrozenBase(Recorded, pl.Callback):
         SettingsError: fewer epochs, a network without a classifier, or a run that ends before it trains more than that.
 
     Reference:
-        OSNet and OSNet-AIN (Zhou et al., ICCV 2019 and TPAMI 2021), public training code; which freezes the embedding layer too.
+        OSNet and OSNet-AIN (Zhou et al., ICCV 2019 and TPAMI 2021), public training code, which freezes the embedding layer too.
     """
 
     def __init__(self, epochs: int = 10) -> None:

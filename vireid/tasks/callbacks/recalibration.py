@@ -84,9 +84,9 @@ def _epoch_length(trainer: pl.Trainer, loader: Any) -> int:
 class Recalibration(Recorded, pl.Callback):
     """Evaluation with re-estimated statistics: before each validation, test or prediction, and put back after it.
 
-    The trained statistics stay in the network and in its checkpoints, so training is not changed. It is worth trying for a child that
-    inherits the weights of a supernet, whose statistics are of a mixture, and for averaged weights (:class:`~vireid.tasks.EMA`).
-    The batches are the same every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
+    The trained statistics stay in the network and in its checkpoints, so training is not changed. Try it for a child that inherits the
+    weights of a supernet, because its statistics are those of a mixture, and for averaged weights (:class:`~vireid.tasks.EMA`). The batches
+    are the same every time: the first of epoch 0, with their seeded augmentation. Rows of such an evaluation are marked.
 
     In a configuration, or by ``--trainer.callbacks+=vireid.tasks.Recalibration`` on the command line::
 
@@ -96,10 +96,10 @@ class Recalibration(Recorded, pl.Callback):
               init_args: {batches: 20}
 
     Args:
-        batches: training batches of each process, at least 1.
+        batches: number of training batches of each process, at least 1.
 
     Raises:
-        SettingsError: fewer.
+        SettingsError: ``batches`` below 1.
     """
 
     def __init__(self, batches: int = 20) -> None:

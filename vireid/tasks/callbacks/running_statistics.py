@@ -1,4 +1,4 @@
-"""Running statistics of a network that was not trained as it is now evaluated, from training images."""
+"""Running statistics from training images, for a network that is now evaluated in another form than it was trained in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def recalibrate(network: nn.Module, batches: Iterable[Batch], forward: Callable[
     Args:
         network: called ``network(images, n_visible)``, or by ``forward``.
         batches: training rows, normalised; both modalities in proportions as in training.
-        forward: how the network is run on a batch; ``None`` for as above.
+        forward: how the network is run on a batch; ``None`` for ``network(images, n_visible)``.
 
     Raises:
         SettingsError: no batch.

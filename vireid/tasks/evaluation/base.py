@@ -1,4 +1,4 @@
-"""What every evaluation has, and what it may ask of the task that holds it."""
+"""The interface of every evaluation, and what it may use of the task that holds it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TaskEvaluation(Recorded):
     """Base of evaluations. A task holds one and forwards the hooks of Lightning to it, in the order of the methods here.
 
     Attributes:
-        selected_by: what is logged in validation and highest for the best checkpoint.
+        selected_by: name of the value that validation logs and that is highest for the best checkpoint.
         results: rows of the last evaluation by retrieval.
     """
 

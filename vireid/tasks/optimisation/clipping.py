@@ -1,4 +1,4 @@
-"""Clipping of gradients at the one moment when they are complete: after the backward pass and unscaling, before the update."""
+"""Clipping of gradients when they are complete: after the backward pass and unscaling, and before the update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exponential moving average of a whole state, as CM-NAS uses it and as it is usually meant."""
+"""Exponential moving average of a whole state, in the mode of CM-NAS and in the usual mode."""
 
 from __future__ import annotations
 

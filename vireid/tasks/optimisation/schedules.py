@@ -1,4 +1,4 @@
-"""Learning-rate factors as pure functions of the epoch: nothing to save, nothing to lose on resume."""
+"""Learning-rate factors as pure functions of the epoch, so that a resumed run needs no saved state of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Schedule(Recorded):
 
     @property
     def length(self) -> int:
-        """Epochs that a run must have for all of the schedule to take place; 0 if any number will do."""
+        """Number of epochs that a run must have to reach the whole schedule; 0 if any number will do."""
         return 0
 
     def over(self, epochs: int) -> Schedule:  # noqa: ARG002 (some depend on it)
@@ -76,7 +76,7 @@ class WarmupMultiStep(Schedule):
 
     @property
     def length(self) -> int:
-        """Up to the end of the warm-up and the first epoch after the last milestone."""
+        """The end of the warm-up, or the first epoch after the last milestone, whichever is later."""
         return max([self.warmup_epochs, *(milestone + 1 for milestone in self.milestones)])
 
 
