@@ -1,4 +1,4 @@
-"""What every search space can do. A space knows no optimiser."""
+"""The interface of every search space. A space knows no optimiser."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class SearchSpace(Recorded, ABC):
 
         Args:
             kind: ``modality_specific_sites``, ``unfoldable_sites`` (those that still normalise at inference, all at one price),
-                ``parameters`` (beyond the plain layer) or ``latency`` (work left at inference, so early sites are dear).
+                ``parameters`` (beyond the plain layer) or ``latency`` (work left at inference, which is large at early sites).
 
         Returns:
-            ``(S, K)`` float32, 0..1: relative to the dearest candidate of the table. Sites with fewer than K candidates are
-            filled up with 0. All 0 where no candidate costs anything.
+            ``(S, K)`` float32, 0..1: relative to the most expensive candidate of the table. Sites with fewer than K candidates are
+            filled up with 0. All 0 if no candidate costs anything.
         """
 
     @abstractmethod
@@ -78,7 +78,7 @@ class SearchSpace(Recorded, ABC):
 
         Args:
             weights: name of pretrained weights of the backbone; ``None`` for random weights.
-            norms: how the candidates of a normalisation live together; ``None`` for each with parameters of its own.
+            norms: settings of the normalisation sites; ``None`` to give each candidate parameters of its own.
         """
 
     @abstractmethod
@@ -94,7 +94,7 @@ class SearchSpace(Recorded, ABC):
         return self.own_weights if weights == "default" else weights
 
     def identity(self) -> dict[str, Any]:
-        """Settings that say which points there are; they go into genotypes. By default all; those of the search alone are left out."""
+        """Settings that define the points of the space. Genotypes hold them. By default all; a space leaves out those of the search."""
         return self.settings()
 
     def genotype(self, choices: Mapping[str, str], provenance: Mapping[str, Any] | None = None) -> Genotype:

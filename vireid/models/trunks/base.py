@@ -1,4 +1,4 @@
-"""What a trunk is: a network from images to a feature map, and what is known of its normalisations."""
+"""A trunk: a network from images to a feature map, with the facts of its normalisations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Trunk(Recorded, ABC):
     Attributes:
         image_size: height and width of the images of that pass, in pixels. Costs are counted for one such image.
         own_weights: what ``weights: default`` means: a name or file for :meth:`build`; ``None`` for random weights.
-        builds_on_meta: whether :meth:`build` without weights works on the meta device, that is computes nothing. It is quicker then.
+        builds_on_meta: whether :meth:`build` without weights works on the meta device, where nothing is computed, so it is quicker.
 
     Example:
         >>> class Small(Trunk):
@@ -74,7 +74,7 @@ class Trunk(Recorded, ABC):
         return site.role
 
     def placements(self) -> Mapping[str, Placement]:
-        """Networks that people made by hand from this one: name to the candidate of every normalisation."""
+        """Hand-made variants of this network: name to the candidate of every normalisation."""
         return {}
 
     def __str__(self) -> str:

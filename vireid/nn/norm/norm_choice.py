@@ -40,8 +40,8 @@ class NormChoice(Choice):
         candidates: at least one id, each once; kept in the order of :data:`CANDIDATES` whatever order is given.
         affine: ``per_candidate``: each candidate has the weight and bias that its child will have, and may win by them;
             ``common``: one weight and bias after the mixture; ``none``: no weight and bias while searching (OSNet-AIN).
-        update_skipped: candidates with weight 0 follow the statistics of the batch too.
-        synchronise: statistics of batches and modalities are those of all processes, exchanged once per site, like
+        update_skipped: whether candidates with weight 0 follow the statistics of the batch too.
+        synchronise: whether statistics of batches and modalities are those of all processes. They are exchanged once per site, as by
             ``torch.nn.SyncBatchNorm`` (but on any device).
 
     Attributes:

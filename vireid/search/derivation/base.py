@@ -31,11 +31,11 @@ class Score(Protocol):
         ...
 
     def measured(self, genotype: Genotype, /) -> Measured:
-        """Score of one child, with what each person has; only :class:`Confirm` and its proposers ask for it."""
+        """Score of one child, with the value of each person. Only :class:`Confirm` and its proposers ask for it."""
         ...
 
     def mixture(self, weights: Tensor, /) -> float:
-        """Score of the supernet under ``(S, K)`` mixture weights; only :class:`Perturbation` asks for it."""
+        """Score of the supernet under ``(S, K)`` mixture weights. Only :class:`Perturbation` asks for it."""
         ...
 
 
@@ -77,7 +77,7 @@ class Derivation(Recorded, ABC):
     """A way to choose a genotype: a pure function of its arguments and of the state of the generator.
 
     Attributes:
-        uses_probabilities: whether architecture parameters matter; where they do not, a search needs no architecture step.
+        uses_probabilities: whether it reads the architecture parameters. If not, a search needs no architecture step.
     """
 
     uses_probabilities: bool = True

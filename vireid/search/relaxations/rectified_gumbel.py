@@ -27,8 +27,8 @@ class RectifiedGumbel(Relaxation):
     The same sample in free logits ``a = log w``, which have a gradient everywhere, is :class:`GumbelSoft`.
 
     Args:
-        per_process: each of several processes draws a sample of its own, as the replicas of the published data-parallel code do; a
-            step is then the mean over as many architectures. By default all processes have the same sample.
+        per_process: whether each of several processes draws a sample of its own, as the replicas of the published data-parallel code do.
+            A step is then the mean over as many architectures. By default all processes have the same sample.
 
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang: Learning Generalisable Omni-Scale Representations for Person Re-Identification,

@@ -1,4 +1,4 @@
-"""The weight-sharing network of a normalisation space, and how the candidates of a site live together in it."""
+"""The weight-sharing network of a normalisation space, and the settings of its sites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vireid.structures.sites import Site
 class SupernetNorms(Recorded):
     """Settings of every :class:`~vireid.nn.NormChoice` of a supernet.
 
-    They belong to the search and not to its space: a point stays the same point, and its child always has weights and biases of its own.
+    They belong to the search and not to its space. A point stays the same point, and its child always has weights and biases of its own.
 
     In a configuration::
 
@@ -62,7 +62,7 @@ class NormSupernet(Supernet):
     Args:
         trunk: pretrained trunk with a ``BatchNorm2d`` at every site; it is changed in place.
         sites: choices to open, in the order of architecture parameters.
-        norms: how the candidates of a site live together.
+        norms: settings of every site.
         out_channels: of the feature map; ``None`` takes the trunk's attribute of this name.
 
     Raises:

@@ -71,7 +71,7 @@ class StopWhenStable(Recorded, pl.Callback):
         self.stability = StableRanking()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002 (interface)
-        """Every run counts anew; what a checkpoint holds is loaded after this."""
+        """Start the count anew. The state of a checkpoint is loaded after this."""
         self.stability = StableRanking()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -23,8 +23,8 @@ class Retrieval(TaskEvaluation):
 
     Args:
         feature: what retrieval compares: ``embeddings`` (after the neck, as papers report) or ``features`` (before it).
-        flip: ``test`` and ``validate`` also report, in rows of their own, the mean of the unit embeddings of image and mirror image.
-        reranking: they also report re-ranked rows; null for none.
+        flip: whether ``test`` and ``validate`` also report, in rows of their own, the mean unit embedding of image and mirror image.
+        reranking: settings of re-ranking, of which ``test`` and ``validate`` report rows too; null for none.
     """
 
     selected_by = "val/mAP"

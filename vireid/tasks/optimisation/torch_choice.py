@@ -48,14 +48,14 @@ def _built(path: str, make: Callable[[Any], Any], first: Any) -> Any:
 
 @dataclass(frozen=True)
 class Kind:
-    """What may be chosen as one argument.
+    """The classes that may be chosen as one argument.
 
     Args:
-        argument: its name.
-        module: of torch.
+        argument: name of the argument.
+        module: module of torch that has the classes.
         base: class that all choices derive from.
         ours: class of ours to derive from instead.
-        refused: reasons by the name of a class.
+        refused: reason for each refused class, by its name.
     """
 
     argument: str

@@ -75,7 +75,8 @@ class SearchModule(ReIDModule):
             (``RandomSearch``, ``Evolution``, ``MainEffects``), the warm-up of the strategy may last for the whole search.
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
-        norms: how the candidates of a normalisation live together; default each with weight and bias of its own.
+        norms: settings of the normalisation sites, such as which parameters their candidates share; default each candidate has a weight and
+            bias of its own.
         accumulate_grad_batches: batches per optimiser step of weights and logits. The weights see one sample of the architecture per step.
         seed: seed of initial weights and architecture noise.
 

@@ -59,7 +59,7 @@ class Entropy(Penalty):
 
 
 class ExpectedCost(Penalty):
-    """Mean over the sites of the expected cost, relative to the dearest candidate of the space.
+    """Mean over the sites of the expected cost, relative to the most expensive candidate of the space.
 
     Args:
         weight: factor of the penalty in the loss, above 0.
