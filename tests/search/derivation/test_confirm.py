@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -312,3 +313,15 @@ def test_errors_are_over_people_and_paired() -> None:
     assert one.error == pytest.approx(0.4 / math.sqrt(3))
     assert one.error_of_difference(other) == pytest.approx(0.0, abs=1e-12)
     assert math.isnan(Measured(0.5).error)
+
+
+def test_a_child_that_diverged_is_the_worst_and_its_numbers_are_left_out() -> None:
+    def fork(fraction: float, code: str) -> Measured:
+        return Measured(-math.inf) if code == "11111" else by_digits(fraction, code)
+
+    result = derive(Confirm([MostProbable()], finalists=None), BN, Table(BN, fork))
+    worst = next(row for row in result.details["shortlist"] if digits(BN, BN.genotype(row["choices"])) == "11111")
+    assert worst["forks"]["0.25"] == {"mAP": None, "error": None}
+    assert worst["behind"] is None
+    assert json.dumps(result.details, allow_nan=False)
+    assert digits(BN, result.genotype) != "11111"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vireid.errors import GenotypeError, SettingsError
-from vireid.search.derivation.pool import SEPARATE, SHARED, changed, is_norm_space, is_point, stage_units, unique
+from vireid.search.derivation.pool import SEPARATE, SHARED, changed, is_norm_space, is_point, stage_units
 from vireid.search.space import SearchSpace
 from vireid.structures import Genotype
 
@@ -34,8 +34,7 @@ def default_constants(space: SearchSpace) -> dict[str, Genotype]:
     kind = next((kind for kind in EARLY_KINDS if all(kind in site.candidates for site in early)), None)
     if kind:
         points[f"early_{kind}"] = changed(sites, units[:EARLY_STAGES], kind)
-    different = unique(points.values())
-    return {name: space.genotype(point) for name, point in points.items() if point in different and is_point(point, sites)}
+    return {name: space.genotype(point) for name, point in points.items() if is_point(point, sites)}
 
 
 def given_constants(space: SearchSpace, wanted: Sequence[Constant]) -> dict[str, Genotype]:

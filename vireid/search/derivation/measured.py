@@ -33,11 +33,10 @@ class Measured:
         return _error(np.asarray(self.people))
 
     def error_of_difference(self, other: Measured) -> float:
-        """Standard error of the mean difference to ``other``, person by person; not a number for fewer than two people.
-
-        Raises:
-            ValueError: the two are not of the same people.
-        """
+        """Standard error of the mean difference to ``other``, person by person; not a number for fewer than two people, or where one of
+        the two has none, as a child that diverged."""
+        if len(self.people) != len(other.people):
+            return math.nan
         return _error(np.asarray(self.people) - np.asarray(other.people))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,11 @@ def row(entry: Entry, price: float, best: Entry, chosen: bool) -> dict[str, Any]
     """
     last = max(entry.forks)
     behind, error = _behind(best.forks[last], entry.forks[last])
-    forks = {f"{fraction:g}": {"mAP": value.value, "error": _number(value.error)} for fraction, value in sorted(entry.forks.items())}
+    forks = {f"{fraction:g}": {"mAP": finite(value.value), "error": finite(value.error)} for fraction, value in sorted(entry.forks.items())}
     return {
         "choices": entry.genotype.choices,
         "proposers": entry.proposers,
-        "scores": {name: value.value for name, value in entry.scores.items()},
+        "scores": {name: finite(value.value) for name, value in entry.scores.items()},
         "forks": forks,
         "behind": behind,
         "behind_error": error,
@@ -78,9 +79,10 @@ def row(entry: Entry, price: float, best: Entry, chosen: bool) -> dict[str, Any]
     }
 
 
-def _behind(best: Measured, other: Measured) -> tuple[float, float | None]:
-    return best.value - other.value, _number(best.error_of_difference(other))
+def _behind(best: Measured, other: Measured) -> tuple[float | None, float | None]:
+    return finite(best.value - other.value), finite(best.error_of_difference(other))
 
 
-def _number(value: float) -> float | None:
-    return value if value == value else None  # JSON has no NaN
+def finite(value: float) -> float | None:
+    """The number, ``None`` for one that JSON does not have: a child that diverged, or an error of fewer than two people."""
+    return value if math.isfinite(value) else None

@@ -26,6 +26,7 @@ from vireid.search.derivation.pool import (
 from vireid.search.derivation.proposers import Proposals, Proposer
 from vireid.search.derivation.retrieval_score import RetrievalScore
 from vireid.search.derivation.scores import ChildScore
+from vireid.search.derivation.shortlist import finite
 from vireid.search.derivation.soft_ap_score import SoftAPScore
 from vireid.search.space import SearchSpace
 from vireid.structures import Genotype
@@ -85,7 +86,8 @@ class ZeroCost(Proposer):
             proposals.points += [(space.genotype(point), name) for point in points]
             proposals.scores[name] = asked.values
             gains[name] = asked.gains()
-        proposals.details = {"gains": gains, "gaps": _gaps(space, scorer)}
+        looks_at_batches = any(isinstance(score, SoftAPScore) for score in self._scores)  # of held-out people, which then are there
+        proposals.details = {"gains": gains, "gaps": _gaps(space, scorer) if looks_at_batches else {}}
         return proposals
 
 
@@ -108,20 +110,24 @@ class _Asked:
         for point in [*pool, *singles(self.sites), *others]:
             self(point)
         if _untied(self.sites):
-            pool = unique([*pool, *best_sets(self.sites, [gain["gain"] for gain in self.gains() if gain["candidate"] == SEPARATE])])
+            pool = unique([*pool, *best_sets(self.sites, self._separation_gains())])
         return sorted(pool, key=lambda point: -self(point).value)[:count]
+
+    def _separation_gains(self) -> list[float]:
+        """What separating each group of tied sites alone gains; one that diverged gains least."""
+        found = [gain["gain"] for gain in self.gains() if gain["candidate"] == SEPARATE]
+        return [-math.inf if gain is None else gain for gain in found]
 
     def gains(self) -> list[dict[str, Any]]:
         """Gain of every group of tied sites by itself, compared with all sites shared, and its standard error over people."""
         shared, found = self(changed(self.sites, [], SHARED)), list[dict[str, Any]]()
         for unit in groups(self.sites):
-            for candidate in unit[0].candidates[1:]:
+            for candidate in _others(unit):
                 value = self.values.get(tuple(changed(self.sites, [unit], candidate).values()))
                 if value is not None:
                     names = [site.name for site in unit]
-                    error = value.error_of_difference(shared)
-                    known = error if math.isfinite(error) else None
-                    found.append({"sites": names, "candidate": candidate, "gain": value.value - shared.value, "error": known})
+                    gain, error = finite(value.value - shared.value), finite(value.error_of_difference(shared))
+                    found.append({"sites": names, "candidate": candidate, "gain": gain, "error": error})
         return found
 
 
@@ -150,12 +156,11 @@ def singles(sites: Sequence[Site]) -> list[Choices]:
     """
     tied = groups(sites)
     kinds = {SEPARATE} if _untied(sites) else {name for unit in tied for name in unit[0].candidates}
-    return [
-        point
-        for unit in tied
-        for name in unit[0].candidates[1:]
-        if name in kinds and is_point(point := changed(sites, [unit], name), sites)
-    ]
+    return [point for unit in tied for name in _others(unit) if name in kinds and is_point(point := changed(sites, [unit], name), sites)]
+
+
+def _others(unit: Sequence[Site]) -> list[str]:
+    return [name for name in unit[0].candidates if name != SHARED]
 
 
 def _untied(sites: Sequence[Site]) -> bool:

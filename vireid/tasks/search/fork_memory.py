@@ -76,13 +76,12 @@ def _is_measured(one: dict[str, Any]) -> bool:
     return known and all(isinstance(number, float) for number in numbers) and all(isinstance(count, int) for count in counts)
 
 
-def fork_digest(run: SearchRun, losses: Any, length: int) -> str:
+def fork_digest(run: SearchRun, recipe: Any) -> str:
     """Digest of what all forks of a search depend on. The point and the settings of the score are not part of it.
 
     Args:
         run: a search with a Trainer.
-        losses: settings of the losses.
-        length: number of weight steps of a whole training.
+        recipe: settings of the search without its derivation, which does not change what a fork scores.
     """
     trainer = run.trainer
     datamodule = getattr(trainer, "datamodule", None)
@@ -91,8 +90,8 @@ def fork_digest(run: SearchRun, losses: Any, length: int) -> str:
         weights.update(name.encode())
         weights.update(_bytes(value))
     data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
-    facts = [run.space.identity(), losses, run.optimizer.settings(), run.seed, data, length, str(trainer.precision), trainer.world_size]
-    return digest([weights.hexdigest(), *facts])
+    length = [trainer.max_epochs, str(trainer.limit_train_batches)]
+    return digest([weights.hexdigest(), recipe, data, length, str(trainer.precision), trainer.world_size])
 
 
 def digest(value: Any) -> str:

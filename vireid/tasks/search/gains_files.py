@@ -65,7 +65,7 @@ def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
     axes = figure.subplots(len(scores) + 1, 1, sharex=True, squeeze=False)[:, 0]
     for axis, score in zip(axes, scores, strict=False):
         for number, candidate in enumerate(candidates):
-            told = [row for row in rows if row["score"] == score and row["candidate"] == candidate]
+            told = [row for row in rows if row["score"] == score and row["candidate"] == candidate and row["gain"] is not None]
             shift = 0.12 * (number - (len(candidates) - 1) / 2)
             at = [places.index(row["sites"][0]) + shift for row in told]
             errors = [row["error"] or 0.0 for row in told]

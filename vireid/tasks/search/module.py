@@ -22,7 +22,6 @@ from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule, seeded
-from vireid.tasks.callbacks.recalibration import training_length
 from vireid.tasks.evaluation.base import Stage, is_scored
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
@@ -267,8 +266,8 @@ class SearchModule(ReIDModule):
         """Scores of children that begin at the initial weights, where the derivation asks for any."""
         if not any(score.training is not None and score.training.from_start for score in self.derivation.scores()):
             return None
-        of = fork_digest(self, self.losses.settings(), training_length(self.trainer))
-        return ForkMemory(folder / FORKS_FILE, of)
+        recipe = {name: value for name, value in self.settings()["init_args"].items() if name != "derivation"}
+        return ForkMemory(folder / FORKS_FILE, fork_digest(self, recipe))
 
     def _log_architecture(self) -> None:
         self.log("search/entropy", self.architecture.entropy().mean(), prog_bar=True)

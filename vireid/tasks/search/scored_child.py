@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -83,6 +84,8 @@ class SupernetChild:
                 table.put(batch.positions, run.embed(batch))
                 self.rows += len(batch)
         embeddings = table.complete()
+        if not embeddings.isfinite().all():  # a child that diverged in its training is the worst, not the end of the search
+            return Measured(math.nan)
         if centred:
             embeddings = _centred(embeddings, [record.modality == Modality.VISIBLE for record in evaluation.records])
         result = score_embeddings(evaluation, embeddings)[0]
