@@ -14,7 +14,7 @@ from vireid.search.derivation.constants import Constant, default_constants, give
 from vireid.search.derivation.proposers import MostProbable, Proposer
 from vireid.search.derivation.retrieval_score import RetrievalScore
 from vireid.search.derivation.scores import ChildScore, check_heldout
-from vireid.search.derivation.shortlist import Entry, Shortlist, row
+from vireid.search.derivation.shortlist import Entry, Shortlist, key, row
 from vireid.search.derivation.zero_cost import ZeroCost
 from vireid.search.space import SearchSpace
 from vireid.structures import Genotype
@@ -137,8 +137,8 @@ class Confirm(Derivation):
         for proposals in found:
             for name, values in proposals.scores.items():
                 for entry in shortlist.entries:
-                    if (value := values.get(tuple(entry.genotype.choices.values()))) is not None:
-                        shortlist.note(entry.genotype, name, value)
+                    if (value := values.get(key(entry.genotype))) is not None:
+                        entry.scores[name] = value
         return shortlist, details
 
     def _finalists(self, space: SearchSpace, entries: Sequence[Entry]) -> list[Entry]:

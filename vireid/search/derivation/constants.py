@@ -12,7 +12,7 @@ from vireid.structures import Genotype
 EARLY_STAGES = 3
 """Stages that the early IBN point changes: the stem and two more, as in IBN-Net's first half."""
 EARLY_KINDS = ("separate_ibn", "ibn")
-Constant = str | dict[str, str]
+Constant = dict[str, str] | str
 
 
 def default_constants(space: SearchSpace) -> dict[str, Genotype]:

@@ -39,11 +39,6 @@ class Shortlist:
         if proposer not in entry.proposers:
             entry.proposers.append(proposer)
 
-    def note(self, genotype: Genotype, score: str, value: Measured) -> None:
-        """Keep the score of a point, if the point is on the list."""
-        if key(genotype) in self._entries:
-            self._entries[key(genotype)].scores[score] = value
-
     @property
     def entries(self) -> list[Entry]:
         """All entries."""

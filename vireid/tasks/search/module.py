@@ -36,7 +36,7 @@ from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_ro
 from vireid.tasks.search.strategies import Strategy
 from vireid.tasks.search.two_levels import TwoLevels
 
-UNCONFIRMED = "No training has confirmed this genotype: it is what the search believes. The derivation vireid.search.Confirm tries it."
+UNCONFIRMED = "No training has confirmed this genotype. The derivation vireid.search.Confirm tries it in short trainings."
 
 
 class SearchModule(ReIDModule):
@@ -309,11 +309,15 @@ class SearchModule(ReIDModule):
     def show_training(self) -> None:
         if not self.trainer.is_global_zero:
             return
-        if tried := shortlist_of(self.derive()):
-            table_console().print(shortlist_table(tried))
-            table_console().print(cost_in_words(self.derive().provenance["derivation"]["trainings"]), highlight=False)
-        else:
-            table_console().print(UNCONFIRMED, highlight=False)
+        console, cost = table_console(), None
+        if self.derived is not None:
+            cost = self.derived.provenance["derivation"].get("trainings")
+            if tried := shortlist_of(self.derived):
+                console.print(shortlist_table(tried))
+        if cost is not None:
+            console.print(cost_in_words(cost), highlight=False)
+        if cost is None or not cost["forks"]:
+            console.print(UNCONFIRMED, highlight=False)
 
     def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
         return "derived child with inherited weights, not retrained"

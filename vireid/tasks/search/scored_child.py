@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.utils.hooks import RemovableHandle
 
 from vireid.losses.smooth_average_precision import soft_average_precisions
 from vireid.models import Branch, NetworkOutput
@@ -61,7 +60,7 @@ class SupernetChild:
         with in_mode(network, training=False), kept_state(network):
             if training.from_start:
                 network.load_state_dict(self._start)
-            steps = training.steps_of(training_length(self.run.trainer))
+            steps = training.steps_of(self._whole_training)
             train_child(self.run, steps)
             self.steps += steps
             yield
@@ -128,7 +127,7 @@ class SupernetChild:
 
         with ExitStack() as stack:
             for name, choice in self.run.supernet.choices.items():
-                stack.enter_context(_removed(choice.register_forward_pre_hook(watch(name))))
+                stack.enter_context(choice.register_forward_pre_hook(watch(name)))
             visible[0] = self._batches(1)[0].architecture.n_visible  # type: ignore[union-attr]
             for _ in self._outputs(batches):
                 pass
@@ -182,6 +181,10 @@ class SupernetChild:
         return torch.tensor(sorted({record.pid for record in datamodule.parts.architecture}))
 
     @cached_property
+    def _whole_training(self) -> int:
+        return training_length(self.run.trainer)  # makes a loader: once, and not for every child
+
+    @cached_property
     def _start(self) -> dict[str, Tensor]:
         return self.run.initial_state()
 
@@ -189,14 +192,6 @@ class SupernetChild:
     def _images(self) -> list[Any]:
         datamodule: Any = getattr(self.run.trainer, "datamodule")  # noqa: B009
         return list(datamodule.val_dataloader())
-
-
-@contextmanager
-def _removed(handle: RemovableHandle) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _centred(embeddings: Tensor, visible: list[bool]) -> Tensor:
