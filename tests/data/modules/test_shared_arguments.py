@@ -42,11 +42,11 @@ def test_a_parser_shows_the_shared_arguments_with_type_default_and_help(name: st
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("SYSU", "of network input, in pixels; images are resized with the Lanczos filter. (type: int, default: 256)"),
-        ("Market1501", "instead of P x K images, so many drawn uniformly"),
-        ("MSMT17", "instead of P x K images, so many drawn uniformly"),
+        ("SYSU", "height of the network input, in pixels; images are resized with the Lanczos filter. (type: int, default: 256)"),
+        ("Market1501", "drawn uniformly over all images; null draws P x K images instead."),
+        ("MSMT17", "drawn uniformly over all images; null draws P x K images instead."),
         ("MSMT17", "--data.train_on {train,trainval,all}"),
-        ("Synthetic", "number of galleries, 1..10, over which results are averaged. (type: int, default: 10)"),
+        ("Synthetic", "number of galleries, 1..10; results are means over them. (type: int, default: 10)"),
         ("CIFAR100", "--data.search_split {none,image}"),
         ("ImageNet", "(type: int, default: 8)"),
     ],
