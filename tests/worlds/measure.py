@@ -16,6 +16,8 @@ import itertools
 import json
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +31,37 @@ from vireid.data import FlipShiftAugmentation
 from vireid.files import write_text_atomically
 from vireid.results.scoring import score
 from vireid.search import JointNorm
-from vireid.structures import Evaluation, Modality
+from vireid.structures import Evaluation, Genotype, Modality
 from vireid.tasks import SGD, WarmupCosine
 
 EPOCHS, STEPS = 10, 8
+WIDTH = 16
 RANDOM = 16
+QUIET: dict[str, Any] = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "enable_checkpointing": False,
+}
 Statistics = dict[str, list[float]]
 
 
 def space() -> JointNorm:
-    return JointNorm("resnet10", width=16, tie="stage")
+    return JointNorm("resnet10", width=WIDTH, tie="stage")
+
+
+def point(code: str) -> Genotype:
+    """The point of the digits."""
+    return space().decode([int(digit) for digit in code])
+
+
+@contextmanager
+def quiet_warnings() -> Iterator[None]:
+    """Inside, warnings of Lightning and torch about what is meant so are not shown."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
+        yield
 
 
 def points() -> list[str]:
@@ -69,19 +92,17 @@ def statistics(found: SyntheticDataModule) -> tuple[Statistics, Statistics]:
     return mean, std
 
 
-def run(code: str, found: SyntheticDataModule, images: list[Any], seed: int, weights: Path) -> float:
-    """mAP of a point in percent."""
+def run(genotype: Genotype, found: SyntheticDataModule, images: list[Any], seed: int, weights: Path) -> float:
+    """mAP of a genotype that is trained from ``weights``, in percent."""
     module = RetrainModule(
         found.num_classes,
-        space().decode([int(digit) for digit in code]).to_dict(),
+        genotype.to_dict(),
         weights=str(weights),
         optimizer=SGD(0.05, schedule=WarmupCosine(EPOCHS, 1)),
         seed=seed,
     )
-    quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
-        trainer = pl.Trainer(max_epochs=EPOCHS, limit_train_batches=STEPS, accelerator="cpu", default_root_dir=folder, **quiet)
+    with tempfile.TemporaryDirectory() as folder, quiet_warnings():
+        trainer = pl.Trainer(max_epochs=EPOCHS, limit_train_batches=STEPS, default_root_dir=folder, **QUIET)
         trainer.fit(module, datamodule=found)
     module.eval()
     with torch.no_grad():
@@ -94,7 +115,7 @@ def run(code: str, found: SyntheticDataModule, images: list[Any], seed: int, wei
 def measure(world: str, people: int, seeds: list[int], output: Path) -> None:
     """Add what is missing in ``output``."""
     torch.set_num_threads(1)
-    weights = pretrained(Pretraining("resnet10", width=16))
+    weights = pretrained(Pretraining("resnet10", width=WIDTH))
     mean, std = statistics(data(world, people, 0))
     content = (
         json.loads(output.read_text()) if output.exists() else {"world": world, "people": people, "mean": mean, "std": std, "runs": {}}
@@ -104,7 +125,7 @@ def measure(world: str, people: int, seeds: list[int], output: Path) -> None:
         images = list(found.test_dataloader())
         for code in points():
             if f"{code}/{seed}" not in content["runs"]:
-                content["runs"][f"{code}/{seed}"] = round(run(code, found, images, seed, weights), 3)
+                content["runs"][f"{code}/{seed}"] = round(run(point(code), found, images, seed, weights), 3)
                 write_text_atomically(output, json.dumps(content, indent=1) + "\n")
 
 
