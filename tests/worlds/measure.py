@@ -47,13 +47,13 @@ QUIET: dict[str, Any] = {
 Statistics = dict[str, list[float]]
 
 
-def space() -> JointNorm:
-    return JointNorm("resnet10", width=WIDTH, tie="stage")
+def space(width: int = WIDTH) -> JointNorm:
+    return JointNorm("resnet10", width=width, tie="stage")
 
 
-def point(code: str) -> Genotype:
+def point(code: str, width: int = WIDTH) -> Genotype:
     """The point of the digits."""
-    return space().decode([int(digit) for digit in code])
+    return space(width).decode([int(digit) for digit in code])
 
 
 @contextmanager

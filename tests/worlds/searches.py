@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from tests.worlds.measure import EPOCHS, QUIET, STEPS, WIDTH, quiet_warnings, space
 from vireid import SearchModule, SyntheticDataModule
 from vireid.losses import Loss, SmoothAveragePrecision
-from vireid.search import Argmax, BNSeparation, Confirm, MostProbable, Proposer, SearchSpace, ZeroCost
+from vireid.search import BNSeparation, Confirm, MostProbable, SearchSpace, ZeroCost
 from vireid.structures import Genotype
 from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, Strategy, TwoLevels, Untrained, WarmupCosine
 
@@ -57,9 +56,9 @@ class Alternating:
         )
 
 
-def separation() -> BNSeparation:
+def separation(width: int = WIDTH) -> BNSeparation:
     """The space of shared and separate norms, with the groups of ``space()``."""
-    return BNSeparation("resnet10", width=WIDTH, tie="stage")
+    return BNSeparation("resnet10", width=width, tie="stage")
 
 
 def code_of(point: Genotype, of: SearchSpace) -> str:
@@ -73,75 +72,64 @@ def pool() -> list[str]:
     return separations + [kind * count + "0" * (5 - count) for kind in "234" for count in range(1, 6)]
 
 
-def shortlist(found: SyntheticDataModule, weights: Path, seed: int) -> dict[str, Any]:
-    """Cheap scores propose, forks decide; no supernet is trained."""
-    return search(found, weights, seed, space(), Untrained(), [ZeroCost()])
+@dataclass(frozen=True)
+class Searcher:
+    """Runs searches on the people of one world.
 
-
-def alternating(found: SyntheticDataModule, weights: Path, seed: int, joint: bool, settings: Alternating) -> dict[str, Any]:
-    """The alternating search. Its logits propose beside the cheap scores; ``argmax`` is its answer without forks."""
-    return search(found, weights, seed, space() if joint else separation(), settings.strategy(), [MostProbable(), ZeroCost()])
-
-
-def drawn(found: SyntheticDataModule, weights: Path, seed: int, codes: Sequence[str]) -> dict[str, Any]:
-    """The best of given points, by the same forks."""
-    return search(found, weights, seed, space(), Untrained(), [], codes)
-
-
-def search(
-    found: SyntheticDataModule,
-    weights: Path,
-    seed: int,
-    of: SearchSpace,
-    strategy: Strategy,
-    proposers: list[Proposer],
-    codes: Sequence[str] | None = None,
-    finalists: int | None = 3,
-) -> dict[str, Any]:
-    """What a search answers, its shortlist and its price.
-
-    Args:
+    Attributes:
         found: data with held-out people.
         weights: of the trunk at the start.
-        seed: seed of the search.
-        of: its space.
-        strategy: how the supernet is trained.
-        proposers: who names points.
-        codes: points that are tried in any case; ``None`` for the usual constants.
-        finalists: points that are forked again; ``None`` for one round of full forks.
-
-    Returns:
-        Plain values: ``answer``; ``argmax`` and ``probabilities`` of separate, of a search with logits; ``forks`` by point; ``trainings``
-        by the formula, and ``seconds`` of CPU time.
+        seed: seed of the searches.
+        width: channels of the stem.
     """
-    constants: Any = None if codes is None else [dict(of.decode([int(digit) for digit in code]).choices) for code in codes]
-    module = SearchModule(
-        found.num_classes,
-        of,
-        weights=str(weights),
-        optimizer=SGD(0.05, schedule=WarmupCosine(EPOCHS, 1)),
-        strategy=strategy,
-        derivation=Confirm(proposers, constants, recalibration_batches=RECALIBRATION, finalists=finalists),
-        seed=seed,
-    )
-    began = time.process_time()
-    with tempfile.TemporaryDirectory() as folder, quiet_warnings():
-        trainer = pl.Trainer(max_epochs=EPOCHS, limit_train_batches=STEPS, limit_val_batches=0, default_root_dir=folder, **QUIET)
-        trainer.fit(module, datamodule=found)
-    seconds = time.process_time() - began
-    answer = module.derive()
-    about = answer.provenance["derivation"]
-    rows = [{**row, "code": code_of(of.genotype(row["choices"]), of)} for row in about["shortlist"]]
-    result: dict[str, Any] = {
-        "answer": code_of(answer, of),
-        "proposers": {row["code"]: row["proposers"] for row in rows},
-        "scores": {row["code"]: row["scores"] for row in rows},
-        "forks": {row["code"]: row["forks"] for row in rows},
-        "trainings": about["trainings"],
-        "seconds": round(seconds, 1),
-    }
-    if not isinstance(strategy, Untrained):
-        table = module.architecture.table()
-        result["argmax"] = code_of(Argmax()(of, table, lambda _: None, torch.Generator()).genotype, of)  # type: ignore[arg-type,return-value]
-        result["probabilities"] = [[round(value, 4) for value in row] for row in table.values()]
-    return result
+
+    found: SyntheticDataModule
+    weights: Path
+    seed: int
+    width: int = WIDTH
+
+    def shortlist(self) -> dict[str, Any]:
+        """Cheap scores propose, forks decide; no supernet is trained."""
+        return self.search(space(self.width), Untrained(), Confirm([ZeroCost()], recalibration_batches=RECALIBRATION))
+
+    def alternating(self, of: SearchSpace, settings: Alternating) -> dict[str, Any]:
+        """The alternating search. Its logits propose beside the cheap scores; ``argmax`` is its answer without forks."""
+        derivation = Confirm([MostProbable(), ZeroCost()], recalibration_batches=RECALIBRATION)
+        return self.search(of, settings.strategy(), derivation)
+
+    def drawn(self, codes: Sequence[str], finalists: int | None = 3) -> dict[str, Any]:
+        """The best of given points by the same forks; without ``finalists``, by one round of full ones."""
+        of = space(self.width)
+        constants: Any = [dict(of.decode([int(digit) for digit in code]).choices) for code in codes]
+        return self.search(of, Untrained(), Confirm([], constants, recalibration_batches=RECALIBRATION, finalists=finalists))
+
+    def search(self, of: SearchSpace, strategy: Strategy, derivation: Confirm) -> dict[str, Any]:
+        """What a search answers, its shortlist and its price, as plain values.
+
+        Returns:
+            ``answer``; ``argmax`` and ``probabilities`` of a search with logits; ``proposers``, ``scores`` and ``forks`` of each point of
+            the shortlist; ``trainings`` by the formula, and ``seconds`` of CPU time.
+        """
+        module = SearchModule(
+            self.found.num_classes,
+            of,
+            weights=str(self.weights),
+            optimizer=SGD(0.05, schedule=WarmupCosine(EPOCHS, 1)),
+            strategy=strategy,
+            derivation=derivation,
+            seed=self.seed,
+        )
+        began = time.process_time()
+        with tempfile.TemporaryDirectory() as folder, quiet_warnings():
+            trainer = pl.Trainer(max_epochs=EPOCHS, limit_train_batches=STEPS, limit_val_batches=0, default_root_dir=folder, **QUIET)
+            trainer.fit(module, datamodule=self.found)
+        seconds = round(time.process_time() - began, 1)
+        answer = module.derive()
+        about = answer.provenance["derivation"]
+        rows = {code_of(of.genotype(row["choices"]), of): row for row in about["shortlist"]}
+        result: dict[str, Any] = {"answer": code_of(answer, of), "trainings": about["trainings"], "seconds": seconds}
+        result |= {key: {code: row[key] for code, row in rows.items()} for key in ("proposers", "scores", "forks")}
+        if not isinstance(strategy, Untrained):
+            table = {site: [round(value, 4) for value in row] for site, row in module.architecture.table().items()}
+            result |= {"argmax": code_of(of.genotype(module.architecture.choices()), of), "probabilities": table}
+        return result

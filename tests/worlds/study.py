@@ -15,13 +15,14 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tests.worlds.measure import RANDOM, WIDTH, data, point, points, run, statistics
-from tests.worlds.searches import HELD_OUT, Alternating, alternating, drawn, pool, shortlist
+from tests.worlds.measure import RANDOM, WIDTH, data, point, points, run, space, statistics
+from tests.worlds.searches import HELD_OUT, Alternating, Searcher, pool, separation
 from vireid import SyntheticDataModule
 from vireid.commands.pretrain.settings import Pretraining
 from vireid.commands.pretrain.surrogate import pretrained
@@ -74,17 +75,20 @@ class Study:
     """
 
     def __init__(self, world: str, people: int, output: Path, tree: dict[str, str], width: int = WIDTH) -> None:
-        self.world, self.people, self.output = world, people, output
+        self.world, self.people, self.output, self.width = world, people, output, width
         self.weights = pretrained(Pretraining("resnet10", width=width))
         self._data: dict[tuple[bool, bool, int], SyntheticDataModule] = {}
         self._images: dict[tuple[bool, int], list[Any]] = {}
         if output.exists():
             self.content = json.loads(output.read_text())
-            if self.content["tree"]["digest"] != tree["digest"]:
-                raise ChangedTreeError(f"{output} was begun by another program, of commit {self.content['tree']['commit']}.")
+            if (self.content["tree"]["digest"], self.content["width"]) != (tree["digest"], width):
+                raise ChangedTreeError(
+                    f"{output} was begun by another program, of commit {self.content['tree']['commit']}, or for another width."
+                )
         else:
             mean, std = statistics(data(world, people, 0))
-            self.content = {"world": world, "people": people, "tree": tree, "mean": mean, "std": std, "searches": {}, "runs": {}}
+            about = {"world": world, "people": people, "width": width, "tree": tree, "mean": mean, "std": std}
+            self.content = {**about, "searches": {}, "runs": {}}
 
     def run(self) -> None:
         """Run what is missing: searches, then the training of their answers and of everything that they are compared with."""
@@ -92,29 +96,28 @@ class Study:
             self._do("searches", f"{name}/{seed}", compute)
         for name, genotype, matched in self._networks():
             for seed in SEEDS:
-                self._do("runs", f"{name}/{seed}", lambda g=genotype, m=matched, s=seed: self._trained(g, m, s))  # type: ignore[misc]
+                self._do("runs", f"{name}/{seed}", partial(self._trained, genotype, matched, seed))
 
     def _searches(self) -> Iterator[tuple[str, int, Callable[[], dict[str, Any]]]]:
         for seed in SEEDS:
-            found = self._people(searched=True, matched=True, seed=seed)
-            yield "shortlist", seed, lambda f=found, s=seed: shortlist(f, self.weights, s)  # type: ignore[misc]
+            searcher = Searcher(self._people(searched=True, matched=True, seed=seed), self.weights, seed, self.width)
+            yield "shortlist", seed, searcher.shortlist
             count = len(self.content["searches"][f"shortlist/{seed}"]["forks"])
-            for name, codes in {"random_pool": draw(pool(), count, seed), "random_joint": joint_codes(count, seed)}.items():
-                yield name, seed, lambda f=found, s=seed, c=codes: drawn(f, self.weights, s, c)  # type: ignore[misc]
-            for joint in (False, True):
-                name = "alternating_joint" if joint else "alternating_separation"
-                yield name, seed, lambda f=found, s=seed, j=joint: alternating(f, self.weights, s, j, ALTERNATING)  # type: ignore[misc]
+            yield "random_pool", seed, partial(searcher.drawn, draw(pool(), count, seed))
+            yield "random_joint", seed, partial(searcher.drawn, joint_codes(count, seed))
+            yield "alternating_separation", seed, partial(searcher.alternating, separation(self.width), ALTERNATING)
+            yield "alternating_joint", seed, partial(searcher.alternating, space(self.width), ALTERNATING)
 
     def _networks(self) -> Iterator[tuple[str, Genotype, bool]]:
         """Name and genotype of everything that is trained, and whether the modalities are matched."""
         answers = [found[key] for found in self.content["searches"].values() for key in ("answer", "argmax") if key in found]
         for code in dict.fromkeys([*CONSTANTS, *answers, *random_points()]):
-            yield code, point(code), True
-        untied = JointNorm("resnet10", width=WIDTH)
+            yield code, point(code, self.width), True
+        untied = JointNorm("resnet10", width=self.width)
         for name in UNTIED:
             yield name, untied.baseline(name), True
         for code in UNMATCHED:
-            yield f"unmatched {code}", point(code), False
+            yield f"unmatched {code}", point(code, self.width), False
 
     def _trained(self, genotype: Genotype, matched: bool, seed: int) -> float:
         found = self._people(searched=False, matched=matched, seed=seed)
@@ -156,10 +159,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("world")
     parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--width", type=int, default=WIDTH)
     parser.add_argument("--output", type=Path, required=True)
     words = parser.parse_args()
     torch.set_num_threads(1)
-    Study(words.world, words.people, words.output, tree()).run()
+    Study(words.world, words.people, words.output, tree(), words.width).run()
 
 
 if __name__ == "__main__":
