@@ -46,7 +46,7 @@ class Alternating:
     temperatures: tuple[float, float] = (5.0, 0.5)
 
     def strategy(self) -> Strategy:
-        losses: list[Loss] = [SmoothAveragePrecision(on=level) for level in self.on]  # type: ignore[arg-type]
+        losses: list[Loss] = [SmoothAveragePrecision(on=level, name=f"smooth_ap_{level}") for level in self.on]  # type: ignore[arg-type]
         return TwoLevels(
             architecture_losses=losses,
             architecture_optimizer=Adam(self.rate, weight_decay=0.0),
