@@ -44,6 +44,18 @@ QUIET: dict[str, Any] = {
     "enable_model_summary": False,
     "enable_checkpointing": False,
 }
+PEOPLE: dict[str, Any] = {
+    "identities": 410,
+    "test_identities": 160,
+    "images": 3,
+    "height": 64,
+    "width": 32,
+    "images_per_identity": 2,
+    "num_workers": 0,
+    "cache_images": True,
+    "trials": 1,
+    "eval_batch_size": 480,
+}
 Statistics = dict[str, list[float]]
 
 
@@ -75,9 +87,7 @@ def points() -> list[str]:
 
 
 def data(world: str, people: int, seed: int, **arguments: Any) -> SyntheticDataModule:
-    sizes: dict[str, Any] = {"identities": 410, "test_identities": 160, "images": 3, "height": 64, "width": 32, "images_per_identity": 2}
-    reading: dict[str, Any] = {"num_workers": 0, "cache_images": True, "trials": 1, "eval_batch_size": 480}
-    found = SyntheticDataModule(world=world, seed_data=people, seed=seed, **sizes, **reading, **arguments)
+    found = SyntheticDataModule(world=world, seed_data=people, seed=seed, **PEOPLE, **arguments)
     found.prepare_data()
     return found
 

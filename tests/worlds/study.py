@@ -39,7 +39,7 @@ UNMATCHED = ["00000", "11111"]
 """Points that are also trained with one mean and deviation for both modalities."""
 ALTERNATING = Alternating()
 HERE = Path(__file__).parent
-TREE = (*sorted((HERE.parents[1] / "vireid").rglob("*.py")), *(HERE / f"{name}.py" for name in ("measure", "searches", "study")))
+TREE = (*sorted((HERE.parents[1] / "vireid").rglob("*.py")), *(HERE / f"{name}.py" for name in ("measure", "searches", "study", "untied")))
 
 
 class ChangedTreeError(Exception):
@@ -72,22 +72,23 @@ class Study:
         output: file of all results.
         tree: what :func:`tree` says of the program.
         width: channels of the stem.
+        trunk: the network that is trained before, for its weights.
     """
 
-    def __init__(self, world: str, people: int, output: Path, tree: dict[str, str], width: int = WIDTH) -> None:
+    def __init__(self, world: str, people: int, output: Path, tree: dict[str, str], width: int = WIDTH, trunk: str = "resnet10") -> None:
         self.world, self.people, self.output, self.width = world, people, output, width
-        self.weights = pretrained(Pretraining("resnet10", width=width))
+        self.weights = pretrained(Pretraining(trunk, width=width))
         self._data: dict[tuple[bool, bool, int], SyntheticDataModule] = {}
         self._images: dict[tuple[bool, int], list[Any]] = {}
         if output.exists():
             self.content = json.loads(output.read_text())
-            if (self.content["tree"]["digest"], self.content["width"]) != (tree["digest"], width):
+            if [self.content["tree"]["digest"], self.content["width"], self.content["trunk"]] != [tree["digest"], width, trunk]:
                 raise ChangedTreeError(
-                    f"{output} was begun by another program, of commit {self.content['tree']['commit']}, or for another width."
+                    f"{output} was begun by another program, of commit {self.content['tree']['commit']}, or for another network."
                 )
         else:
             mean, std = statistics(data(world, people, 0))
-            about = {"world": world, "people": people, "width": width, "tree": tree, "mean": mean, "std": std}
+            about = {"world": world, "people": people, "width": width, "trunk": trunk, "tree": tree, "mean": mean, "std": std}
             self.content = {**about, "searches": {}, "runs": {}}
 
     def run(self) -> None:
