@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ class Tried:
         stages: content of every stage, by the stage's name: one candidate, or the numbers of sites with the rarer candidates.
         proposers: names of those that proposed the point.
         scores: cheap scores, by name.
-        forks: mAP on held-out people, 0..1, and its standard error over people (``None`` if it is not known), by the length of the
-            fork as a fraction of a training.
+        forks: mAP on held-out people, 0..1 (``None`` if the fork diverged), and its standard error over people (``None`` if it is not
+            known), by the length of the fork as a fraction of a training.
         behind: difference in mAP to the best point after forks of the same length, and the standard error of this difference, person
             by person; ``None`` if it is not known.
         price: number of modality-specific sites.
@@ -37,21 +38,29 @@ class Tried:
     stages: dict[str, str]
     proposers: tuple[str, ...]
     scores: dict[str, float]
-    forks: dict[str, tuple[float, float | None]]
+    forks: dict[str, tuple[float | None, float | None]]
     behind: tuple[float, float | None] | None
     price: float
     chosen: bool
 
 
 def shortlist_of(genotype: Genotype) -> list[Tried]:
-    """The points that were tried before ``genotype`` was chosen, the best of the last round first. Empty if its file lists none.
+    """The points that were tried before ``genotype`` was chosen, the best of the last round first, those that diverged last.
+
+    Empty if the file of the genotype lists none.
 
     Provenance is free text from any source, so rows of another form are skipped.
     """
     derivation = genotype.provenance.get("derivation")
     rows = derivation.get("shortlist") if isinstance(derivation, Mapping) else None
     tried = [one for row in rows if (one := _tried(row, genotype)) is not None] if isinstance(rows, list) else []
-    return sorted(tried, key=lambda one: (-max(map(float, one.forks)), -one.forks[max(one.forks, key=float)][0]))
+    return sorted(tried, key=_place)
+
+
+def _place(one: Tried) -> tuple[float, float]:
+    last = max(one.forks, key=float)
+    reached = one.forks[last][0]
+    return -float(last), math.inf if reached is None else -reached
 
 
 def shortlist_table(tried: list[Tried]) -> Table:
@@ -69,7 +78,7 @@ def shortlist_table(tried: list[Tried]) -> Table:
     table.add_column("behind", justify="right", no_wrap=True)
     table.add_column("price", justify="right", no_wrap=True)
     for one in tried:
-        forks = [_percent((one.forks[length][0], None)) if length in one.forks else "" for length in lengths]
+        forks = [_reached(one.forks[length][0]) if length in one.forks else "" for length in lengths]
         mark = "bold" if one.chosen else ""
         table.add_row(
             describe(one.stages), ", ".join(one.proposers).replace("_", " "), *forks, _percent(one.behind), f"{one.price:g}", style=mark
@@ -122,7 +131,7 @@ def _tried(row: Any, genotype: Genotype) -> Tried | None:
             _by_stage(point),
             tuple(map(str, row["proposers"])),
             {str(name): float(value) for name, value in row["scores"].items() if value is not None},
-            {f"{float(length):g}": (float(fork["mAP"]), _maybe(fork["error"])) for length, fork in row["forks"].items()} or _no_forks(),
+            {f"{float(length):g}": (_maybe(fork["mAP"]), _maybe(fork["error"])) for length, fork in row["forks"].items()} or _no_forks(),
             behind,
             float(row["price"]),
             row["chosen"] is True,
@@ -131,7 +140,7 @@ def _tried(row: Any, genotype: Genotype) -> Tried | None:
         return None
 
 
-def _no_forks() -> dict[str, tuple[float, float | None]]:
+def _no_forks() -> dict[str, tuple[float | None, float | None]]:
     raise ValueError("A point that was never forked was not tried.")
 
 
@@ -148,6 +157,11 @@ def _words(counts: Counter[str]) -> str:
         return next(iter(counts))
     total = sum(counts.values())
     return ", ".join(f"{name} {count}/{total}" for name, count in counts.items() if name != "shared")
+
+
+def _reached(value: float | None) -> str:
+    """What a fork reached; the mAP of a fork that diverged is not a number."""
+    return "diverged" if value is None else _percent((value, None))
 
 
 def _percent(value: tuple[float, float | None] | None) -> str:

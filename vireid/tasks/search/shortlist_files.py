@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from textwrap import wrap
 
@@ -43,8 +44,8 @@ def draw_shortlist(path: Path, tried: list[Tried]) -> None:
     axis = figure.subplots()
     lengths = sorted({length for one in tried for length in one.forks}, key=float)
     for number, length in enumerate(lengths):
-        places = [place for place, one in enumerate(tried) if length in one.forks]
-        values = [100 * tried[place].forks[length][0] for place in places]
+        reached = [(place, one.forks[length][0]) for place, one in enumerate(tried) if length in one.forks]
+        places, values = [place for place, _ in reached], [math.nan if value is None else 100 * value for _, value in reached]
         errors = [_error(tried[place], length) for place in places]
         axis.errorbar(values, places, xerr=errors, fmt="os"[number % 2], capsize=3, label=f"after {length} of a training")
     names = ["\n".join(wrap(f"{describe(one.stages)} ({', '.join(one.proposers)})", 60)) for one in tried]
