@@ -17,6 +17,7 @@ from vireid.models import ResNet
 from vireid.search import (
     BNSeparation,
     ChildScore,
+    CombinedDepth,
     Confirm,
     INPlacement,
     JointNorm,
@@ -25,6 +26,7 @@ from vireid.search import (
     MostProbable,
     OSNetAIN,
     SearchSpace,
+    SoftAPScore,
     ZeroCost,
 )
 from vireid.search.derivation.child_trainings import Fork, InitialWeights
@@ -208,6 +210,31 @@ def test_an_untied_space_adds_the_best_sites_of_each_score() -> None:
     result = derive(Confirm([ZeroCost(best=1)], constants=[], finalists=None), UNTIED, table)
     best = result.details["shortlist"][0]["choices"]
     assert [name for name in names if best[name] == "separate_bn"] == [names[1], names[4], names[6]], "the best quarter of twelve sites"
+
+
+def test_two_proposers_with_the_same_scores_keep_their_own_tables() -> None:
+    first, second = ZeroCost([SoftAPScore(batches=1, training=InitialWeights())], best=1), ZeroCost(best=1)
+    result = derive(
+        Confirm([first, second], constants=["all_shared"]), BN, Table(BN, by_digits, lambda code: Measured(float(code == "01000")))
+    )
+    names = ["SoftAP features", "SoftAP features 2", "SoftAP embeddings", "Retrieval"]
+    assert list(result.details["gains"]) == names
+    assert [row["proposers"] for row in result.details["shortlist"]] == [["all_shared"], names]
+    assert [list(row["scores"]) for row in result.details["shortlist"]] == [names, names]
+
+
+@pytest.mark.parametrize("space", [BN, JOINT, UNTIED, OSNetAIN(), CombinedDepth()], ids=lambda space: type(space).__name__)
+@pytest.mark.parametrize("cheapest", [False, True])
+def test_no_more_scores_are_asked_for_than_were_announced(space: SearchSpace, cheapest: bool) -> None:
+    def cheap(code: str) -> Measured:
+        return Measured(math.sin(sum((index + 1) * int(digit, 36) for index, digit in enumerate(code))))
+
+    confirm = Confirm([ZeroCost(), MostProbable(7)], cheapest=cheapest)
+    width = len(space.sites()[0].candidates)
+    table = Table(space, by_digits, cheap)
+    derive(confirm, space, table, tuple((1 + index) / sum(range(width + 1)) for index in range(width)))
+    asked = len(table.asked) + len(table.forked) + (2 if table.asked else 0)  # and the gaps of two points
+    assert asked <= confirm.evaluations(space.sites()) <= 2 * asked
 
 
 def test_gains_have_an_error_over_people() -> None:

@@ -10,8 +10,8 @@ import torch
 from vireid.errors import SettingsError
 from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Scored, Scorer, require_at_least
 from vireid.search.derivation.child_trainings import Fork
-from vireid.search.derivation.constants import Constant, default_constants, given_constants
-from vireid.search.derivation.proposers import MostProbable, Proposer
+from vireid.search.derivation.constants import Constant, default_constants, given_constants, most_constants
+from vireid.search.derivation.proposers import MostProbable, Proposals, Proposer
 from vireid.search.derivation.retrieval_score import RetrievalScore
 from vireid.search.derivation.scores import ChildScore, check_heldout
 from vireid.search.derivation.shortlist import Entry, Shortlist, key, row
@@ -21,7 +21,6 @@ from vireid.structures import Genotype
 from vireid.structures.sites import Site
 
 PRICE = "modality_specific_sites"
-MOST_CONSTANTS = 5
 
 
 class Confirm(Derivation):
@@ -96,9 +95,10 @@ class Confirm(Derivation):
         check_heldout(datamodule, "Confirm")
 
     def evaluations(self, sites: Sequence[Site]) -> int:
-        proposed = sum(len(proposer.scores()) * getattr(proposer, "best", 1) + getattr(proposer, "count", 0) for proposer in self.proposers)
-        known = MOST_CONSTANTS if self.constants is None else len(self.constants)
-        return sum(proposer.evaluations(sites) for proposer in self.proposers) + known + proposed + (self.finalists or 0)
+        known = most_constants(sites) if self.constants is None else len(self.constants)
+        asked = sum(proposer.evaluations(sites, known) + proposer.most_points(sites) for proposer in self.proposers)
+        again = 0 if self.finalists is None else self.finalists + self.cheapest
+        return known + asked + again
 
     def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, generator: torch.Generator) -> DerivationResult:  # noqa: ARG002
         known = default_constants(space) if self.constants is None else given_constants(space, self.constants)
@@ -126,20 +126,23 @@ class Confirm(Derivation):
     def _shortlist(
         self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]
     ) -> tuple[Shortlist, dict[str, Any]]:
-        shortlist, details = Shortlist(), dict[str, Any]()
+        shortlist = Shortlist()
         for name, point in known.items():
             shortlist.add(point, name)
-        found = [proposer(space, probabilities, scorer, known) for proposer in self.proposers]
+        found = list[Proposals]()
+        for proposer in self.proposers:
+            found.append(proposer(space, probabilities, scorer, known).renamed({name for one in found for name in one.scores}))
         for proposals in found:
             for point, name in proposals.points:
                 shortlist.add(point, name)
-            details |= proposals.details
         for proposals in found:
             for name, values in proposals.scores.items():
                 for entry in shortlist.entries:
                     if (value := values.get(key(entry.genotype))) is not None:
                         entry.scores[name] = value
-        return shortlist, details
+        gains = {name: table for one in found for name, table in one.gains.items()}
+        gaps = next((one.gaps for one in found if one.gaps), {})
+        return shortlist, {"gains": gains, "gaps": gaps} if gains else {}
 
     def _finalists(self, space: SearchSpace, entries: Sequence[Entry]) -> list[Entry]:
         """The entries that are forked again: the best ones and, with ``cheapest``, the cheapest that is as good. Keeps the order."""

@@ -8,10 +8,13 @@ from vireid.errors import GenotypeError, SettingsError
 from vireid.search.derivation.pool import SEPARATE, SHARED, changed, is_norm_space, is_point, stage_units
 from vireid.search.space import SearchSpace
 from vireid.structures import Genotype
+from vireid.structures.sites import Site
 
 EARLY_STAGES = 3
 """Stages that the early IBN point changes: the stem and two more, as in IBN-Net's first half."""
 EARLY_KINDS = ("separate_ibn", "ibn")
+MOST_KINDS, MOST_BASELINES = 5, 16
+"""Largest number of constants of a space of normalisations, and of another space of this package, which are its baselines."""
 Constant = dict[str, str] | str
 
 
@@ -35,6 +38,11 @@ def default_constants(space: SearchSpace) -> dict[str, Genotype]:
     if kind:
         points[f"early_{kind}"] = changed(sites, units[:EARLY_STAGES], kind)
     return {name: space.genotype(point) for name, point in points.items() if is_point(point, sites)}
+
+
+def most_constants(sites: Sequence[Site]) -> int:
+    """Largest number of points that :func:`default_constants` gives for a space of this package."""
+    return MOST_KINDS if is_norm_space(sites) else MOST_BASELINES
 
 
 def given_constants(space: SearchSpace, wanted: Sequence[Constant]) -> dict[str, Genotype]:

@@ -10,6 +10,8 @@ from vireid.structures.sites import Site, groups
 Choices = dict[str, str]
 Unit = tuple[Site, ...]
 SHARED, SEPARATE = "shared_bn", "separate_bn"
+BEST_SHARES = (0.25, 0.5, 0.75)
+"""Shares of the groups of tied sites that are separate in the points that a score adds to the pool of an untied space."""
 MOST_UNITS = 6
 """Up to this number of units, the pool holds every separation: at most 64 points."""
 
@@ -66,7 +68,7 @@ def best_sets(sites: Sequence[Site], gains: Sequence[float]) -> list[Choices]:
     """
     tied = groups(sites)
     order = sorted(range(len(tied)), key=lambda index: -gains[index])
-    counts = [round(len(tied) * share) for share in (0.25, 0.5, 0.75)]
+    counts = [round(len(tied) * share) for share in BEST_SHARES]
     return unique(changed(sites, [tied[index] for index in order[:count]], SEPARATE) for count in counts if count)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
@@ -26,12 +27,27 @@ class Proposals:
     Attributes:
         points: the proposed points, each with the name of its proposer.
         scores: name of a score to its values. A value is found by the choices of its point, in the order of the sites.
-        details: plain values for the provenance of the genotype.
+        gains: name of a score to its table of gains, plain values for the provenance of the genotype.
+        gaps: gap between the modalities by site, with all sites ``shared`` and with all ``separated``.
     """
 
     points: list[tuple[Genotype, str]]
     scores: dict[str, dict[tuple[str, ...], Measured]] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
+    gains: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    gaps: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def renamed(self, taken: Collection[str]) -> Proposals:
+        """The same proposals. A score whose name is in ``taken`` gets the next free number behind its name."""
+        names = {name: next(free for free in _numbered(name) if free not in taken) for name in self.scores}
+        points = [(point, names.get(proposer, proposer)) for point, proposer in self.points]
+        scores = {names[name]: values for name, values in self.scores.items()}
+        gains = {names.get(name, name): table for name, table in self.gains.items()}
+        return Proposals(points, scores, gains, self.gaps)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name} {number}" for number in itertools.count(2))
 
 
 class Proposer(Recorded, ABC):
@@ -54,8 +70,12 @@ class Proposer(Recorded, ABC):
         """Settings of the scores that will be asked for."""
         return ()
 
-    def evaluations(self, sites: Sequence[Site]) -> int:  # noqa: ARG002 (some depend on it)
-        """Largest number of scores that are asked for."""
+    @abstractmethod
+    def most_points(self, sites: Sequence[Site]) -> int:
+        """Largest number of points that it proposes."""
+
+    def evaluations(self, sites: Sequence[Site], known: int) -> int:  # noqa: ARG002 (some depend on them)
+        """Largest number of scores that are asked for, where ``known`` points are tried in any case."""
         return 0
 
 
@@ -83,6 +103,9 @@ class MostProbable(Proposer):
         if all(len(set(row)) == 1 for row in rows):
             return Proposals([])
         return Proposals([(space.decode(code), "logits") for code in most_probable(rows, self.count)])
+
+    def most_points(self, sites: Sequence[Site]) -> int:  # noqa: ARG002 (interface)
+        return self.count
 
 
 def most_probable(rows: Sequence[Sequence[float]], count: int) -> list[list[int]]:

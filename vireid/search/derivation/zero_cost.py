@@ -12,6 +12,7 @@ from vireid.search.derivation.child_trainings import InitialWeights
 from vireid.search.derivation.measured import Measured
 from vireid.search.derivation.modality_gap import ModalityGap
 from vireid.search.derivation.pool import (
+    BEST_SHARES,
     SEPARATE,
     SHARED,
     Choices,
@@ -71,13 +72,17 @@ class ZeroCost(Proposer):
     def scores(self) -> Sequence[ChildScore]:
         return self._scores
 
-    def evaluations(self, sites: Sequence[Site]) -> int:
+    def most_points(self, sites: Sequence[Site]) -> int:
+        return len(self._scores) * self.best if is_norm_space(sites) else 0
+
+    def evaluations(self, sites: Sequence[Site], known: int) -> int:
         if not is_norm_space(sites):
             return 0
-        return len(self._scores) * (len(unique([*norm_pool(sites), *singles(sites)])) + (3 if _untied(sites) else 0)) + 2
+        points = len(unique([*norm_pool(sites), *singles(sites)])) + known + (len(BEST_SHARES) if _untied(sites) else 0)
+        return len(self._scores) * points + 2  # the gaps of two points
 
     def __call__(self, space: SearchSpace, probabilities: Probabilities, scorer: Scorer, known: Mapping[str, Genotype]) -> Proposals:  # noqa: ARG002
-        proposals, gains = Proposals([]), dict[str, Any]()
+        proposals = Proposals([])
         if not is_norm_space(space.sites()):
             return proposals
         for name, settings in zip(score_names(self._scores), self._scores, strict=True):
@@ -85,9 +90,9 @@ class ZeroCost(Proposer):
             points = asked.best(self.best, [dict(point.choices) for point in known.values()])
             proposals.points += [(space.genotype(point), name) for point in points]
             proposals.scores[name] = asked.values
-            gains[name] = asked.gains()
+            proposals.gains[name] = asked.gains()
         looks_at_batches = any(isinstance(score, SoftAPScore) for score in self._scores)  # of held-out people, which then are there
-        proposals.details = {"gains": gains, "gaps": _gaps(space, scorer) if looks_at_batches else {}}
+        proposals.gaps = _gaps(space, scorer) if looks_at_batches else {}
         return proposals
 
 
