@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.tasks.search.test_child_score import data, module_for, searched, state, trainer
 from vireid.errors import SettingsError
 from vireid.models import Backbone, Branch, BranchNeck, BranchNetwork, Head, NetworkOutput
-from vireid.search import LossScore, RetrievalScore, ShortTraining
+from vireid.search import Fork, InitialWeights, LossScore, RetrievalScore, ShortTraining
 from vireid.search.derivation import MainEffects
 from vireid.structures import SearchBatch, generator_for
 from vireid.tasks import SGD, RandomPaths, SearchModule
@@ -163,5 +163,7 @@ def test_trainings_without_a_loss_scale_are_refused() -> None:
         validation = "heldout"
         trainer = type("Trainer", (), {"precision": "16-mixed"})()
 
-    with pytest.raises(SettingsError, match="use `bf16-mixed` or `32-true`, not `16-mixed`"):
-        RetrievalScore(training=ShortTraining(5)).check(Half())
+    for training in (ShortTraining(5), Fork()):
+        with pytest.raises(SettingsError, match="use `bf16-mixed` or `32-true`, not `16-mixed`"):
+            RetrievalScore(training=training).check(Half())
+    RetrievalScore(training=InitialWeights()).check(Half())  # takes no step

@@ -64,9 +64,10 @@ class ChildScore(Recorded, ABC):
             datamodule: data module of the search's Trainer; ``None`` where it has none.
 
         Raises:
-            SettingsError: the data cannot give this score, or the score has a training and the precision is ``16-mixed``.
+            SettingsError: the data cannot give this score, or the score takes weight steps and the precision is ``16-mixed``.
         """
-        if self.training and getattr(getattr(datamodule, "trainer", None), "precision", "") == "16-mixed":
+        takes_steps = self.training is not None and self.training.steps_of(1) > 0
+        if takes_steps and getattr(getattr(datamodule, "trainer", None), "precision", "") == "16-mixed":
             raise SettingsError("The `training` of a score has no loss scale: use `bf16-mixed` or `32-true`, not `16-mixed`.")
 
 
