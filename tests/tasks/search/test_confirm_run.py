@@ -19,9 +19,20 @@ from vireid.data import FlipShiftAugmentation
 from vireid.nn import frozen_statistics
 from vireid.results import score
 from vireid.results.files import FORKS_FILE
-from vireid.search import BNSeparation, Confirm, Fork, InitialWeights, ModalityGap, RetrievalScore, ShortTraining, SoftAPScore, ZeroCost
+from vireid.search import (
+    BNSeparation,
+    Confirm,
+    Fork,
+    InitialWeights,
+    Measured,
+    ModalityGap,
+    RetrievalScore,
+    ShortTraining,
+    SoftAPScore,
+    ZeroCost,
+)
 from vireid.structures import generator_for
-from vireid.tasks import SGD, LastCheckpoint, SafeCheckpointIO, Untrained
+from vireid.tasks import SGD, LastCheckpoint, SafeCheckpointIO, TwoLevels, Untrained
 from vireid.tasks.callbacks.recalibration import training_batches
 from vireid.tasks.search import child_training
 from vireid.tasks.search.child_score import InheritedScore
@@ -229,6 +240,37 @@ def test_scores_of_another_seed_are_not_taken(people: Path, confirmed: tuple[Sea
     assert before.items() < after.items(), "what other settings left stays there"
     rows = other.derive().provenance["derivation"]["shortlist"]
     assert not {row["forks"]["0.125"]["mAP"] for row in rows} & {one["value"] for one in before.values()}
+
+
+def test_forks_are_written_at_once_and_cheap_scores_from_time_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("vireid.tasks.search.fork_memory.time.monotonic", lambda: clock[0])
+    path, points = tmp_path / FORKS_FILE, list(BNSeparation("resnet10", width=8).baselines().values())
+    memory, cheap = ForkMemory(path, ""), SoftAPScore(training=InitialWeights())
+
+    def on_disk() -> int:
+        return len(json.loads(path.read_text())["scores"])
+
+    memory.keep(cheap, points[0], Measured(0.1))
+    memory.keep(cheap, points[1], Measured(0.2))
+    assert on_disk() == 1, "the second came at once after the first"
+    memory.keep(FORK, points[0], Measured(0.3, steps=2))
+    assert on_disk() == 3
+    memory.keep(cheap, points[2], Measured(0.4))
+    assert on_disk() == 3
+    clock[0] += 11
+    memory.keep(cheap, points[3], Measured(0.5))
+    assert on_disk() == 5
+    assert ForkMemory(path, "").recall(cheap, points[2]) == Measured(0.4)
+
+
+def test_a_search_without_children_tells_its_cost(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    datamodule = data(people)
+    space = BNSeparation("resnet10", width=8, tie="stage")
+    module = SearchModule(datamodule.num_classes, space, None, optimizer=SGD(0.05), strategy=TwoLevels(warmup_epochs=1))
+    trainer(tmp_path, epochs=2, limit_train_batches=1).fit(module, datamodule=datamodule)
+    module.show_training()
+    assert "It cost 1.5 trainings: search 1.50 + forks 0.00 + scores 0.00.\nNo training has confirmed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "vireid.forks", "version": 2, "scores": {}}', '{"scores": {"a": 1}}'])

@@ -81,12 +81,12 @@ class InheritedScore:
 
 
 def run_derivation(
-    run: SearchRun, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None, searched: float = 0.0
+    child: SupernetChild, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None, searched: float = 0.0
 ) -> tuple[DerivationResult, dict[str, Any]]:
     """Run a derivation with a progress bar.
 
     Args:
-        run: a search at its end.
+        child: the child in the supernet of a search at its end.
         derivation: how the genotype is chosen.
         generator: source of all its randomness.
         memory: scores from a run that was killed, of children that began at the initial weights; ``None`` for none.
@@ -96,10 +96,10 @@ def run_derivation(
         The result, and a summary of plain values for the genotype's provenance. The summary holds the settings, all scores in the order of
         the history, the cost in trainings, and the details of the result.
     """
-    trainer = run.trainer
+    run, trainer = child.run, child.run.trainer
     total = derivation.evaluations(run.space.sites())
     shown = total > 0 and trainer.is_global_zero and trainer.progress_bar_callback is not None
-    child, costs = SupernetChild(run), Costs()
+    costs = Costs()
     with Progress(console=Console(), transient=True, disable=not shown) as bar:  # a console of its own: Lightning's bar holds the other
         task = bar.add_task("Scoring children", total=total)
 
@@ -114,7 +114,9 @@ def run_derivation(
     about: dict[str, Any] = {"settings": derivation.settings()}
     if result.history:
         scores = [entry.score for entry in result.history]
-        logger.info("%s scored %d points, the best with %.4f.", type(derivation).__name__, len(scores), max(scores))
+        known = [entry.score for entry in result.history if entry.genotype.choices == result.genotype.choices and not entry.without]
+        chosen = f", the chosen one with {known[-1]:.4f}" if known else ""
+        logger.info("%s scored %d points%s.", type(derivation).__name__, len(scores), chosen)
         about["scores"] = [value if math.isfinite(value) else None for value in scores]  # JSON has no infinity
         about["trainings"] = costs.in_trainings(training_length(trainer), child.rows_per_step, searched)
     return result, about | result.details

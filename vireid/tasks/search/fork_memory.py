@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from vireid.structures import Genotype
 from vireid.tasks.search.run import SearchRun
 
 FORMAT = {"format": "vireid.forks", "version": 1}
+PAUSE = 10.0
+"""Seconds between two writings of scores that took no weight step. A killed run measures the last ones again."""
 
 
 class ForkMemory:
@@ -34,6 +39,7 @@ class ForkMemory:
     def __init__(self, path: Path, of: str) -> None:
         self.path, self.of = path, of
         self._scores: dict[str, Any] | None = None
+        self._written = -math.inf
 
     def recall(self, score: ChildScore, genotype: Genotype) -> Measured | None:
         """The score of a child in the file; ``None`` if the file has none."""
@@ -41,14 +47,16 @@ class ForkMemory:
         return None if found is None else Measured(**{**found, "people": tuple(found["people"]), "sites": tuple(found["sites"])})
 
     def keep(self, score: ChildScore, genotype: Genotype, value: Measured) -> None:
-        """Write a score to the file at once.
+        """Keep a score. One that took weight steps is written at once, with all before it; the others every 10 seconds.
 
         Raises:
             OutputError: the file cannot be written.
         """
         scores = self._all()
         scores[self._key(score, genotype)] = asdict(value)
-        write_text_atomically(self.path, json.dumps({**FORMAT, "scores": scores}) + "\n")
+        if value.steps or time.monotonic() - self._written >= PAUSE:
+            write_text_atomically(self.path, json.dumps({**FORMAT, "scores": scores}) + "\n")
+            self._written = time.monotonic()
 
     def _all(self) -> dict[str, Any]:
         if self._scores is None:
@@ -76,17 +84,18 @@ def _is_measured(one: dict[str, Any]) -> bool:
     return known and all(isinstance(number, float) for number in numbers) and all(isinstance(count, int) for count in counts)
 
 
-def fork_digest(run: SearchRun, recipe: Any) -> str:
+def fork_digest(run: SearchRun, start: Mapping[str, Tensor], recipe: Any) -> str:
     """Digest of what all forks of a search depend on. The point and the settings of the score are not part of it.
 
     Args:
         run: a search with a Trainer.
+        start: state of its network before the first step.
         recipe: settings of the search without its derivation, which does not change what a fork scores.
     """
     trainer = run.trainer
     datamodule = getattr(trainer, "datamodule", None)
     weights = hashlib.sha256()
-    for name, value in sorted(run.initial_state().items()):
+    for name, value in sorted(start.items()):
         weights.update(name.encode())
         weights.update(_bytes(value))
     data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None

@@ -28,11 +28,12 @@ from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import run_derivation
-from vireid.tasks.search.costs import cost_in_words
+from vireid.tasks.search.costs import Costs, cost_in_words
 from vireid.tasks.search.course_picture import draw_architecture
 from vireid.tasks.search.fork_memory import ForkMemory, fork_digest
 from vireid.tasks.search.outcome import architecture_values, described, write_outcome
 from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_rows
+from vireid.tasks.search.scored_child import SupernetChild
 from vireid.tasks.search.strategies import Strategy
 from vireid.tasks.search.two_levels import TwoLevels
 
@@ -81,6 +82,7 @@ class SearchModule(ReIDModule):
 
     Attributes:
         derived: what ``derivation`` chose at the end; ``None`` until then.
+        searched: cost of the steps of all finished epochs, in trainings of ``trainer.max_epochs`` epochs.
 
     Raises:
         SettingsError: parts that do not fit together.
@@ -120,6 +122,7 @@ class SearchModule(ReIDModule):
         self.evaluation = evaluation or Retrieval()
         self.accumulate_grad_batches, self.seed = accumulate_grad_batches, seed
         self.derived: Genotype | None = None
+        self.searched = 0.0
         self.network = self._new_network()
         self.optimizer.check_parts(self.network.named_parts())
         noise = generator_for((seed, 0, 0, INITIAL_LOGITS))
@@ -248,26 +251,27 @@ class SearchModule(ReIDModule):
                 scheduler.step()
         self.strategy.epoch_ended(self)
         self._log_architecture()
-        folder = self.results_folder()
+        folder, self.searched = self.results_folder(), self._searched()
         if self._derives_now():
             noise = generator_for((self.seed, self.current_epoch, 0, DERIVATION))
-            result, about = run_derivation(self, self.derivation, noise, self._memory(folder), self._searched())
+            child = SupernetChild(self)
+            result, about = run_derivation(child, self.derivation, noise, self._memory(folder, child), self.searched)
             self.derived = self._described(result.genotype.choices, about)
         if self.trainer.is_global_zero:
             temperature = self.strategy.temperature_now(self) if self.strategy.moves_logits(self) else None
             write_outcome(self, folder, self.derive(), temperature)
 
     def _searched(self) -> float:
-        """Cost of the steps of all epochs, in trainings of ``trainer.max_epochs`` epochs."""
+        """Cost of the steps of all epochs up to this one."""
         epochs = self.trainer.max_epochs or 1
         return sum(self.strategy.passes(epoch) for epoch in range(self.current_epoch + 1)) / epochs
 
-    def _memory(self, folder: Path) -> ForkMemory | None:
+    def _memory(self, folder: Path, child: SupernetChild) -> ForkMemory | None:
         """Scores of children that begin at the initial weights, where the derivation asks for any."""
         if not any(score.training is not None and score.training.from_start for score in self.derivation.scores()):
             return None
         recipe = {name: value for name, value in self.settings()["init_args"].items() if name != "derivation"}
-        return ForkMemory(folder / FORKS_FILE, fork_digest(self, recipe))
+        return ForkMemory(folder / FORKS_FILE, fork_digest(self, child.start, recipe))
 
     def _log_architecture(self) -> None:
         self.log("search/entropy", self.architecture.entropy().mean(), prog_bar=True)
@@ -309,14 +313,12 @@ class SearchModule(ReIDModule):
     def show_training(self) -> None:
         if not self.trainer.is_global_zero:
             return
-        console, cost = table_console(), None
-        if self.derived is not None:
-            cost = self.derived.provenance["derivation"].get("trainings")
-            if tried := shortlist_of(self.derived):
-                console.print(shortlist_table(tried))
-        if cost is not None:
-            console.print(cost_in_words(cost), highlight=False)
-        if cost is None or not cost["forks"]:
+        console, found = table_console(), self.derive()
+        cost = found.provenance["derivation"].get("trainings") or Costs().in_trainings(1, 1, self.searched)
+        if tried := shortlist_of(found):
+            console.print(shortlist_table(tried))
+        console.print(cost_in_words(cost), highlight=False)
+        if not cost["forks"]:
             console.print(UNCONFIRMED, highlight=False)
 
     def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
@@ -324,12 +326,14 @@ class SearchModule(ReIDModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
+        checkpoint["searched"] = self.searched
         checkpoint["derived"] = None if self.derived is None else self.derived.to_dict()
         checkpoint["sites"] = [site.name for site in self.architecture.sites]  # what the rows of the logits mean
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if "sites" in checkpoint:
             self._check_sites(checkpoint["sites"], "the checkpoint")
+        self.searched = checkpoint.get("searched", 0.0)
         derived = checkpoint.get("derived")
         self.derived = None if derived is None else Genotype.from_dict(derived, source="the genotype of the checkpoint")
 

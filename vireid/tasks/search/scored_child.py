@@ -50,6 +50,11 @@ class SupernetChild:
         """Number of images in a weight step, on one process."""
         return len(rows_of_weights(self._batches(1)[0]))
 
+    @cached_property
+    def start(self) -> dict[str, Tensor]:
+        """State of the network before the first step of the search; it is made once."""
+        return self.run.initial_state()
+
     @contextmanager
     def trained(self, training: ChildTraining | None) -> Iterator[None]:
         """Inside, the child is trained; ``None`` for no training."""
@@ -59,7 +64,7 @@ class SupernetChild:
         network = self.run.network
         with in_mode(network, training=False), kept_state(network):
             if training.from_start:
-                network.load_state_dict(self._start)
+                network.load_state_dict(self.start)
             steps = training.steps_of(self._whole_training)
             train_child(self.run, steps)
             self.steps += steps
@@ -183,10 +188,6 @@ class SupernetChild:
     @cached_property
     def _whole_training(self) -> int:
         return training_length(self.run.trainer)  # makes a loader: once, and not for every child
-
-    @cached_property
-    def _start(self) -> dict[str, Tensor]:
-        return self.run.initial_state()
 
     @cached_property
     def _images(self) -> list[Any]:
