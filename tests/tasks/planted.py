@@ -12,14 +12,14 @@ sites are the highest of all.
 Planted sites are the last norms (``bn2``) of two stages: an early pair (1, 2), a middle pair (2, 3), one early and one late (1, 4). For
 ``instance`` the late one is of stage 3, as instance norms take away what late maps carry.
 
-Settings were developed on seeds from 100; seeds 0 to 9 are the score. What mattered for Gumbel samples:
+Settings were developed on seeds from 100 to 199; seeds 200 to 209 are the score. What mattered for Gumbel samples:
 
 - Steps. While a planted site is still undecided, half of the samples leave the alteration in, and the next instance norm
   (``layer4.0.downsample.1``) truly helps; its gain fades once the planted sites are settled. 6 epochs were too few, 12 are enough.
 - One price for every site. By latency a late instance norm costs next to nothing, so that nothing took that preference back.
 - A temperature that does not fall: at 0.3 gradients of sites without a plant scatter three times as much as at 2.
 
-Run it: ``python -m tests.tasks.planted FOLDER --seeds 0-9 --tasks separation instance --workers 2``. Results are lines of
+Run it: ``python -m tests.tasks.planted FOLDER --seeds 200-209 --tasks separation instance --workers 2``. Results are lines of
 ``FOLDER/planted.jsonl``; what is there is not computed again. ``--truths`` retrains the claimed truths instead.
 """
 
@@ -44,7 +44,7 @@ from tests.tasks.planted_alterations import OFFSET, SCALE, Affine, ImageAffine, 
 from tests.tasks.planted_people import Pairs, draw_people, mean_average_precision
 from tests.tasks.workers import pool
 from vireid import RetrainModule, SearchModule
-from vireid.losses import CrossEntropy, FourWayHardTriplet, Loss
+from vireid.losses import CrossEntropy, FourWayHardTriplet, Loss, SmoothAveragePrecision
 from vireid.search import GumbelHard, GumbelSoft, JointNorm, Relaxation, Softmax
 from vireid.search.space import CostKind
 from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, TwoLevels, WarmupCosine
@@ -52,7 +52,7 @@ from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, TwoLevels, WarmupCo
 BACKBONE, LAST_STRIDE, CHANNELS = "resnet10", 1, 8
 STEPS, WARM_UP, ALTERNATING = 10, 3, 12  # batches an epoch; epochs
 RETRAINING = 15  # epochs
-COST = 0.15  # weight of the cost, which has one price for every site: a plant must not win or lose by where it is
+COST = 0.06  # weight of the cost, which has one price for every site: a plant must not win or lose by where it is
 CONTROL = ""
 RELAXATIONS: dict[str, tuple[type[Relaxation], float, float]] = {  # of the architecture step, and its first and last temperature
     "softmax": (Softmax, 1.0, 1.0),
@@ -99,6 +99,11 @@ def losses() -> list[Loss]:
     return [CrossEntropy(label_smoothing=0.1), FourWayHardTriplet()]
 
 
+def architecture_losses() -> list[Loss]:
+    """Those of ``search/cm_nas.yaml``."""
+    return [SmoothAveragePrecision(), SmoothAveragePrecision(on="embeddings", name="smooth_ap_embeddings")]
+
+
 def fit(module: pl.LightningModule, batches: Pairs, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
@@ -124,7 +129,7 @@ class Run:
     relaxation: str = ""
     genotype: str = ""
     alternating: int = ALTERNATING
-    settings: tuple[Any, ...] = (BACKBONE, CHANNELS, STEPS, WARM_UP, RETRAINING, SCALE, OFFSET)
+    settings: tuple[Any, ...] = ("smooth_ap", BACKBONE, CHANNELS, STEPS, WARM_UP, RETRAINING, SCALE, OFFSET)
 
     def search(self, tree: Path) -> dict[str, list[float]]:
         """Probabilities of the candidates by site."""
@@ -132,6 +137,7 @@ class Run:
         people, epochs = draw_people(tree), WARM_UP + self.alternating
         strategy = TwoLevels(
             GumbelHard(),
+            architecture_losses=architecture_losses(),
             relaxation=relaxation(),
             architecture_optimizer=Adam(0.03, weight_decay=0.0),
             temperature=Geometric(start, end),
@@ -271,7 +277,7 @@ def seed_range(text: str) -> list[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=seed_range, default=[0], help="such as 0-9")
+    parser.add_argument("--seeds", type=seed_range, default=[0], help="such as 200-209")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--relaxations", nargs="+", choices=RELAXATIONS, default=list(RELAXATIONS))
     parser.add_argument("--workers", type=int, default=1)

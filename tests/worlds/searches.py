@@ -39,7 +39,7 @@ class Alternating:
         temperatures: first and last temperature of the relaxation.
     """
 
-    on: tuple[str, ...] = ("features",)
+    on: tuple[str, ...] = ("features", "embeddings")
     price: float = 0.0
     warmup_epochs: int = 3
     rate: float = 0.03

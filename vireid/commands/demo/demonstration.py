@@ -150,7 +150,7 @@ class Demo:
             losses=self._losses(),
             optimizer=SGD(0.05, schedule=WarmupCosine(epochs, 1)),
             strategy=TwoLevels(
-                architecture_losses=[SmoothAveragePrecision()],
+                architecture_losses=[SmoothAveragePrecision(), SmoothAveragePrecision(on="embeddings", name="smooth_ap_embeddings")],
                 architecture_optimizer=Adam(0.03, weight_decay=0.0),
                 warmup_epochs=self.budget.warmup_epochs,
             ),
