@@ -48,7 +48,7 @@ def test_every_bad_image_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture
     (root / "cam5/0001/notes.txt").touch()
     report = check_dataset(root)
     assert [(str(file) in error) for file, error in zip(files, report.errors, strict=True)] == [True] * 3
-    for error, reason in zip(report.errors, ("empty file", "truncated", "not an image"), strict=True):
+    for error, reason in zip(report.errors, ("the file is empty", "truncated", "not an image"), strict=True):
         assert reason in error.lower()
     assert "1 entries are not images, e.g. cam5/0001/notes.txt" in report.warnings
     assert main(["data", "check", str(root)]) == 2
@@ -78,7 +78,7 @@ def test_missing_lists_and_images_of_regdb(tmp_path: Path) -> None:
     missing.unlink()
     assert check_dataset(root).errors == [
         f"There is no `idx/test_visible_4.txt` under {str(root)!r}; trial 4 needs it.",
-        f"{missing}: missing",
+        f"There is no image {str(missing)!r}, although the dataset's lists or folders name it.",
     ]
 
 
@@ -128,10 +128,13 @@ class TestOtherLayouts:
         files[0].write_bytes(b"")
         files[1].write_text("no image")
         errors = check_dataset(root).errors
-        assert errors == [f"{files[0]}: empty file (0 bytes)", f"{files[1]}: not an image in a known format"]
+        assert errors == [
+            f"Cannot read image {str(files[0])!r}: the file is empty (0 bytes). Replace the file.",
+            f"Cannot read image {str(files[1])!r}: it is not an image in a known format (JPEG, PNG, BMP, TIFF, WEBP). Replace the file.",
+        ]
         if layout in ("llcm", "msmt17"):
             files[0].unlink()
-            assert f"{files[0]}: missing" in check_dataset(root).errors
+            assert any(f"no image {str(files[0])!r}" in error for error in check_dataset(root).errors)
 
     def test_a_split_that_cannot_be_read_is_an_error_and_the_others_are_checked(self, layout: str, tmp_path: Path) -> None:
         root = OTHERS[layout](tmp_path / "tree")

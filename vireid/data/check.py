@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
-
 from vireid.data.appearance import Appearance, appearances
 from vireid.data.datasets.folder import PairedFolder
 from vireid.data.datasets.llcm import LLCM
@@ -20,7 +18,8 @@ from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
 from vireid.data.datasets.regdb import TRIALS, RegDB
 from vireid.data.datasets.releases import Counts, differences, found_in, found_in_sysu
 from vireid.data.datasets.sysu import SYSU
-from vireid.errors import DatasetError, SettingsError, VireidError
+from vireid.data.image_files import open_image
+from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError, SettingsError, VireidError
 from vireid.structures import Modality, Record
 
 Layout = Literal["sysu", "regdb", "folder", "llcm", "market1501", "dukemtmc", "msmt17"]
@@ -133,16 +132,10 @@ def check_dataset(
 def problem_of(path: str) -> str | None:
     """What is wrong with an image file, or ``None``."""
     try:
-        if Path(path).stat().st_size == 0:
-            return f"{path}: empty file (0 bytes)"
-        with Image.open(path) as image:
+        with open_image(path) as image:
             image.load()
-    except FileNotFoundError:
-        return f"{path}: missing"
-    except UnidentifiedImageError:
-        return f"{path}: not an image in a known format"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"{path}: {error}"
+    except (BadImageError, DatasetNotFoundError) as error:
+        return str(error)
     return None
 
 

@@ -1,14 +1,51 @@
-"""Reading one image file."""
+"""Reading of image files. All images are opened here, and in no other place."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vireid.errors import BadImageError, DatasetNotFoundError
+from vireid.errors import BadImageError, DatasetNotFoundError, VireidError
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+"""Formats that are read, by content. Pillow knows more, and some of them start other programs (EPS starts Ghostscript)."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+MAX_PIXELS = 50_000_000
+"""Largest number of pixels of an image; its header is checked before memory is taken. As RGB, such an image takes 150 MB."""
+
+BUFFER = 1 << 16  # bytes of a read: most images of people need one
+
+
+@contextlib.contextmanager
+def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open an image file to decode it. Whatever decoding raises inside the block becomes a ``BadImageError``.
+
+    Args:
+        path: a regular file in one of :data:`FORMATS`. A pipe, a device or a folder is refused at once and never waited for.
+        max_pixels: largest allowed number of pixels.
+
+    Raises:
+        DatasetNotFoundError: the file does not exist.
+        BadImageError: the file is empty, truncated, too large, not a regular file, or not an image in one of the formats.
+    """
+    try:
+        with _open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise ValueError(f"it has {image.width} x {image.height} pixels, more than {max_pixels:,}")
+            yield image
+    except FileNotFoundError:
+        raise DatasetNotFoundError(f"There is no image {path!r}, although the dataset's lists or folders name it.") from None
+    except VireidError:
+        raise
+    except Exception as error:  # a damaged file can raise anything in a decoder
+        raise BadImageError(f"Cannot read image {path!r}: {_reason(error)}. Replace the file.") from error
 
 
 def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
@@ -16,21 +53,31 @@ def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
 
     Raises:
         DatasetNotFoundError: the file does not exist.
-        BadImageError: the file is empty, truncated or not an image.
+        BadImageError: the file cannot be read, see :func:`open_image`.
     """
-    try:
-        with Image.open(path) as image:
-            rgb = image.convert("RGB")
+    with open_image(path) as image:
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
         if rgb.size != (width, height):
             rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
         return np.asarray(rgb)
-    except FileNotFoundError:
-        raise DatasetNotFoundError(f"There is no image {path!r}, although the dataset's lists or folders name it.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadImageError(f"Cannot read image {path!r}: {_reason(path, error)}. Replace the file, or see `on_bad_image`.") from error
 
 
-def _reason(path: str, error: Exception) -> str:
+def _open_regular(path: str) -> IO[bytes]:
+    """Open without waiting: the other end of a pipe may never come."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise ValueError("it is not a regular file")
+        if state.st_size == 0:
+            raise ValueError("the file is empty (0 bytes)")
+        return open(descriptor, "rb", BUFFER)  # noqa: PTH123 (a descriptor has no path; the caller closes it)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "the file is empty (0 bytes)" if Path(path).stat().st_size == 0 else "it is not an image in a known format"
-    return str(error).rstrip(".") or type(error).__name__
+        return f"it is not an image in a known format ({', '.join(FORMATS)})"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error).rstrip(".") or type(error).__name__

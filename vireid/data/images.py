@@ -109,7 +109,7 @@ class ImageBatches(Dataset[Batch]):
             return read_image(record.path, self.height, self.width)
         except (BadImageError, DatasetNotFoundError) as error:
             if self.on_bad_image == "error":
-                raise
+                raise type(error)(f"{error} Training can go on without it: set `on_bad_image` to skip.") from error
             if row not in self._warned:
                 self._warned.add(row)
                 warnings.warn(f"{error} Taking another image of identity {record.pid} instead.", stacklevel=2)

@@ -7,6 +7,7 @@ import random
 
 from PIL import Image
 
+LONGEST = 1_000  # longest side of an image that is cropped, in shorter sides
 TRIES = 10
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -47,10 +48,15 @@ def random_resized_crop(image: Image.Image, size: int, rng: random.Random) -> Im
 def centre_crop(image: Image.Image, size: int, resized: int) -> Image.Image:
     """The middle ``size`` x ``size`` of the image, whose shorter side is resized to ``resized`` first.
 
+    Raises:
+        ValueError: one side is more than a thousand times as long as the other; resizing would fill the memory.
+
     Example:
         >>> centre_crop(Image.new("RGB", (100, 50)), 24, 32).size
         (24, 24)
     """
+    if max(image.size) > LONGEST * min(image.size):
+        raise ValueError(f"it is {image.width} x {image.height}, too narrow to be cropped")
     scale = resized / min(image.size)
     width, height = (max(resized, round(side * scale)) for side in image.size)
     shrunk = image.resize((width, height), Image.Resampling.BILINEAR)

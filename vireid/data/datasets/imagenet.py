@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
-from torchvision.datasets import ImageFolder
 
 from vireid.data.augmentation.crops import centre_crop, random_resized_crop
 from vireid.data.class_images import ImageSource
-from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError
+from vireid.data.datasets.listing import Lister
+from vireid.data.image_files import open_image
+from vireid.errors import DatasetError, DatasetNotFoundError
 
 log = logging.getLogger(__name__)
 CLASSES = 1000
@@ -46,15 +47,18 @@ class ImageNetSource(ImageSource):
                 f"of ILSVRC 2012 from https://image-net.org and unpack them by torchvision.datasets.ImageNet({str(root)!r}, {split!r}), "
                 "or set `data.init_args.root`."
             )
-        try:
-            data = ImageFolder(str(folder))
-        except FileNotFoundError as error:
-            raise DatasetError(f"{str(folder)!r} is not in the layout of ImageNet, {LAYOUT}: {error}") from error
-        if len(data.classes) != CLASSES:
-            log.warning("%r holds %d classes, ImageNet %d.", str(folder), len(data.classes), CLASSES)
-        self.classes: Sequence[str] = data.classes
-        self.labels = torch.tensor(data.targets, dtype=torch.int64)
-        self._paths = np.array([path for path, _ in data.samples])
+        lister = Lister(folder)
+        self.classes: Sequence[str] = lister.folders("")
+        files = {name: lister.images(name) for name in self.classes}
+        empty = [name for name in self.classes if not files[name]]
+        if empty or not files:
+            missing = f"{empty[0]!r} holds no images" if empty else "there are no folders"
+            raise DatasetError(f"{str(folder)!r} is not in the layout of ImageNet, {LAYOUT}: {missing}.")
+        lister.warn_strays()
+        if len(files) != CLASSES:
+            log.warning("%r holds %d classes, ImageNet %d.", str(folder), len(files), CLASSES)
+        self.labels = torch.tensor([label for label, names in enumerate(files.values()) for _ in names], dtype=torch.int64)
+        self._paths = np.array([f"{folder}/{name}/{file}" for name, names in files.items() for file in names])
         self.size, self.resized = size, resized
 
     def pixels(self, rows: Sequence[int], key: tuple[int, ...]) -> Tensor:
@@ -64,9 +68,6 @@ class ImageNetSource(ImageSource):
         return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
     def _read(self, path: str, key: tuple[int, ...]) -> Image.Image:
-        try:
-            with Image.open(path) as file:
-                image = file.convert("RGB")
-        except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-            raise BadImageError(f"Cannot read image {path!r}: {error}. Replace the file.") from error
-        return random_resized_crop(image, self.size, random.Random(repr(key))) if key else centre_crop(image, self.size, self.resized)
+        with open_image(path) as file:
+            image = file.convert("RGB")
+            return random_resized_crop(image, self.size, random.Random(repr(key))) if key else centre_crop(image, self.size, self.resized)

@@ -6,9 +6,8 @@ import os
 import warnings
 from pathlib import Path
 
+from vireid.data.image_files import SUFFIXES
 from vireid.errors import DatasetNotFoundError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class Lister:
@@ -32,7 +31,7 @@ class Lister:
             try:
                 with os.scandir(self.root / folder) as entries:
                     for entry in entries:
-                        (names if entry.name.lower().endswith(IMAGE_SUFFIXES) else strays).append(entry.name)
+                        (names if entry.name.lower().endswith(SUFFIXES) else strays).append(entry.name)
             except (FileNotFoundError, NotADirectoryError):
                 pass
             self._files[folder] = tuple(sorted(names))

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
+from vireid.data.image_files import open_image
 from vireid.data.synthetic.materials import Sensor
 from vireid.data.synthetic.people import BLOCK
 from vireid.data.synthetic.render import MOUNT, SHOTS, Drawn, Unit
@@ -174,7 +175,7 @@ class Market:
         for name, pids in (("0000", others), ("-1", test)):
             for index in range(few):
                 pid, camid = pids[index % len(pids)], index % 6 + 1
-                with Image.open(train / f"{pid:04d}_c{camid}s1_000002_01.jpg") as image:
+                with open_image(str(train / f"{pid:04d}_c{camid}s1_000002_01.jpg")) as image:
                     misplaced = np.roll(np.asarray(image), (image.height // 3, image.width // 2), (0, 1))
                 Image.fromarray(misplaced).save(gallery / f"{name}_c{camid}s1_{index + 1:06d}_02.jpg", quality=JPEG_QUALITY)
         for pid in test:
