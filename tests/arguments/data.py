@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -45,7 +46,7 @@ TREES = ("sysu", "regdb", "folder", "llcm", "market", "duke", "msmt17")
 
 @functools.cache
 def write_trees() -> None:
-    """Every layout, and a RegDB whose first image of every identity is damaged."""
+    """Every layout, a RegDB whose first image of every identity is damaged, and one whose thermal images have 14 bits in files of 16."""
     for name in TREES:
         getattr(conftest, f"make_{name}")(FOLDER / name)
     write_cifar100(FOLDER / "cifar100")
@@ -53,6 +54,10 @@ def write_trees() -> None:
     shutil.copytree(FOLDER / "regdb", FOLDER / "damaged")
     for path in (FOLDER / "damaged").glob("*/*/*_00000_*.bmp"):
         path.write_bytes(b"no image")
+    shutil.copytree(FOLDER / "regdb", FOLDER / "deep")
+    for path in (FOLDER / "deep/Thermal").glob("*/*.bmp"):
+        with Image.open(path) as image:
+            Image.fromarray(np.asarray(image).astype(np.uint16) * 64).save(path, "PNG")
 
 
 def read(module: BatchDataModule) -> list[Any]:
@@ -139,6 +144,7 @@ PEOPLE = {
     "search_split": Change("image"),
     "on_bad_image": Change("skip", {"root": str(FOLDER / "damaged")}),
     "cache_images": Change(True),
+    "pixel_range": Change((0, 16383), {"root": str(FOLDER / "deep")}),
 }
 ALL = {
     "validation": Change("faithful_test_set"),

@@ -98,6 +98,7 @@ TABLES = [
             "height": Change(8),
             "width": Change(16),
             "on_bad_image": Change("skip", {"records": records("damaged")}),
+            "pixel_range": Change((0, 16383), {"records": records("deep")}),
         },
         {"records": records("regdb"), **SMALL},
         prepare=write_trees,

@@ -36,11 +36,12 @@ def main(words: list[str]) -> int:
     )
 
 
-def check(root: str, workers: int = 0, height: int = 256, width: int = 128) -> int:
+def check(root: str, workers: int = 0, height: int = 256, width: int = 128, pixel_range: tuple[float, float] | None = None) -> int:
     """Check a dataset folder: lists, counts against the release, and every image. Measure mean and deviation of each modality.
 
     The numbers are measured on at most 500 training images of each modality, and printed as a file for ``-c``. Rows and columns that
-    hardly vary, such as black bars, are listed too.
+    hardly vary, such as black bars, are listed too. So are images of more than 8 bits, turned by EXIF, transparent, or much darker or
+    brighter than the others of their camera.
 
     Args:
         root: folder in the layout of SYSU-MM01, RegDB, LLCM, Market-1501, DukeMTMC-reID or MSMT17, or with visible/ and infrared/
@@ -48,13 +49,15 @@ def check(root: str, workers: int = 0, height: int = 256, width: int = 128) -> i
         workers: threads that read images; 0 is one per processor.
         height: height in pixels to which images are resized before they are measured; give that of the network's input.
         width: width in pixels to which images are resized before they are measured; give that of the network's input.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel, such as [0,16383]; null for 0
+            and the largest number of the file's depth.
 
     Returns:
         0, or 2 if something is missing or unreadable.
     """
     from vireid.commands.data_check import check_and_show
 
-    return 0 if check_and_show(root, workers or None, height, width).ok else 2
+    return 0 if check_and_show(root, workers or None, height, width, pixel_range).ok else 2
 
 
 def synthesize(

@@ -11,16 +11,21 @@ from rich.table import Table
 
 from vireid.data.appearance import Appearance
 from vireid.data.check import CheckReport, check_dataset
+from vireid.data.pixels import PixelRange
 
 SHOWN = 20  # messages of one kind
 
 
-def check_and_show(root: str, workers: int | None, height: int, width: int) -> CheckReport:
+def check_and_show(root: str, workers: int | None, height: int, width: int, pixel_range: PixelRange | None = None) -> CheckReport:
     """Check a folder and print what was found; see :func:`~vireid.data.check.check_dataset`."""
     console = Console()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Reading images", total=None)
-        report = check_dataset(root, lambda done, total: progress.update(task, completed=done, total=total), workers, height, width)
+
+        def count(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        report = check_dataset(root, count, workers, height, width, pixel_range)
     _show(report, root, console)
     _show_appearance(report.appearance, height, width, console)
     return report

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.data.image_files import read_image
+from vireid.data.pixels import PixelRange
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Modality, Record
 
@@ -38,7 +39,12 @@ class Appearance:
 
 
 def appearances(
-    records: Sequence[Record], height: int = 256, width: int = 128, limit: int = MEASURED, workers: int | None = None
+    records: Sequence[Record],
+    height: int = 256,
+    width: int = 128,
+    limit: int = MEASURED,
+    workers: int | None = None,
+    pixel_range: PixelRange | None = None,
 ) -> dict[str, Appearance]:
     """Appearance of the images of each modality, by its name. A modality without readable images is left out.
 
@@ -50,21 +56,22 @@ def appearances(
         height, width: size to which images are resized first, in pixels. Fine noise deviates less in smaller images.
         limit: largest number of images of a modality. If there are more, every n-th image in the order of their paths is taken.
         workers: number of threads that decode; ``None`` lets Python choose.
+        pixel_range: see :func:`~vireid.data.image_files.read_image`.
     """
     found = {}
     with ThreadPoolExecutor(workers) as pool:
         for modality in Modality:
             paths = sorted({record.path for record in records if record.modality == modality})
             chosen = [paths[i * len(paths) // limit] for i in range(limit)] if len(paths) > limit else paths
-            images = pool.map(lambda path: _pixels(path, height, width), chosen)
+            images = pool.map(lambda path: _pixels(path, height, width, pixel_range), chosen)
             if appearance := _appearance(images, (height, width, 3)):
                 found[modality.name.lower()] = appearance
     return found
 
 
-def _pixels(path: str, height: int, width: int) -> NDArray[np.uint8] | None:
+def _pixels(path: str, height: int, width: int, pixel_range: PixelRange | None) -> NDArray[np.uint8] | None:
     try:
-        return read_image(path, height, width)
+        return read_image(path, height, width, pixel_range)
     except (BadImageError, DatasetNotFoundError):
         return None
 

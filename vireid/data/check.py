@@ -18,8 +18,9 @@ from vireid.data.datasets.msmt17 import MSMT17, VERSIONS
 from vireid.data.datasets.regdb import TRIALS, RegDB
 from vireid.data.datasets.releases import Counts, differences, found_in, found_in_sysu
 from vireid.data.datasets.sysu import SYSU
-from vireid.data.image_files import open_image
-from vireid.errors import BadImageError, DatasetError, DatasetNotFoundError, SettingsError, VireidError
+from vireid.data.inspection import findings, inspect
+from vireid.data.pixels import PixelRange, check_range
+from vireid.errors import DatasetError, SettingsError, VireidError
 from vireid.structures import Modality, Record
 
 Layout = Literal["sysu", "regdb", "folder", "llcm", "market1501", "dukemtmc", "msmt17"]
@@ -36,7 +37,8 @@ class CheckReport:
         layout: layout of the folder.
         counts: identities and images per split and camera.
         images: number of different image files.
-        warnings: findings that do not prevent use: files that are not images, numbers that differ from the release.
+        warnings: findings that do not prevent use: files that are not images, numbers that differ from the release, images that
+            are deep, turned, transparent or much darker or brighter than their camera's others.
         errors: missing lists and images, and unreadable images, with their paths.
         appearance: appearance of the training images of each modality, by its name.
     """
@@ -95,7 +97,12 @@ def _named_like(root: Path, dataset: type[Market1501] | type[DukeMTMC]) -> bool:
 
 
 def check_dataset(
-    root: str | Path, on_image: OnImage | None = None, workers: int | None = None, height: int = 256, width: int = 128
+    root: str | Path,
+    on_image: OnImage | None = None,
+    workers: int | None = None,
+    height: int = 256,
+    width: int = 128,
+    pixel_range: PixelRange | None = None,
 ) -> CheckReport:
     """Read all lists, compare the counts with the release, decode every image, and measure some training images.
 
@@ -104,14 +111,16 @@ def check_dataset(
         on_image: called with the number of images done and the total, after each image.
         workers: number of threads that decode; ``None`` means one per processor.
         height, width: size to which images are resized before they are measured, in pixels. Give the size of the network's input.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel; ``None``: their depth.
 
     Raises:
         DatasetError: the layout is not known.
         DatasetNotFoundError: a folder of the layout is absent.
-        SettingsError: ``height`` or ``width`` is below 1.
+        SettingsError: ``height`` or ``width`` is below 1, or ``pixel_range`` is not two different numbers.
     """
     if min(height, width) < 1:
         raise SettingsError(f"`height` and `width` must be at least 1, got {height} and {width}.")
+    pixel_range = check_range(pixel_range)
     report = CheckReport(detect_layout(root))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -120,23 +129,15 @@ def check_dataset(
     paths = sorted({record.path for record in records})
     report.images = len(paths)
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for done, problem in enumerate(pool.map(problem_of, paths), start=1):
-            if problem:
-                report.errors.append(problem)
+        images = []
+        for image in pool.map(lambda path: inspect(path, pixel_range), paths):
+            images.append(image)
             if on_image:
-                on_image(done, len(paths))
-    report.appearance = appearances(training, height, width, workers=workers)
+                on_image(len(images), len(paths))
+    report.errors.extend(image.problem for image in images if image.problem)
+    report.warnings.extend(findings(images, records))
+    report.appearance = appearances(training, height, width, workers=workers, pixel_range=pixel_range)
     return report
-
-
-def problem_of(path: str) -> str | None:
-    """What is wrong with an image file, or ``None``."""
-    try:
-        with open_image(path) as image:
-            image.load()
-    except (BadImageError, DatasetNotFoundError) as error:
-        return str(error)
-    return None
 
 
 def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from vireid.data.pixels import PixelRange, to_rgb
 from vireid.errors import BadImageError, DatasetNotFoundError, VireidError
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
@@ -48,15 +49,22 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]
         raise BadImageError(f"Cannot read image {path!r}: {_reason(error)}. Replace the file.") from error
 
 
-def read_image(path: str, height: int, width: int) -> NDArray[np.uint8]:
-    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter. A single channel becomes three equal channels.
+def read_image(path: str, height: int, width: int, pixel_range: PixelRange | None = None) -> NDArray[np.uint8]:
+    """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter.
+
+    A single channel becomes three equal channels. Depth, orientation and transparency: see :func:`vireid.data.pixels.to_rgb`.
+
+    Args:
+        path: the file.
+        height, width: size of the result, in pixels.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel; ``None``: their depth.
 
     Raises:
         DatasetNotFoundError: the file does not exist.
         BadImageError: the file cannot be read, see :func:`open_image`.
     """
     with open_image(path) as image:
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        rgb = to_rgb(image, pixel_range)
         if rgb.size != (width, height):
             rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
         return np.asarray(rgb)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vireid.data.image_files import read_image
+from vireid.data.pixels import PixelRange, check_range
 from vireid.data.samplers.base import BatchRows
 from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
@@ -37,9 +38,11 @@ class ImageBatches(Dataset[Batch]):
         on_bad_image: what to do with an unreadable image. ``"error"`` stops with the name of the file. ``"skip"`` takes another image of
             the same identity and modality (the next readable one in the order of the records), with one warning per file and worker.
             Use ``"skip"`` for training only.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel, such as (0, 16383); ``None``: 0
+            and the largest number of the file's depth. Images of 8 bits are not changed by it.
 
     Raises:
-        SettingsError: ``on_bad_image`` has another value.
+        SettingsError: ``on_bad_image`` has another value, or ``pixel_range`` is not two different numbers.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class ImageBatches(Dataset[Batch]):
         height: int = 256,
         width: int = 128,
         on_bad_image: OnBadImage = "error",
+        pixel_range: PixelRange | None = None,
     ) -> None:
         check_choices({"on_bad_image": OnBadImage}, {"on_bad_image": on_bad_image})
         self.records = tuple(records)
         self.height = height
         self.width = width
         self.on_bad_image = on_bad_image
+        self.pixel_range = check_range(pixel_range)
         labels = labels or {}
         table = [(labels.get(r.pid, -1), r.pid, r.camid, int(r.modality)) for r in self.records]
         self._table = torch.tensor(table, dtype=torch.int64).reshape(-1, 4)  # label, pid, camid, modality
@@ -106,7 +111,7 @@ class ImageBatches(Dataset[Batch]):
     def _pixels(self, row: int) -> NDArray[np.uint8]:
         record = self.records[row]
         try:
-            return read_image(record.path, self.height, self.width)
+            return read_image(record.path, self.height, self.width, self.pixel_range)
         except (BadImageError, DatasetNotFoundError) as error:
             if self.on_bad_image == "error":
                 raise type(error)(f"{error} Training can go on without it: set `on_bad_image` to skip.") from error
@@ -121,7 +126,7 @@ class ImageBatches(Dataset[Batch]):
         place = group.index(row)
         for other in (*group[place + 1 :], *group[:place]):
             try:
-                return read_image(self.records[other].path, self.height, self.width)
+                return read_image(self.records[other].path, self.height, self.width, self.pixel_range)
             except (BadImageError, DatasetNotFoundError):
                 continue
         raise BadImageError(f"{error} Identity {record.pid} has no other readable {record.modality.name.lower()} image.") from error

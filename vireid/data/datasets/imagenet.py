@@ -16,6 +16,7 @@ from vireid.data.augmentation.crops import centre_crop, random_resized_crop
 from vireid.data.class_images import ImageSource
 from vireid.data.datasets.listing import Lister
 from vireid.data.image_files import open_image
+from vireid.data.pixels import to_rgb
 from vireid.errors import DatasetError, DatasetNotFoundError
 
 log = logging.getLogger(__name__)
@@ -69,5 +70,5 @@ class ImageNetSource(ImageSource):
 
     def _read(self, path: str, key: tuple[int, ...]) -> Image.Image:
         with open_image(path) as file:
-            image = file.convert("RGB")
+            image = to_rgb(file)
             return random_resized_crop(image, self.size, random.Random(repr(key))) if key else centre_crop(image, self.size, self.resized)

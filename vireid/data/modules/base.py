@@ -15,6 +15,7 @@ from vireid.data.datasets.releases import Found, warn_of_differences
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
 from vireid.data.modules.division import Parts, SearchSplit, divide, ids_digest
 from vireid.data.modules.loading import BatchDataModule, at_least
+from vireid.data.pixels import PixelRange, check_range
 from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.data.samplers.without_replacement import SAMPLERS, Sampling
@@ -49,6 +50,9 @@ class ReIDDataModule(BatchDataModule):
             same identity and modality, with a warning. Evaluation always stops.
         cache_images: whether to read all training images once and keep them, resized, in memory. Each takes 98 kB at 256 x 128, in every
             process on a node.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel, such as [0, 16383] for 14 bits in
+            a file of 16; values beyond are clipped. Null is 0 and the largest number of the file's depth. Files of floating-point
+            numbers need it. Images of 8 bits are not changed by it.
         shared: arguments for validation, seed and loading, as in :class:`BatchDataModule`. Identities are held out. A batch of
             evaluation holds one modality.
 
@@ -71,6 +75,7 @@ class ReIDDataModule(BatchDataModule):
         search_split: SearchSplit = "none",
         on_bad_image: OnBadImage = "error",
         cache_images: bool = False,
+        pixel_range: PixelRange | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -83,6 +88,7 @@ class ReIDDataModule(BatchDataModule):
         self.search_split = search_split
         self.on_bad_image = on_bad_image
         self.cache_images = cache_images
+        self.pixel_range = check_range(pixel_range)
         self._evaluations: dict[Stage, Evaluation] = {}
         self._compared = False
 
@@ -178,7 +184,7 @@ class ReIDDataModule(BatchDataModule):
     @cached_property
     def _training_images(self) -> ImageBatches | SearchImages:
         parts = [self.parts.weights, self.parts.architecture][: 1 if self.search_split == "none" else 2]
-        images = [ImageBatches(part, self.parts.labels, self.height, self.width, self.on_bad_image) for part in parts]
+        images = [ImageBatches(part, self.parts.labels, self.height, self.width, self.on_bad_image, self.pixel_range) for part in parts]
         if self.cache_images:
             for part in images:
                 part.cache(max(1, self.num_workers))
@@ -210,5 +216,5 @@ class ReIDDataModule(BatchDataModule):
         return self._evaluation_loader("test")
 
     def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
-        images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width)
+        images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)
         return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
