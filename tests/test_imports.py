@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "version"}
+BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "torch_files", "version"}
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
@@ -22,6 +22,7 @@ ALLOWED = {
     "errors": set(),
     "importable": set(),
     "version": set(),
+    "torch_files": {"errors"},
     "nn": BOTTOM,
     "data": BOTTOM,
     "losses": BOTTOM,

@@ -6,22 +6,25 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.published_files import Spelling, agw_file, torchreid_file
 from vireid import RetrainModule
 from vireid.cli import main
+from vireid.commands.configs import packaged_configs
 from vireid.commands.convert.command import convert_parser, default_config
 from vireid.commands.convert.conversion import add_model_options, build
 from vireid.data.synthetic import write_dataset
-from vireid.models import FullyConnectedHead, to_cmnas_state
+from vireid.models import BNNeckHead, FullyConnectedHead, TwoStreams, to_cmnas_state
 from vireid.models.published.agw import reference_names as agw_names
 from vireid.models.published.cgrnet import cgrnet_name
 from vireid.models.published.iv_reid import iv_reid_name
 from vireid.models.published.systems import SYSTEMS
-from vireid.search import BNSeparation, OSNetAIN
+from vireid.search import BNSeparation, INPlacement, OSNetAIN
 
 SPACE = BNSeparation("resnet10", width=8)
 SMALL = ["--model.space", "vireid.search.BNSeparation", "--model.space.backbone", "resnet10", "--model.space.width", "8"]
@@ -158,8 +161,61 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"encoder.weight": torch.zeros(3)}, source)
     assert "No entry of" in refused(complete, capsys)
     torch.save({"net": network().network}, source)
-    assert "more than tensors and plain values" in refused(complete, capsys)
+    message = refused(complete, capsys)
+    assert "holds something other than tensors and plain values: it asks for vireid.models.network.ReIDNetwork." in message
+    assert "save its `state_dict()`" in message
+    assert "weights_only" not in message  # torch's advice to run what the file brings
     assert not output.exists()
     output.write_text("mine")
     assert "exists, and nothing is overwritten" in refused(complete, capsys)
     assert output.read_text() == "mine"
+
+
+@pytest.mark.parametrize("spelling", get_args(Spelling))
+def test_files_as_the_public_scripts_write_them(spelling: Spelling, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = as_published("agw")
+    agw_file(tmp_path / "sysu_agw_best.t", theirs, spelling)
+    output = tmp_path / "ours.ckpt"
+    main(["convert", str(tmp_path / "sysu_agw_best.t"), "--from", "agw", "--output", str(output), *SMALL])
+    loaded = RetrainModule.load_from_checkpoint(output).network.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in ours.items())
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--data.height 288 --data.width 144 --ckpt" in told
+    assert "height 288 and width 144 are the recipe's. The file does not tell its own" in told
+
+
+def test_a_torchreid_file_with_optimiser_and_schedule(tmp_path: Path) -> None:
+    module = RetrainModule(7, "all_shared", INPlacement("osnet_x0_25"), None, head=FullyConnectedHead(), seed=5)
+    published_state = {re.sub(r"^network\.(backbone\.trunk\.|neck\.)?", "", name): value for name, value in module.state_dict().items()}
+    torchreid_file(tmp_path / "model.pth.tar-150", published_state)
+    words = ["convert", str(tmp_path / "model.pth.tar-150"), "--from", "torchreid", "--output", str(tmp_path / "ours.ckpt")]
+    main([*words, "-c", "osnet_ain/osnet.yaml", "--model.space.backbone", "osnet_x0_25"])  # a layer: the head is the default recipe's
+    loaded = RetrainModule.load_from_checkpoint(tmp_path / "ours.ckpt").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in module.state_dict().items())
+
+
+def test_a_recipe_replaces_the_default_one(tmp_path: Path) -> None:
+    """AGW's base method pools by the mean. The default recipe, which would stay below it, pools by GeM and has non-local blocks."""
+    module = RetrainModule(7, "all_shared", SPACE, None, trunk_parts=[TwoStreams(until="maxpool")], seed=3)
+    names = agw_names(module.network.state_dict())
+    agw_file(tmp_path / "base.t", {names[name]: value for name, value in module.network.state_dict().items()})
+    words = ["convert", str(tmp_path / "base.t"), "--from", "agw", "--output", str(tmp_path / "ours.ckpt")]
+    main([*words, "-c", "train/agw_base.yaml", *SMALL])
+    loaded = RetrainModule.load_from_checkpoint(tmp_path / "ours.ckpt")
+    assert isinstance(loaded.head, BNNeckHead)
+    assert loaded.head.pooling is None
+    assert [type(part) for part in loaded.trunk_parts] == [TwoStreams]
+    images = torch.rand(4, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        outputs = [network.eval()(images, 2).branches[0].embeddings for network in (module.network, loaded.network)]
+    assert torch.equal(*outputs)
+
+
+def test_a_base_recipe_says_what_it_does_without() -> None:
+    """Laid over the recipe with all parts, it gives the same network as alone."""
+    parser = convert_parser()
+    add_model_options(parser)
+    required = ["", "--from", "agw", "--output", ""]
+    configs = [["-c", str(packaged_configs() / f"train/{name}.yaml")] for name in ("agw", "agw_base")]
+    alone, over = (parser.parse_args([*required, *words]).model.as_dict() for words in (configs[1], configs[0] + configs[1]))
+    assert alone == over

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from vireid.errors import CheckpointError, MissingFileError
 from vireid.files import atomic_file
 from vireid.settings import check_class_paths, check_objects
+from vireid.torch_files import read_torch_file
 
 SECTION = "vireid"
 VERSION = 2  # 1: before tasks held their evaluation
@@ -52,15 +52,7 @@ def read_checkpoint(
     name = os.fspath(path)
     if not Path(path).is_file():
         raise MissingFileError(f"There is no checkpoint file {name!r}.")
-    try:
-        content = torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{name!r} holds something other than tensors and plain values, or is damaged; it was not loaded. "
-            f"Checkpoints written by vireid hold data only. ({_first_line(error)})"
-        ) from error
-    except Exception as error:  # whatever torch stumbles over in bytes that are not its own
-        raise CheckpointError(f"{name!r} is damaged or truncated: {_first_line(error)}") from error
+    content = read_torch_file(path, map_location)
     section = content.get(SECTION) if isinstance(content, dict) else None
     if not isinstance(section, dict) or "version" not in section or "state_dict" not in content:
         raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
@@ -80,10 +72,6 @@ def read_checkpoint(
         check_class_paths(section, allowed)
         check_objects(section, allowed)
     return {**content, SECTION: section}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def check_fits(path: str | os.PathLike[str], module: pl.LightningModule, allowed: tuple[str, ...] = ("vireid.",)) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 
 from vireid.commands.configs import packaged_configs, resolve_configs
+from vireid.commands.layers import read_layers
 from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
 from vireid.models.published.systems import SYSTEMS
 
 EPILOGUE = (
-    "The network is built as the system's packaged configuration says; further -c files and --model options change it. "
+    "The network is built as the system's packaged configuration says. A -c file with a model.class_path replaces that configuration; "
+    "other -c files and --model options change it. "
     "Nothing in the file is executed."
 )
 
@@ -25,7 +27,8 @@ def main(words: list[str]) -> int:
     from vireid.commands.convert.conversion import add_model_options, convert
 
     add_model_options(parser)
-    options = parser.parse_args([*default_config(words), *resolve_configs(words[1:])])
+    resolved = resolve_configs(words[1:])
+    options = parser.parse_args([*default_config(resolved), *resolved])
     check_decided(options.system, words)
     return convert(options)
 
@@ -43,11 +46,17 @@ def check_decided(name: str, words: list[str]) -> None:
 
 
 def default_config(words: list[str]) -> list[str]:
-    """The packaged configuration of the system, as options that come before the user's."""
+    """The packaged configuration of the system, as options that come before the user's; nothing if a file of the user names a class.
+
+    Args:
+        words: the command line, in which the names of packaged files are resolved.
+    """
     first = argparse.ArgumentParser(add_help=False)
     first.add_argument("--from", dest="system")
     name = first.parse_known_args(words)[0].system
-    return ["--config", str(packaged_configs() / SYSTEMS[name].config)] if name in SYSTEMS else []
+    models = [layer.content.get("model") for layer in read_layers(words)]
+    replaced = any(isinstance(model, dict) and "class_path" in model for model in models)
+    return ["--config", str(packaged_configs() / SYSTEMS[name].config)] if name in SYSTEMS and not replaced else []
 
 
 def convert_parser() -> ShortErrors:

@@ -39,10 +39,7 @@ def convert(options: Namespace) -> int:
         check_complete(report, options.source)
     write(module, options.output)
     console.print(f"Wrote {options.output}", highlight=False, soft_wrap=True)
-    size = _input_size(options)
-    console.print(
-        f"Go on with: vireid test -c data/NAME.yaml --data.root PATH{size} --ckpt {options.output}", highlight=False, soft_wrap=True
-    )
+    console.print(_advice(options), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -90,10 +87,14 @@ def check_complete(report: StateReport, source: str) -> None:
         )
 
 
-def _input_size(options: Namespace) -> str:
-    """Options for the size of the images that the recipe trains on, which a data configuration need not share."""
+def _advice(options: Namespace) -> str:
+    """The command to go on with, and whose image size it names: a data configuration need not share the recipe's."""
     recipe = (options.data or {}).get("init_args", {})
-    return "".join(f" --data.{name} {recipe[name]}" for name in ("height", "width") if name in recipe)
+    sizes = {name: recipe[name] for name in ("height", "width") if name in recipe}
+    given = "".join(f" --data.{name} {value}" for name, value in sizes.items())
+    command = f"Go on with: vireid test -c data/NAME.yaml --data.root PATH{given} --ckpt {options.output}"
+    whose = " and ".join(f"{name} {value}" for name, value in sizes.items())
+    return f"{command}\n{whose} are the recipe's. The file does not tell its own: give those it was trained with." if sizes else command
 
 
 def report_table(report: StateReport, entries: int) -> Table:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
+from vireid.torch_files import read_published
 
 LOG = logging.getLogger(__name__)
 KEYS = ("state_dict", "net", "model")  # where published checkpoints keep the state, first one first
@@ -81,18 +81,13 @@ def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str
 
     Raises:
         MissingFileError: no such file.
-        CheckpointError: damaged, holding more than tensors and plain values, or nothing under ``key``.
+        CheckpointError: damaged, holding more than tensors and plain values (NumPy's numbers beside them are left out), or nothing under
+            ``key``.
     """
     name = os.fspath(path)
     if not Path(path).is_file():
         raise MissingFileError(f"There is no file of weights {name!r}. Give the path of a checkpoint, or set `weights: null`.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever torch stumbles over in bytes that are not its own
-        raise CheckpointError(
-            f"{name!r} is damaged or holds more than tensors and plain values; it was not loaded ({error}). A file that holds a whole "
-            "pickled network must be opened where its code is, and `network.state_dict()` saved."
-        ) from error
+    content = read_published(path)
     inner = content
     if isinstance(content, dict):
         found = [candidate for candidate in ((key,) if key else KEYS) if isinstance(content.get(candidate), dict)]

@@ -1,0 +1,95 @@
+"""Files that torch wrote, read as tensors and plain values; nothing in them is executed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vireid.errors import CheckpointError
+
+LOG = logging.getLogger(__name__)
+NUMPY = [
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    "numpy.ndarray",
+    "numpy.dtype",
+]
+"""What builds arrays and scalars in a file. NumPy 2 renamed its ``core`` to ``_core``."""
+
+
+class NumpyValue:
+    """Stands for an array or a scalar of NumPy, and holds nothing of it.
+
+    NumPy rebuilds an array from sizes and flags in the file, of which it does not check all. So none of NumPy's code sees them.
+    """
+
+    def __init__(self, *parts: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu") -> Any:
+    """Content of a file that holds tensors and plain values alone.
+
+    Raises:
+        CheckpointError: damaged, or holding something else.
+    """
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # whatever torch stumbles over in bytes that are not its own
+        raise CheckpointError(f"{os.fspath(path)!r} {_reason(error)} It was not loaded.") from error
+
+
+def read_published(path: str | os.PathLike[str]) -> Any:
+    """Content of a file of somebody else. Each number of NumPy beside the tensors becomes a :class:`NumpyValue`.
+
+    A wrong checksum is a warning, because such files may have none that is right.
+
+    Raises:
+        CheckpointError: damaged, or holding something other than tensors, plain values and numbers of NumPy.
+    """
+    if entry := wrong_checksum(path):
+        LOG.warning("%s: the checksum of %s is wrong. The file may be damaged; compare its size with the published one.", path, entry)
+    with torch.serialization.safe_globals([(NumpyValue, name) for name in NUMPY]):
+        return read_torch_file(path)
+
+
+def wrong_checksum(path: str | os.PathLike[str]) -> str:
+    """The first entry of a file of torch whose bytes do not fit its checksum; empty if there is none, or the file has no checksums.
+
+    Torch compares no checksums when it reads, and writes none if ``torch.serialization.set_crc32_options(False)`` says so.
+
+    Raises:
+        CheckpointError: the archive is damaged, or its entries are larger than the file, as those of a packed archive are.
+    """
+    try:
+        if not zipfile.is_zipfile(path):  # torch before 1.6 wrote no archives
+            return ""
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+            if stored and sum(entry.file_size for entry in entries) <= Path(path).stat().st_size:
+                return (archive.testzip() or "") if any(entry.CRC for entry in entries) else ""
+    except Exception as error:  # whatever zipfile stumbles over in damaged bytes
+        raise CheckpointError(f"{os.fspath(path)!r} is damaged: {error}. It was not loaded.") from error
+    raise CheckpointError(f"{os.fspath(path)!r} is a packed archive, and torch writes none. It was not loaded.")
+
+
+def _reason(error: Exception) -> str:
+    """What torch says, without its advice to run what the file brings."""
+    text = " ".join(str(error).split())
+    if found := re.search(r"Unsupported (?:global|class): GLOBAL (\S+) was not", text):
+        return (
+            f"holds something other than tensors and plain values: it asks for {found[1]}. "
+            "Open a pickled network where its code is, and save its `state_dict()`."
+        )
+    if found := re.search(r"WeightsUnpickler error: (.*?)(?: Check the documentation|$)", text):
+        return f"holds something other than tensors and plain values, or is damaged: {found[1]}."
+    return f"is damaged, or no file of torch: {text.split('. ')[0] or type(error).__name__}."
