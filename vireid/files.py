@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -51,3 +52,23 @@ def write_text_atomically(path: Path, text: str) -> None:
     """
     with atomic_file(path) as file:
         file.write(text.encode())
+
+
+def keep_as(path: Path, original: Path) -> None:
+    """Let ``path`` be the file that is at ``original`` now, whatever replaces that later.
+
+    It is a second name of the file, which costs no space until then; a copy where the file system has no second names.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.hardlink_to(original)
+        except OSError:
+            shutil.copyfile(original, temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"Cannot write {os.fspath(path)!r} ({error.strerror or error}); {original.name} is intact.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -47,6 +48,25 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
         raise CheckpointError(f"{os.fspath(path)!r} {_reason(error)} It was not loaded.") from error
 
 
+def read_whole(path: str | os.PathLike[str], map_location: Any = "cpu") -> Any:
+    """Content of a file of ours, every byte of which fits its checksum. A process looks once at a file that stays as it is.
+
+    Raises:
+        CheckpointError: damaged, of the form that torch wrote before 1.6, or holding something other than tensors and plain values.
+    """
+    found = Path(path).stat()
+    _check_whole(os.fspath(path), found.st_ino, found.st_size, found.st_mtime_ns)
+    return read_torch_file(path, map_location)
+
+
+@functools.lru_cache
+def _check_whole(path: str, *version: int) -> None:  # noqa: ARG001 (which file it was)
+    if not _is_archive(path):
+        raise CheckpointError(f"{path!r} holds something other than tensors and plain values, or is damaged: it is no archive of torch.")
+    if entry := wrong_checksum(path):
+        raise CheckpointError(f"{path!r} is damaged: the checksum of {entry} is wrong. It was not loaded.")
+
+
 def read_published(path: str | os.PathLike[str]) -> Any:
     """Content of a file of somebody else. Each number of NumPy beside the tensors becomes a :class:`NumpyValue`.
 
@@ -69,9 +89,9 @@ def wrong_checksum(path: str | os.PathLike[str]) -> str:
     Raises:
         CheckpointError: the archive is damaged, or its entries are larger than the file, as those of a packed archive are.
     """
+    if not _is_archive(path):  # torch before 1.6 wrote none
+        return ""
     try:
-        if not zipfile.is_zipfile(path):  # torch before 1.6 wrote no archives
-            return ""
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
@@ -82,10 +102,17 @@ def wrong_checksum(path: str | os.PathLike[str]) -> str:
     raise CheckpointError(f"{os.fspath(path)!r} is a packed archive, and torch writes none. It was not loaded.")
 
 
+def _is_archive(path: str | os.PathLike[str]) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # of an end that begins well
+        return True
+
+
 def _reason(error: Exception) -> str:
     """What torch says, without its advice to run what the file brings."""
     text = " ".join(str(error).split())
-    if found := re.search(r"Unsupported (?:global|class): GLOBAL (\S+) was not", text):
+    if found := re.search(r"GLOBAL (\S+) (?:was not|whose module)", text):
         return (
             f"holds something other than tensors and plain values: it asks for {found[1]}. "
             "Open a pickled network where its code is, and save its `state_dict()`."

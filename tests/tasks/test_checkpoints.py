@@ -6,6 +6,8 @@ import copy
 import errno
 import os
 import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from vireid import RetrainModule, SearchModule
+from tests.published_files import flipped
+from vireid import RetrainModule, SearchModule, torch_files
 from vireid.errors import CheckpointError, OutputError, SettingsError, VireidError
+from vireid.files import keep_as
 from vireid.losses import CrossEntropy, SimilarityPreserving
 from vireid.search import BNSeparation, GumbelHard, Softmax
 from vireid.structures import Batch
 from vireid.tasks import EMA, SGD, LastCheckpoint, ReIDModule, Retrieval, SafeCheckpointIO, TwoLevels, WarmupCosine, read_checkpoint
-from vireid.tasks.checkpoints import VERSION
+from vireid.tasks.checkpoints import VERSION, check_fits
 
 SPACE = BNSeparation("resnet10", width=8)
 
@@ -261,6 +265,115 @@ def test_foreign_classes_are_never_imported(checkpoint: Path, tmp_path: Path, pl
     assert not planted.exists()
 
 
+def test_a_flipped_bit_is_found(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    shutil.copyfile(checkpoint, path)
+    weight = read_checkpoint(path)["state_dict"]["network.backbone.trunk.conv1.weight"]
+    flipped(path, weight.numpy().tobytes())
+    with pytest.raises(CheckpointError, match=r"last\.ckpt' is damaged: the checksum of \S+/data/\d+ is wrong") as caught:
+        read_checkpoint(path)
+    assert "previous" not in str(caught.value)
+    shutil.copyfile(checkpoint, tmp_path / "previous.ckpt")
+    with pytest.raises(CheckpointError, match=r"The checkpoint before it is beside it: give '.*previous\.ckpt' instead"):
+        read_checkpoint(path)
+
+
+def test_checksums_are_compared_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(torch_files, "wrong_checksum", lambda path: calls.append(path))
+    torch_files._check_whole.cache_clear()
+    for _ in range(3):
+        read_checkpoint(checkpoint)
+    assert calls == [str(checkpoint)]
+    torch_files._check_whole.cache_clear()  # they were not really compared
+
+
+def endless() -> list[Any]:
+    """A list in lists: two of each in the next, sixty levels."""
+    found: list[Any] = []
+    for _ in range(60):
+        found = [found, found]
+    return found
+
+
+def nested(depth: int) -> Any:
+    found: Any = 1
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+VALUES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "epoch": (lambda content: content.update(epoch=-5), "epoch must count from 0"),
+    "step": (lambda content: content.update(global_step=1.5), "global_step must count from 0"),
+    "both": (lambda content: content.update(epoch=None, global_step=True), "epoch and global_step must count from 0"),
+    "loops": (lambda content: content.update(loops={"fit_loop": {"epoch_progress": {"total": {"ready": -1}}}}), "loops must count"),
+    "loops of another kind": (lambda content: content.update(loops=[1]), "loops must count from 0"),
+    "deep loops": (lambda content: content.update(loops=nested(100)), "nested more than 50 deep"),
+    "weights of another kind": (lambda content: content.update(state_dict=[1]), "something other than dense tensors"),
+    "a number among the weights": (lambda content: content["state_dict"].update({"network.x": 1}), "something other than dense tensors"),
+    "sparse weights": (lambda content: content["state_dict"].update(x=torch.eye(2).to_sparse()), "something other than dense tensors"),
+    "NaN": (lambda content: first(content).fill_(torch.nan), r"holds NaN or infinity in 1 of \d+ entries, first "),
+    "infinity": (lambda content: first(content).view(-1)[:1].fill_(torch.inf), "holds NaN or infinity in 1 of"),
+    "deep settings": (lambda content: content["vireid"].update(x=nested(200)), "nested more than 50 deep"),
+    "endless settings": (lambda content: content["vireid"].update(x=endless()), "nested more than 50 deep, or more than 1,000,000"),
+}
+
+
+def first(content: dict[str, Any]) -> torch.Tensor:
+    return next(value for value in content["state_dict"].values() if value.is_floating_point())
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_values_that_no_training_leaves(kind: str, checkpoint: Path, tmp_path: Path) -> None:
+    change, message = VALUES[kind]
+    content = copy.deepcopy(read_checkpoint(checkpoint))
+    change(content)
+    torch.save(content, tmp_path / "damaged.ckpt")
+    with pytest.raises(CheckpointError, match=message) as caught:
+        read_checkpoint(tmp_path / "damaged.ckpt")
+    assert "damaged.ckpt" in str(caught.value)
+
+
+PARTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "whole numbers": (lambda state: state.update({WEIGHT: state[WEIGHT].int()}), "int32 in the file and .* floating point here"),
+    "another shape": (lambda state: state.update({WEIGHT: state[WEIGHT][:1]}), r"is \(1, 3, 7, 7\), floating point in the file and"),
+    "one less": (lambda state: state.pop(WEIGHT), "holds another network than its settings say: .*Missing key"),
+}
+WEIGHT = "network.backbone.trunk.conv1.weight"
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_weights_of_another_network_than_the_settings_say(kind: str, checkpoint: Path, tmp_path: Path) -> None:
+    change, message = PARTS[kind]
+    content = read_checkpoint(checkpoint)
+    change(content["state_dict"])
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=f"(?s){message}"):
+        SearchModule.load_from_checkpoint(tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="holds another network than the one to train: network"):
+        check_fits(tmp_path / "other.ckpt", search_module())
+
+
+def test_half_precision_is_no_other_kind(checkpoint: Path) -> None:
+    check_fits(checkpoint, search_module().half())
+
+
+@pytest.mark.parametrize("ema", [{"x": torch.ones(1)}, {"x": 1}, [1], {WEIGHT: torch.ones(1, 2)}])
+def test_a_damaged_average(ema: Any, tmp_path: Path) -> None:
+    path = save(moved(retrain_module()), tmp_path / "m.ckpt")
+    torch.save({**read_checkpoint(path), "ema": ema}, path)
+    with pytest.raises(CheckpointError, match=r"The average in the checkpoint is (of another network|damaged)"):
+        RetrainModule.load_from_checkpoint(path)
+
+
+@pytest.mark.parametrize("sites", [3, [1, 2], "bn1"])
+def test_damaged_sites(sites: Any, checkpoint: Path, tmp_path: Path) -> None:
+    torch.save({**read_checkpoint(checkpoint), "sites": sites}, tmp_path / "m.ckpt")
+    with pytest.raises(CheckpointError, match="its sites must be a list of names"):
+        SearchModule.load_from_checkpoint(tmp_path / "m.ckpt")
+
+
 # --- writing ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -289,3 +402,43 @@ def test_full_disk_leaves_the_checkpoint_before_as_it_was(tmp_path: Path, monkey
 def test_interval_must_be_positive(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`every_n_batches` must be at least 1, got 0"):
         LastCheckpoint(tmp_path, 0)
+
+
+class Epochs:
+    """A Trainer, of which only the saving is asked."""
+
+    is_global_zero = True
+    epoch = 0
+
+    def save_checkpoint(self, path: Path) -> None:
+        self.epoch += 1
+        SafeCheckpointIO().save_checkpoint({"epoch": self.epoch}, path)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_checkpoint_before_the_last_is_kept(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    trainer, last, previous = Epochs(), tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    module: Any = None
+    callback = LastCheckpoint(tmp_path)
+    found = []
+    for _ in range(3):
+        callback.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+        found.append((torch.load(last)["epoch"], torch.load(previous)["epoch"] if previous.exists() else None))
+    assert found == [(1, None), (2, 1), (3, 2)]
+    last.write_bytes(b"damaged")  # and the run goes on from the one before it
+    callback = LastCheckpoint(tmp_path)
+    callback.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+    assert (torch.load(last)["epoch"], torch.load(previous)["epoch"]) == (4, 2)  # a file that may be damaged replaces no good one
+    callback.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+    assert (torch.load(last)["epoch"], torch.load(previous)["epoch"]) == (5, 4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_a_checkpoint_that_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"Cannot write '.*previous\.ckpt' \(No such file.*last\.ckpt is intact"):
+        keep_as(tmp_path / "previous.ckpt", tmp_path / "last.ckpt")

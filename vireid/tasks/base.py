@@ -12,13 +12,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vireid.errors import DivergedError, SettingsError
+from vireid.errors import CheckpointError, DivergedError, SettingsError
 from vireid.importable import also_importable, importable
 from vireid.losses import LossInputs, LossSum
 from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwork
 from vireid.results import Result
 from vireid.settings import Recorded, class_path, instantiate, settings_of
 from vireid.structures import Batch, generator_for
+from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
@@ -205,6 +206,11 @@ class ReIDModule(Recorded, pl.LightningModule):
         data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
         checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, "model": settings_of(self), "data": data}
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights of other shapes, or whole numbers in place of real ones, which torch would convert without a word."""
+        if differing := next(misfits(checkpoint["state_dict"], self.state_dict(), all_names=False), None):
+            raise CheckpointError(f"The checkpoint holds another network than its settings say: {differing}.")
+
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # weights-only, and without Lightning's import of any class a file names
         cls,
@@ -235,7 +241,11 @@ class ReIDModule(Recorded, pl.LightningModule):
         if not isinstance(module, cls):
             raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {type(module).__name__}, not a {cls.__name__}.")
         module.on_load_checkpoint(checkpoint)
-        module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        try:
+            module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        except RuntimeError as error:
+            told = " ".join(str(error).split())
+            raise CheckpointError(f"{os.fspath(checkpoint_path)!r} holds another network than its settings say: {told}") from error
         return module.to(map_location)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 from pathlib import Path
@@ -13,12 +14,14 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from vireid.errors import CheckpointError, MissingFileError
-from vireid.files import atomic_file
+from vireid.files import atomic_file, keep_as
 from vireid.settings import check_class_paths, check_objects
-from vireid.torch_files import read_torch_file
+from vireid.tasks.checkpoint_values import check_values, leaves, misfits
+from vireid.torch_files import read_whole
 
 SECTION = "vireid"
 VERSION = 2  # 1: before tasks held their evaluation
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -47,31 +50,49 @@ def read_checkpoint(
 
     Raises:
         MissingFileError: no such file.
-        CheckpointError: truncated, with a payload that is not data, not written by vireid, of another format, or naming foreign classes.
+        CheckpointError: truncated, with a wrong checksum, with a payload that is not data, not written by vireid, of another format, with
+            values that no training leaves, or naming foreign classes.
     """
     name = os.fspath(path)
     if not Path(path).is_file():
         raise MissingFileError(f"There is no checkpoint file {name!r}.")
-    content = read_torch_file(path, map_location)
-    section = content.get(SECTION) if isinstance(content, dict) else None
-    if not isinstance(section, dict) or "version" not in section or "state_dict" not in content:
-        raise CheckpointError(f"{name!r} was not written by vireid: it lacks the settings to rebuild its model.")
-    if section["version"] != VERSION:
-        raise CheckpointError(
-            f"{name!r} has checkpoint format {section['version']!r}, and this vireid reads format {VERSION} only: "
-            "use the vireid that wrote it, or train again."
-        )
     try:
-        section = json.loads(json.dumps(section))  # what the checks see is what the parser will see: no tuple becomes a list behind them
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{name!r} is damaged: its settings are no plain values ({error}).") from error
-    for part in (section.get("model"), section.get("data") or section.get("model")):
-        if not (isinstance(part, dict) and "class_path" in part and isinstance(part.get("init_args"), dict)):
-            raise CheckpointError(f"{name!r} is damaged: it lacks the settings to rebuild its model or its data.")
+        content = read_whole(path, map_location)
+        section = _settings(content, repr(name))
+        check_values(content, repr(name))
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_way_out(Path(path))}") from error
     if allowed is not None:
         check_class_paths(section, allowed)
         check_objects(section, allowed)
     return {**content, SECTION: section}
+
+
+def _settings(content: Any, name: str) -> dict[str, Any]:
+    """What rebuilds model and data, as plain values."""
+    section = content.get(SECTION) if isinstance(content, dict) else None
+    if not isinstance(section, dict) or "version" not in section or "state_dict" not in content:
+        raise CheckpointError(f"{name} was not written by vireid: it lacks the settings to rebuild its model.")
+    if section["version"] != VERSION:
+        raise CheckpointError(
+            f"{name} has checkpoint format {section['version']!r}, and this vireid reads format {VERSION} only: "
+            "use the vireid that wrote it, or train again."
+        )
+    collections.deque(leaves(section, name), maxlen=0)  # bounds depth and size
+    try:
+        section = json.loads(json.dumps(section))  # what the checks see is what the parser will see: no tuple becomes a list behind them
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{name} is damaged: its settings are no plain values ({error}).") from error
+    for part in (section.get("model"), section.get("data") or section.get("model")):
+        if not (isinstance(part, dict) and "class_path" in part and isinstance(part.get("init_args"), dict)):
+            raise CheckpointError(f"{name} is damaged: it lacks the settings to rebuild its model or its data.")
+    return dict(section)
+
+
+def _way_out(path: Path) -> str:
+    """The checkpoint to take instead of a bad one."""
+    before = path.with_name(PREVIOUS)
+    return f" The checkpoint before it is beside it: give {str(before)!r} instead." if path.name != PREVIOUS and before.is_file() else ""
 
 
 def check_fits(path: str | os.PathLike[str], module: pl.LightningModule, allowed: tuple[str, ...] = ("vireid.",)) -> None:
@@ -79,16 +100,13 @@ def check_fits(path: str | os.PathLike[str], module: pl.LightningModule, allowed
 
     Raises:
         MissingFileError, CheckpointError: see :func:`read_checkpoint`.
-        CheckpointError: tensors of other names or shapes than those of ``module``.
+        CheckpointError: tensors of other names, shapes or kinds of numbers than those of ``module``.
     """
-    states = (read_checkpoint(path, allowed=allowed)["state_dict"], module.state_dict())
-    found, wanted = ({name: tuple(value.shape) for name, value in state.items()} for state in states)
-    differing = [name for name in (*wanted, *found) if found.get(name) != wanted.get(name)]
-    if differing:
-        first = differing[0]
+    differing = next(misfits(read_checkpoint(path, allowed=allowed)["state_dict"], module.state_dict()), None)
+    if differing is not None:
         raise CheckpointError(
-            f"{os.fspath(path)!r} holds another network than the one to train: {first} is {found.get(first, 'absent')} in the file and "
-            f"{wanted.get(first, 'absent')} here. Give the configuration of its run (the config.yaml beside `checkpoints`)."
+            f"{os.fspath(path)!r} holds another network than the one to train: {differing}. "
+            "Give the configuration of its run (the config.yaml beside `checkpoints`)."
         )
 
 
@@ -104,6 +122,7 @@ class ChecksItself(Protocol):
 class LastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt`` up to date: after every epoch and, if asked, every so many batches.
 
+    The one before it stays beside it as ``previous.ckpt``, because a file may be damaged long after it was written.
     Lightning's own interval counts optimiser steps, of which a search makes two per batch.
 
     Args:
@@ -114,8 +133,9 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, directory: str | os.PathLike[str], every_n_batches: int | None = None) -> None:
         if every_n_batches is not None and every_n_batches < 1:
             raise ValueError(f"`every_n_batches` must be at least 1, got {every_n_batches}.")
-        self.path = Path(directory) / "last.ckpt"
+        self.path = Path(directory) / LAST
         self.every_n_batches = every_n_batches
+        self._ours = False  # whether this run wrote the file; what an earlier one left may be damaged, and replaces no good one
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         if self.every_n_batches is None:
@@ -125,7 +145,13 @@ class LastCheckpoint(Checkpoint):
         if (batch_idx + 1) % self.every_n_batches == 0 and whole and not is_last:
             if isinstance(pl_module, ChecksItself):
                 pl_module.check_finite()
-            trainer.save_checkpoint(self.path)
+            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero and self._ours:
+            keep_as(self.path.with_name(PREVIOUS), self.path)
         trainer.save_checkpoint(self.path)
+        self._ours = True

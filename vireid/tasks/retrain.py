@@ -9,12 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
-from vireid.errors import SettingsError
+from vireid.errors import CheckpointError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
 from vireid.search import SearchSpace, resolve_genotype, space_of
 from vireid.structures import Batch
 from vireid.tasks.base import ReIDModule, seeded
+from vireid.tasks.checkpoint_values import check_weights, misfits
 from vireid.tasks.evaluation.base import Stage
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.ema import EMA
@@ -149,5 +150,11 @@ class RetrainModule(ReIDModule):
             checkpoint["ema"] = dict(self.ema.shadow)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.ema is not None and "ema" in checkpoint:
-            self.ema.shadow = {name: value.clone() for name, value in checkpoint["ema"].items()}
+        super().on_load_checkpoint(checkpoint)
+        if self.ema is None or not checkpoint.get("ema"):
+            return
+        check_weights(checkpoint["ema"], "The average in the checkpoint")
+        wanted = {name: value.float() for name, value in self.network.state_dict().items()}
+        if differing := next(misfits(checkpoint["ema"], wanted), None):
+            raise CheckpointError(f"The average in the checkpoint is of another network: {differing}.")
+        self.ema.shadow = {name: value.clone() for name, value in checkpoint["ema"].items()}

@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 
-from vireid.errors import SettingsError
+from vireid.errors import CheckpointError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
 from vireid.results.files import FORKS_FILE
@@ -331,9 +331,12 @@ class SearchModule(ReIDModule):
         checkpoint["sites"] = [site.name for site in self.architecture.sites]  # what the rows of the logits mean
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if "sites" in checkpoint:
-            self._check_sites(checkpoint["sites"], "the checkpoint")
-        self.searched = checkpoint.get("searched", 0.0)
+        super().on_load_checkpoint(checkpoint)
+        sites, searched = checkpoint.get("sites", [site.name for site in self.architecture.sites]), checkpoint.get("searched", 0.0)
+        if not (isinstance(sites, list) and all(isinstance(name, str) for name in sites) and isinstance(searched, (int, float))):
+            raise CheckpointError("The checkpoint is damaged: its sites must be a list of names, and the time of the search a number.")
+        self._check_sites(sites, "the checkpoint")
+        self.searched = searched
         derived = checkpoint.get("derived")
         self.derived = None if derived is None else Genotype.from_dict(derived, source="the genotype of the checkpoint")
 
