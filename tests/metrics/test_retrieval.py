@@ -194,3 +194,37 @@ def test_plot_without_matplotlib(monkeypatch):
     metric.update(*problem())
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'vireid\[plots\]'"):
         metric.plot()
+
+
+def test_batches_of_one_side_lose_nothing():
+    embeddings, pids, camids, query = rows = problem()
+    metric = CrossModalRetrieval(topk=(1, 3))
+    alone = []
+    for side in (query, ~query):
+        for part in torch.nonzero(side)[:, 0].split(11):
+            alone.append(metric(embeddings[part], pids[part], camids[part], query[part]))
+    same(metric.compute(), direct(*rows, topk=(1, 3)))
+    for scores in alone:
+        assert scores["num_valid"] == 0
+        assert np.isnan([scores["mAP"], scores["mINP"], *scores["cmc"], *scores["ap"]]).all()
+    assert sum(len(scores["ap"]) for scores in alone) == int(query.sum())
+
+
+def test_a_batch_of_both_sides_is_scored_alone():
+    rows = problem()
+    metric = CrossModalRetrieval()
+    metric.update(*rows)
+    half = [part[:30] for part in rows]
+    same(metric(*half), direct(*half))
+    same(metric.compute(), direct(*(torch.cat([part, part[:30]]) for part in rows)))
+
+
+def test_a_refused_batch_changes_nothing():
+    rows = problem()
+    metric = CrossModalRetrieval()
+    metric.update(*rows)
+    with pytest.raises(ValueError, match="`pids` must be a tensor, got "):
+        metric(rows[0], ["0002"] * 60, *rows[2:])
+    with pytest.raises(ValueError, match="`embeddings` must be a tensor, got 'x'"):
+        metric("x", *rows[1:])
+    same(metric.compute(), direct(*rows))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from vireid.metrics.functional.arguments import check_topk
-from vireid.metrics.functional.evaluation import RetrievalScores, evaluate_embeddings
+from vireid.metrics.functional.evaluation import NothingToScoreError, RetrievalScores, evaluate_embeddings
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
 from vireid.structures import Rule
 
@@ -78,6 +80,8 @@ class CrossModalRetrieval(Metric):
         Raises:
             ValueError: shapes or dtypes do not fit.
         """
+        if not isinstance(embeddings, Tensor):
+            raise ValueError(f"`embeddings` must be a tensor, got {reprlib.repr(embeddings)}.")
         if embeddings.ndim != 2 or not embeddings.is_floating_point():
             raise ValueError(f"`embeddings` must be floating point of shape (B, D), got {embeddings.dtype} of {tuple(embeddings.shape)}.")
         rows = embeddings.shape[0]
@@ -88,6 +92,8 @@ class CrossModalRetrieval(Metric):
         for name, values in (("pids", pids), ("camids", camids), ("is_query", queries), ("positions", positions)):
             if values is None:
                 continue
+            if not isinstance(values, Tensor):
+                raise ValueError(f"`{name}` must be a tensor, got {reprlib.repr(values)}.")
             if values.shape != (rows,):
                 raise ValueError(f"`{name}` must have shape ({rows},), one value for each row of `embeddings`, got {tuple(values.shape)}.")
         if queries.dtype != torch.bool:
@@ -99,6 +105,27 @@ class CrossModalRetrieval(Metric):
         self.is_query.append(queries.clone())
         if positions is not None:
             self.positions.append(positions.to(device=kept.device, dtype=torch.int64))
+
+    def forward(self, *args: Any, **kwargs: Any) -> RetrievalScores:
+        """Add one batch as :meth:`update` does, and score it alone.
+
+        Mostly a batch holds one side only. A batch without queries, without gallery or without a match that counts has no scores: they
+        are NaN, and ``num_valid`` is 0.
+
+        Raises:
+            ValueError: as for :meth:`update`, or the embeddings are not finite.
+        """
+        alone = CrossModalRetrieval(self.rule, self.topk, self.cmc, self.normalise, sync_on_compute=False)
+        alone.update(*args, **kwargs)
+        self.update(*args, **kwargs)
+        try:
+            scores: RetrievalScores = alone.compute()
+        except NothingToScoreError:
+            none = np.full(int(dim_zero_cat(alone.is_query).sum()), np.nan)
+            cmc = np.full(len(self.topk), np.nan)
+            scores = RetrievalScores(cmc=cmc, mAP=np.nan, mINP=np.nan, num_valid=0, ap=none, inp=none, first=none)
+        self._forward_cache = scores  # type: ignore[assignment]  # torchmetrics declares it as None
+        return scores
 
     def compute(self) -> RetrievalScores:
         """Scores over all updates.
@@ -114,7 +141,7 @@ class CrossModalRetrieval(Metric):
             rows = [values[once] for values in rows]
         embeddings, pids, camids, query = rows
         if bool(query.all()) or not bool(query.any()):
-            raise ValueError(f"Both queries and gallery are needed, got {int(query.sum())} queries among {len(query)} embeddings.")
+            raise NothingToScoreError(f"Both queries and gallery are needed, got {int(query.sum())} queries among {len(query)} embeddings.")
         return evaluate_embeddings(
             *(embeddings[query], embeddings[~query], pids[query], pids[~query], camids[query], camids[~query]),
             rule=self.rule,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def as_distances(distances: Any, name: str = "distances", side: int | None = Non
     Raises:
         ValueError: the shape does not fit, there are no rows or columns, or the numbers are complex or bool.
     """
-    matrix = _tensor(distances).detach()
+    matrix = _tensor(name, distances).detach()
     if matrix.ndim != 2 or 0 in matrix.shape or (side is not None and matrix.shape != (side, side)):
         wanted = "(Q, G) with at least one query and one gallery entry" if side is None else f"({side}, {side}) to fit `query_gallery`"
         raise ValueError(f"`{name}` must have shape {wanted}, got {tuple(matrix.shape)}.")
@@ -65,15 +66,18 @@ def labels(side: str, pids: Any, camids: Any, rows: int, rule: Rule, device: tor
     return found, cameras
 
 
-def _tensor(values: Any) -> Tensor:
+def _tensor(name: str, values: Any) -> Tensor:
     """A tensor that shares memory if possible. NumPy views with negative strides cannot share memory."""
     if isinstance(values, np.ndarray) and any(stride < 0 for stride in values.strides):
         values = values.copy()
-    return torch.as_tensor(values)
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # of texts, None, rows of several lengths
+        raise ValueError(f"`{name}` must be numbers, got {reprlib.repr(values)} ({error}).") from error
 
 
 def _integers(name: str, values: Any, rows: int, device: torch.device) -> Tensor:
-    tensor = _tensor(values)
+    tensor = _tensor(name, values)
     if tensor.shape != (rows,):
         raise ValueError(f"`{name}` must have shape ({rows},) to fit the distances, got {tuple(tensor.shape)}.")
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:

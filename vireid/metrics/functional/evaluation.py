@@ -32,6 +32,10 @@ TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
 """Number of gallery entries in such a block."""
 
 
+class NothingToScoreError(ValueError):
+    """There are no queries, there is no gallery, or no query has a match that counts."""
+
+
 class RetrievalScores(TypedDict):
     """Means over the valid queries as fractions in [0, 1], and scores of single queries. A valid query has a match that counts.
 
@@ -212,7 +216,7 @@ def _finite(distances: Tensor) -> Tensor:
 def means(scores: QueryScores, topk: NDArray[np.int64]) -> RetrievalScores:
     valid = ~np.isnan(scores.ap)
     if not valid.any():
-        raise ValueError(
+        raise NothingToScoreError(
             f"None of the {len(valid)} queries has a match in the gallery that counts; compare their pids, camids and the `rule`."
         )
     hit = scores.hit[valid]
