@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from vireid.version import __version__
@@ -38,7 +40,8 @@ def main(args: list[str] | None = None) -> None:
         SystemExit: with code 1 when the command failed while running, 2 on bad usage or input, 130 when it was interrupted, 143 when it
             was terminated. Success returns.
     """
-    words = list(sys.argv[1:] if args is None else args)
+    show_what_can_be_shown()
+    words = [with_home(word) for word in (sys.argv[1:] if args is None else args)]
     if not words or words[0] in ("-h", "--help"):
         sys.stdout.write(usage())
         return
@@ -76,6 +79,24 @@ def _run(words: list[str]) -> int:
             raise
         sys.stderr.write("\nInterrupted.\n" if code == 130 else "\nTerminated.\n")
         return code
+
+
+def show_what_can_be_shown() -> None:
+    """Write a question mark for a character that a terminal or a log file without UTF-8 does not have, such as a piece of a bar."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
+def with_home(word: str) -> str:
+    """A word in which the shell has left the home folder as ``~``, because it stands in quotes or after an equals sign.
+
+    Example:
+        >>> with_home("--data.root=~/people") == f"--data.root={Path.home() / 'people'}"
+        True
+    """
+    name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return f"{name}{equals}{Path(value).expanduser()}" if value.startswith("~/") else word
 
 
 def usage() -> str:

@@ -126,6 +126,45 @@ def test_numbers_out_of_range(retrain: Attempt) -> None:
     assert "`trials` must be 1 to 10" in retrain("--data.trials=0")
 
 
+# --- the Trainer --------------------------------------------------------------------------------------------------------------------
+
+
+def test_arguments_that_lightning_refuses(retrain: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert "limit_train_batches" in retrain("--trainer.limit_train_batches=1.5")
+    assert "No supported gpu backend" in retrain("--trainer.accelerator=gpu", "--trainer.devices=2")
+    assert "strategy" in retrain("--trainer.strategy=nothing")
+    assert "no logger" in retrain("--trainer.logger=false", "--trainer.callbacks+=LearningRateMonitor")  # as the training begins
+    assert "val_check_interval" in retrain("--trainer.val_check_interval=1000", "--data.validation=heldout")
+
+
+@pytest.mark.parametrize("callback", ["EarlyStopping", "ModelCheckpoint"])
+def test_a_watched_validation_that_does_not_take_place(retrain: Attempt, callback: str) -> None:
+    message = retrain(f"--trainer.callbacks+={callback}", "--trainer.callbacks.monitor=val/mAP")
+    assert f"{callback} watches `val/mAP`, but there is no validation. Set `data.init_args.validation`" in message
+
+
+def test_a_schedule_over_a_run_without_a_length_in_epochs(retrain: Attempt) -> None:
+    schedule = ["--model.optimizer=vireid.tasks.Adam", "--model.optimizer.schedule=vireid.tasks.WarmupCosine"]
+    message = retrain(*schedule, "--trainer.max_epochs=-1", "--trainer.max_steps=4")
+    assert "`WarmupCosine` goes over the whole run, whose `trainer.max_epochs` is -1: set it above" in message
+
+
+# --- configurations -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("model:\n\tinit_args: {seed: 1}\n", "'c.yaml' is no YAML: "), ("[" * 1000, "'c.yaml' is no YAML: it is nested too deeply")],
+)
+def test_files_that_are_no_yaml_are_named(retrain: Attempt, tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "c.yaml").write_text(content)
+    told = retrain("-c", "c.yaml")
+    assert message in " ".join(told.split())
+    assert ("line 2, column 1" in told) == ("\t" in content)
+
+
 # --- genotypes ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 import vireid
 from tests.commands.runs import run
 from vireid import cli
+from vireid.cli import main, with_home
+from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
 
 HEAVY = {"torch", "pytorch_lightning", "jsonargparse", "rich"}
@@ -101,3 +104,26 @@ def test_bad_usage_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixtur
     done = run(capsys, *words)
     assert done.code == 2
     assert "error: " in done.err
+
+
+def test_the_home_folder_in_options_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert [with_home(word) for word in ("~/x", "--a=~/x", "~", "a~/x", "--a=b=~/x")] == [
+        f"{tmp_path}/x", f"--a={tmp_path}/x", "~", "a~/x", "--a=b=~/x",
+    ]  # fmt: skip
+    (tmp_path / "c.yaml").write_text("a: ~/x\nb: {c: [~/y, 3], d: ~}\n")
+    parser = ShortErrors()
+    parser.add_argument("-c", action="config")
+    parser.add_argument("--a", type=str)
+    parser.add_argument("--b", type=dict)
+    found = parser.parse_args(["-c", str(tmp_path / "c.yaml")])
+    assert (found.a, found.b) == (f"{tmp_path}/x", {"c": [f"{tmp_path}/y", 3], "d": None})
+
+
+def test_characters_that_a_terminal_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    main(["--version"])
+    stream.write("█ 50 %")
+    stream.flush()
+    assert stream.buffer.getvalue().endswith(b"? 50 %")  # type: ignore[attr-defined]

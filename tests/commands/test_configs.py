@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.runs import run
-from vireid.commands.configs import config_names, config_table, configs_by_folder, packaged_configs
+from vireid.commands.configs import config_names, config_table, configs_by_folder, packaged_configs, resolve_configs
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -61,3 +61,11 @@ def test_no_torch_is_loaded(words: list[str], tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_file_of_comments_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "comments.yaml").write_text("---\n# lr: 1\n\n   # more\n")
+    (tmp_path / "some.yaml").write_text("# lr: 1\nmodel: {}\n")
+    words = ["fit", "-c", "comments.yaml", "--config=comments.yaml", "-c", "some.yaml", "--x", "1"]
+    assert resolve_configs(words) == ["fit", "-c", "some.yaml", "--x", "1"]

@@ -85,6 +85,8 @@ def packaged_configs() -> Path:
 def resolve_configs(words: Sequence[str]) -> list[str]:
     """``words``, where the path of the packaged file replaces the name of every configuration that is not a local file.
 
+    A file that holds nothing but comments is left out.
+
     Raises:
         SettingsError: a configuration is neither a local file nor packaged. The message says how to list the packaged ones.
 
@@ -98,13 +100,24 @@ def resolve_configs(words: Sequence[str]) -> list[str]:
     for word in words:
         flag, _, value = word.partition("=")
         if follows:
-            resolved.append(_find(word))
+            resolved[-1:] = _layer(word, word_before=resolved[-1])
         elif flag in FLAGS and value:
-            resolved.append(f"{flag}={_find(value)}")
+            resolved += _layer(value, flag)
         else:
             resolved.append(word)
         follows = word in FLAGS
     return resolved
+
+
+def _layer(name: str, word_before: str) -> list[str]:
+    """The words that name a configuration; none for a file of comments, which changes nothing and which the parser would refuse."""
+    path = _find(name)
+    return [] if _says_nothing(Path(path)) else [word_before, path]
+
+
+def _says_nothing(path: Path) -> bool:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return all(not line.strip() or line.lstrip().startswith("#") or line.rstrip() in ("---", "...") for line in lines)
 
 
 def _find(name: str) -> str:

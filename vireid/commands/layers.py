@@ -93,14 +93,14 @@ def _value(text: str, name: str) -> Any:
         return content
     try:
         return _flat(yaml.safe_load(text))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 
 def _read(name: str) -> dict[str, Any] | None:
     try:
         content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
     return _flat(content) if isinstance(content, dict) else None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities import rank_zero_only
@@ -20,8 +21,10 @@ from vireid.commands.command_line import named_classes, option
 from vireid.commands.layers import layer_of, read_layers
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
+from vireid.commands.monitored import MonitoredMetrics, check_validated
 from vireid.commands.parser import ShortErrors
 from vireid.commands.parser_errors import explain
+from vireid.commands.refusals import refusal
 from vireid.commands.run_directory import HEADER, RunDirectory
 from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
@@ -80,13 +83,25 @@ class VireidCLI(LightningCLI):
                 args=words,
             )
         except VireidError:  # bad input that shows only when the run begins leaves no folder either
-            if self.directory is not None:
-                self.directory.discard()
+            self._discard()
+            raise
+        except Exception as error:
+            if refused := refusal(error, self._begun(), getattr(self, "_checkpoint", None)):
+                self._discard()
+                raise refused from error
             raise
         except (KeyboardInterrupt, SystemExit):
             if self.directory is not None and words[0] == "fit":
                 _say(self.directory.how_to_go_on())
             raise
+
+    def _discard(self) -> None:
+        if self.directory is not None:
+            self.directory.discard()
+
+    def _begun(self) -> bool:
+        trainer = getattr(self, "trainer", None)
+        return trainer is not None and trainer.fit_loop.epoch_loop.batch_progress.total.started > 0
 
     # --- options --------------------------------------------------------------------------------------------------------------------
 
@@ -153,11 +168,12 @@ class VireidCLI(LightningCLI):
         """Build the objects. Arguments that a constructor refuses are reported as bad input, not as a crash."""
         try:
             super().instantiate_classes()
-        except (VireidError, ValueError, TypeError, FileNotFoundError) as error:
+        except (VireidError, ValueError, TypeError, FileNotFoundError, ImportError, MisconfigurationException) as error:
             raise _own_error(error, self.parser) from error
 
     def before_fit(self) -> None:
-        """Check that a checkpoint to resume from is complete and fits this network."""
+        """Check that what callbacks watch is validated, and that a checkpoint to resume from is complete and fits this network."""
+        check_validated(self.trainer, self.datamodule.validation != "none")
         checkpoint = self.config["fit"].get("ckpt_path")
         if checkpoint is not None:
             check_fits(checkpoint, self.model, importable())
@@ -178,6 +194,8 @@ class VireidCLI(LightningCLI):
         callbacks = list(trainer.get("callbacks") or [])
         if trainer.get("enable_progress_bar") is not False and not any(isinstance(c, RichProgressBar) for c in callbacks):
             callbacks.append(RichProgressBar(leave=False))
+        if self.subcommand == "fit":
+            callbacks.insert(0, MonitoredMetrics())  # before those that watch
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
             callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
             if self.datamodule.validation != "none":

@@ -235,6 +235,8 @@ def _literals(reason: str) -> list[str]:
 def _yaml_problem(path: Path) -> str:
     try:
         yaml.safe_load(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        return "it is nested too deeply"
     except (OSError, ValueError) as error:
         return str(error)
     except yaml.YAMLError as error:

@@ -120,8 +120,19 @@ class WarmupCosine(Schedule):
         return self.warmup_epochs if self.epochs is None else self.epochs
 
     def over(self, epochs: int) -> Schedule:
-        """With ``epochs`` as the length, where it was open."""
-        return WarmupCosine(epochs, self.warmup_epochs, self.floor) if self.epochs is None else self
+        """With ``epochs`` as the length, where it was open.
+
+        Raises:
+            SettingsError: the run has no length in epochs, or none beyond the warm-up.
+        """
+        if self.epochs is not None:
+            return self
+        if epochs <= self.warmup_epochs:
+            raise SettingsError(
+                f"`WarmupCosine` goes over the whole run, whose `trainer.max_epochs` is {epochs}: set it above the `warmup_epochs` of the "
+                f"schedule, {self.warmup_epochs}, or give the schedule `epochs` of its own."
+            )
+        return WarmupCosine(epochs, self.warmup_epochs, self.floor)
 
 
 class LinearWarmup(Schedule):

@@ -1,0 +1,53 @@
+"""Callbacks that watch what nothing logs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+from vireid.commands.monitored import MonitoredMetrics, check_validated
+from vireid.errors import SettingsError
+
+LOGGED = {"val/mAP": torch.tensor(0.5), "val/rank1": torch.tensor(0.5)}
+
+
+def trainer(*callbacks: Callback, **settings: Any) -> Any:
+    found = {"callbacks": callbacks, "callback_metrics": LOGGED, "fast_dev_run": 0, "sanity_checking": False, "limit_val_batches": 1.0}
+    return SimpleNamespace(**{**found, **settings})
+
+
+def test_a_misspelt_metric_is_named_at_the_first_validation() -> None:
+    module: Any = None
+    for watching in (EarlyStopping("val/map"), ModelCheckpoint(monitor="val/map")):
+        found = trainer(EarlyStopping("val/mAP"), watching)
+        check_validated(found, True)
+        MonitoredMetrics().on_validation_end(trainer(watching, sanity_checking=True), module)
+        with pytest.raises(SettingsError, match=r"watches `val/map`, which nothing logs\. There is val/mAP, val/rank1\."):
+            MonitoredMetrics().on_validation_end(found, module)
+
+
+def test_a_metric_of_the_training_is_there_when_the_epoch_ends() -> None:
+    module: Any = None
+    found = trainer(EarlyStopping("train/loss"))
+    MonitoredMetrics().on_validation_end(found, module)
+    with pytest.raises(SettingsError, match="EarlyStopping watches `train/loss`, which nothing logs"):
+        MonitoredMetrics().on_train_epoch_end(found, module)
+    MonitoredMetrics().on_train_epoch_end(trainer(EarlyStopping("train/loss"), callback_metrics={"train/loss": torch.tensor(1.0)}), module)
+
+
+def test_what_need_not_be_logged() -> None:
+    module: Any = None
+    harmless = (EarlyStopping("val/map", strict=False), ModelCheckpoint(), ModelCheckpoint(monitor="step"), Callback())
+    for found in (trainer(*harmless), trainer(EarlyStopping("val/map"), fast_dev_run=1)):
+        check_validated(found, False)
+        MonitoredMetrics().on_train_epoch_end(found, module)
+
+
+@pytest.mark.parametrize(("validation", "batches"), [(False, 1.0), (True, 0)])
+def test_no_validation(validation: bool, batches: float) -> None:
+    with pytest.raises(SettingsError, match="EarlyStopping watches `val/mAP`, but there is no validation"):
+        check_validated(trainer(EarlyStopping("val/mAP"), limit_val_batches=batches), validation)

@@ -1,0 +1,58 @@
+"""Callbacks that watch a metric: whether anything logs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+
+from vireid.errors import SettingsError
+
+COUNTERS = ("epoch", "step")  # which a checkpoint callback may watch too
+
+
+def check_validated(trainer: pl.Trainer, validation: bool) -> None:
+    """Refuse, before the training, to watch a validation that does not take place.
+
+    Args:
+        trainer: has the callbacks.
+        validation: whether the data holds out people, or classes have images to validate with.
+
+    Raises:
+        SettingsError: a callback watches a metric whose name begins with ``val/``.
+    """
+    for callback, metric in _watched(trainer):
+        if metric.startswith("val/") and not (validation and trainer.limit_val_batches):
+            raise SettingsError(
+                f"{callback} watches `{metric}`, but there is no validation. Set `data.init_args.validation` (heldout, or "
+                "faithful_test_set) and no `trainer.limit_val_batches` of 0, or let it watch `train/loss`."
+            )
+
+
+class MonitoredMetrics(Callback):
+    """Ends a training at its first validation, or first epoch, if a callback watches a metric that nothing logs."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002 (interface)
+        if not trainer.sanity_checking:
+            self._check(trainer, after_epoch=False)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self._check(trainer, after_epoch=True)
+
+    def _check(self, trainer: pl.Trainer, after_epoch: bool) -> None:
+        logged = trainer.callback_metrics
+        for callback, metric in _watched(trainer):
+            if metric not in logged and (after_epoch or metric.startswith("val/")):
+                raise SettingsError(f"{callback} watches `{metric}`, which nothing logs. There is {', '.join(sorted(logged))}.")
+
+
+def _watched(trainer: pl.Trainer) -> Iterator[tuple[str, str]]:
+    """Classes of callbacks, each with the metric that it insists on."""
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning, whose callbacks watch nothing then
+        return
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        metric = getattr(callback, "monitor", None)
+        counted = isinstance(callback, ModelCheckpoint) and metric in COUNTERS
+        if isinstance(metric, str) and getattr(callback, "strict", True) and not counted:
+            yield type(callback).__name__, metric
