@@ -7,10 +7,12 @@ import logging
 import os
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vireid.errors import CheckpointError
 
@@ -102,11 +104,31 @@ def wrong_checksum(path: str | os.PathLike[str]) -> str:
     raise CheckpointError(f"{os.fspath(path)!r} is a packed archive, and torch writes none. It was not loaded.")
 
 
+def check_weights(state: Any, name: str) -> None:
+    """Check that a state dict holds tensors whose numbers are finite.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    if not (isinstance(state, Mapping) and all(isinstance(key, str) and _is_plain(value) for key, value in state.items())):
+        raise CheckpointError(f"{name} is damaged: it holds something other than dense tensors where the weights should be.")
+    bad = [key for key, value in state.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if bad:
+        raise CheckpointError(
+            f"{name} holds NaN or infinity in {len(bad)} of {len(state)} entries, first {bad[0]}: the training that wrote it diverged, or "
+            "the file is damaged. Take an earlier checkpoint."
+        )
+
+
 def _is_archive(path: str | os.PathLike[str]) -> bool:
     try:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:  # of an end that begins well
         return True
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout is torch.strided and not (value.is_meta or value.is_quantized)
 
 
 def _reason(error: Exception) -> str:

@@ -54,7 +54,7 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
     content = _content(found)
     try:
         results = tuple(_result(row) for row in content["results"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ResultsError(f"{os.fspath(found)!r} is damaged: {type(error).__name__} {error}. Run `vireid test` again.") from error
     about = {key: value for key, value in content.items() if key not in ("format", "version", "results")}
     return RunResults(found, with_queries(found.with_name(QUERIES_FILE), results), about)
@@ -85,7 +85,7 @@ def _content(path: Path) -> dict[str, Any]:
     name = os.fspath(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{name!r} is damaged or no {METRICS_FILE}: {error}.") from error
     if isinstance(content, dict) and str(content.get("format")).startswith("vireid."):
         if content["format"] != FORMAT:

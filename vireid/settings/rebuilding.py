@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from vireid.errors import CheckpointError
+from vireid.errors import CheckpointError, VireidError
 from vireid.settings.constructors import reachable
 from vireid.settings.recorded import Recorded
 from vireid.settings.torch_classes import without_torch
@@ -36,7 +36,9 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = ("vireid.",), **extra:
     arguments = instantiate(rest.get("init_args", {}), allowed)
     try:
         return cls(**{**arguments, **of_torch, **extra})
-    except TypeError as error:
+    except VireidError:
+        raise
+    except Exception as error:  # whatever a constructor stumbles over in values of a wrong kind
         raise CheckpointError(f"{settings['class_path']} cannot be built from its saved settings: {error}.") from error
 
 
@@ -138,7 +140,7 @@ def import_class(path: Any, allowed: tuple[str, ...] = ("vireid.",)) -> type:
     module, _, name = str(path).rpartition(".")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         where = "in this version of vireid" if str(path).startswith("vireid.") else f"to import ({error})"
         raise CheckpointError(f"There is no class {path!r} {where}.") from error
     if not (isinstance(cls, type) and issubclass(cls, Recorded)):

@@ -11,6 +11,7 @@ from typing import Any
 
 from vireid.errors import GenotypeError, MissingFileError
 from vireid.files import write_text_atomically
+from vireid.settings.bounds import check_bounds
 from vireid.structures.resnet_sites import cmnas_order, resnet_name
 
 FORMAT = "vireid.genotype"
@@ -60,6 +61,10 @@ class Genotype:
         Raises:
             GenotypeError: format or version is another one, or types are wrong. The message lists every wrong type.
         """
+        try:
+            check_bounds(content)
+        except ValueError as error:
+            raise GenotypeError(f"{source} is not a valid genotype: its {error}.") from error
         if not isinstance(content, Mapping) or content.get("format") != FORMAT:
             raise GenotypeError(f'{source} is not a genotype: expected a JSON object with "format": "{FORMAT}".')
         version = content.get("version")
@@ -158,7 +163,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     try:
         return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise GenotypeError(f"{os.fspath(path)!r} is not a JSON file: {error}.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import json
 import os
 from pathlib import Path
@@ -16,7 +15,8 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from vireid.errors import CheckpointError, MissingFileError
 from vireid.files import atomic_file, keep_as
 from vireid.settings import check_class_paths, check_objects
-from vireid.tasks.checkpoint_values import check_values, leaves, misfits
+from vireid.settings.bounds import check_bounds
+from vireid.tasks.checkpoint_values import check_values, misfits
 from vireid.torch_files import read_whole
 
 SECTION = "vireid"
@@ -78,8 +78,8 @@ def _settings(content: Any, name: str) -> dict[str, Any]:
             f"{name} has checkpoint format {section['version']!r}, and this vireid reads format {VERSION} only: "
             "use the vireid that wrote it, or train again."
         )
-    collections.deque(leaves(section, name), maxlen=0)  # bounds depth and size
     try:
+        check_bounds(section)
         section = json.loads(json.dumps(section))  # what the checks see is what the parser will see: no tuple becomes a list behind them
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{name} is damaged: its settings are no plain values ({error}).") from error

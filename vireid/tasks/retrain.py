@@ -15,13 +15,14 @@ from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
 from vireid.search import SearchSpace, resolve_genotype, space_of
 from vireid.structures import Batch
 from vireid.tasks.base import ReIDModule, seeded
-from vireid.tasks.checkpoint_values import check_weights, misfits
+from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.evaluation.base import Stage
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_optimizer
+from vireid.torch_files import check_weights
 
 
 class RetrainModule(ReIDModule):

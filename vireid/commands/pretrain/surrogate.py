@@ -85,7 +85,7 @@ def _beside(path: Path) -> Path:
 def _lies_at(path: Path, settings: Mapping[str, Any]) -> bool:
     try:
         return path.is_file() and json.loads(_beside(path).read_text(encoding="utf-8")) == settings
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

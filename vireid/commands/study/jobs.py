@@ -151,7 +151,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{str(path)!r} is damaged: {error}. Delete it and the job's results to run the job again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
         raise ResultsError(f"{str(path)!r} is no job of a study by this vireid: name another --folder.")

@@ -90,5 +90,5 @@ def read_scores(path: Path) -> dict[str, float]:
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise ValueError("it is of another format")
         return {str(name): float(value) for name, value in content["scores"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ResultsError(f"{str(path)!r} holds no scores of a supernet: {error}. Delete it and its job to score again.") from error

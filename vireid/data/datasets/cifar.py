@@ -61,7 +61,7 @@ class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvis
                 "Set `data.init_args.root`, unpack cifar-100-python.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html there, or set "
                 "`data.init_args.download` to true where there is a network."
             ) from error
-        except (KeyError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise DatasetError(f"{str(self._folder)!r} does not hold CIFAR-100: {error!r} while its files {expected} were read.") from error
 
     def _check_integrity(self) -> bool:
@@ -90,15 +90,19 @@ class CIFAR100Source(ImageSource):
         root, train, download: see :class:`CIFAR100`.
 
     Raises:
-        DatasetNotFoundError, DatasetError: see :class:`CIFAR100`. DatasetError also if the labels do not fit the images or the classes.
+        DatasetNotFoundError, DatasetError: see :class:`CIFAR100`. DatasetError also if the labels are no numbers, or do not fit the
+            images or the classes.
     """
 
     def __init__(self, root: str | Path, train: bool, download: bool = False) -> None:
         data = CIFAR100(root, train, download)
         self.classes = data.classes
-        self.labels = torch.tensor(data.targets, dtype=torch.int64)
-        self._images = torch.from_numpy(np.ascontiguousarray(data.data.transpose(0, 3, 1, 2)))
-        if len(self.labels) != len(self._images) or not len(self.labels):
+        try:
+            self.labels = torch.tensor(data.targets, dtype=torch.int64)
+            self._images = torch.from_numpy(np.ascontiguousarray(data.data.transpose(0, 3, 1, 2)))
+        except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+            raise DatasetError(f"CIFAR-100 under {str(root)!r} holds no images and whole numbers as labels: {error}.") from error
+        if self.labels.shape != self._images.shape[:1] or not len(self.labels):
             raise DatasetError(f"CIFAR-100 under {str(root)!r} holds {len(self._images)} images, but {len(self.labels)} labels.")
         if int(self.labels.max()) >= len(self.classes) or int(self.labels.min()) < 0:
             raise DatasetError(f"CIFAR-100 under {str(root)!r} names {len(self.classes)} classes, but a label is {int(self.labels.max())}.")

@@ -24,6 +24,10 @@ class _Unsupported(Exception):
     pass
 
 
+FAULTS = (_Unsupported, struct.error, zlib.error, ValueError, IndexError, OverflowError, MemoryError, RecursionError)
+"""What damaged bytes, sizes and nested cells can raise."""
+
+
 def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Variables of a MATLAB level 5 file, which may be compressed.
 
@@ -48,8 +52,10 @@ def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     order = "<" if mark == b"IM" else ">"
     try:
         return dict(_variables(memoryview(content)[HEADER_BYTES:], order))
-    except (_Unsupported, struct.error, zlib.error, ValueError, IndexError) as error:
-        raise DatasetError(f"{os.fspath(path)!r} is damaged or holds more than numbers and cells: {error}.") from error
+    except FAULTS as error:
+        raise DatasetError(
+            f"{os.fspath(path)!r} is damaged or holds more than numbers and cells: {error or type(error).__name__}."
+        ) from error
 
 
 def _variables(content: memoryview, order: str) -> list[tuple[str, NDArray[Any]]]:

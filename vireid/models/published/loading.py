@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
-from vireid.torch_files import read_published
+from vireid.torch_files import check_weights, read_published
 
 LOG = logging.getLogger(__name__)
 KEYS = ("state_dict", "net", "model")  # where published checkpoints keep the state, first one first
@@ -81,8 +81,8 @@ def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str
 
     Raises:
         MissingFileError: no such file.
-        CheckpointError: damaged, holding more than tensors and plain values (NumPy's numbers beside them are left out), or nothing under
-            ``key``.
+        CheckpointError: damaged, with a weight that is not finite, holding more than tensors and plain values (NumPy's numbers beside them
+            are left out), or nothing under ``key``.
     """
     name = os.fspath(path)
     if not Path(path).is_file():
@@ -96,4 +96,5 @@ def read_state(path: str | os.PathLike[str], key: str | None = None) -> dict[str
         places = f"under {key!r}" if key else f"at the top or under {', '.join(KEYS)}"
         has = f" The file has {shown([str(entry) for entry in content])}." if isinstance(content, dict) else ""
         raise CheckpointError(f"{name!r} holds no state dict: expected names and tensors, {places}.{has}")
+    check_weights(inner, repr(name))
     return inner

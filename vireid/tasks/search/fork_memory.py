@@ -73,7 +73,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = content["scores"] if {name: content[name] for name in FORMAT} == FORMAT else {}
         return {name: one for name, one in scores.items() if _is_measured(one)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

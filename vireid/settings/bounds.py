@@ -1,0 +1,42 @@
+"""How deep and how large plain values of a file may be, before anything walks through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+DEEPEST, MOST = 50, 10**6  # a file of a few bytes may mean lists in lists without end
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every value in nested dictionaries, lists and tuples; that of a container which stands in several places comes several times.
+
+    Raises:
+        ValueError: they are nested too deeply, or there are too many.
+
+    Example:
+        >>> sorted(leaves({"a": [1, (2, 3)]}))
+        [1, 2, 3]
+    """
+    waiting, seen = [(value, 0)], 0
+    while waiting:
+        item, depth = waiting.pop()
+        seen += 1
+        if depth > DEEPEST or seen > MOST:
+            raise ValueError(f"values are nested more than {DEEPEST} deep, or more than {MOST:,}")
+        if isinstance(item, dict):
+            waiting += [(inner, depth + 1) for inner in item.values()]
+        elif isinstance(item, (list, tuple)):
+            waiting += [(inner, depth + 1) for inner in item]
+        else:
+            yield item
+
+
+def check_bounds(value: Any) -> None:
+    """Refuse values that are nested too deeply, or too many.
+
+    Raises:
+        ValueError: they are.
+    """
+    for _ in leaves(value):
+        pass
