@@ -167,7 +167,12 @@ TABLES = [
         **SMALL,
     ),
     table(LLCMDataModule, "llcm", {"trials": Change(1), "swapped": Change(True)}, **SMALL),
-    table(PairedFolderDataModule, "folder", {"test_fraction": Change(0.3), "test_seed": Change(1)}, **SMALL),
+    table(
+        PairedFolderDataModule,
+        "folder",
+        {"test_fraction": Change(0.3), "test_seed": Change(1), "image_root": Refused("there", match="is for a table")},
+        **SMALL,
+    ),
     table(Market1501DataModule, "market", {"train_on": Change("all"), "images_per_batch": Change(3)}, **SMALL),
     table(DukeMTMCDataModule, "duke", {}, **SMALL),
     table(MSMT17DataModule, "msmt17", {"train_on": Change("trainval")}, **SMALL),

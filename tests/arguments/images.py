@@ -88,7 +88,9 @@ TABLES = [
     reader(Market1501, "market", {}),
     reader(DukeMTMC, "duke", {}),
     reader(MSMT17, "msmt17", {"train_on": Change("trainval")}),
-    reader(PairedFolder, "folder", {"test_fraction": Change(0.3), "seed": Change(1)}),
+    reader(
+        PairedFolder, "folder", {"test_fraction": Change(0.3), "seed": Change(1), "image_root": Refused("there", match="is for a table")}
+    ),
     Table(
         ImageBatches,
         observe_batch,

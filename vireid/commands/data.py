@@ -36,7 +36,14 @@ def main(words: list[str]) -> int:
     )
 
 
-def check(root: str, workers: int = 0, height: int = 256, width: int = 128, pixel_range: tuple[float, float] | None = None) -> int:
+def check(
+    root: str,
+    workers: int = 0,
+    height: int = 256,
+    width: int = 128,
+    pixel_range: tuple[float, float] | None = None,
+    image_root: str | None = None,
+) -> int:
     """Check a dataset folder: lists, counts against the release, and every image. Measure mean and deviation of each modality.
 
     The numbers are measured on at most 500 training images of each modality, and printed as a file for ``-c``. Rows and columns that
@@ -51,13 +58,14 @@ def check(root: str, workers: int = 0, height: int = 256, width: int = 128, pixe
         width: width in pixels to which images are resized before they are measured; give that of the network's input.
         pixel_range: values that become black and white in images of more than 8 bits with one channel, such as [0,16383]; null for 0
             and the largest number of the file's depth.
+        image_root: folder that the paths of a CSV file are relative to, and that they may not leave; null for the folder of that file.
 
     Returns:
         0, or 2 if something is missing or unreadable.
     """
     from vireid.commands.data_check import check_and_show
 
-    return 0 if check_and_show(root, workers or None, height, width, pixel_range).ok else 2
+    return 0 if check_and_show(root, workers or None, height, width, pixel_range, image_root).ok else 2
 
 
 def synthesize(

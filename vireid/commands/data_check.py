@@ -16,7 +16,9 @@ from vireid.data.pixels import PixelRange
 SHOWN = 20  # messages of one kind
 
 
-def check_and_show(root: str, workers: int | None, height: int, width: int, pixel_range: PixelRange | None = None) -> CheckReport:
+def check_and_show(
+    root: str, workers: int | None, height: int, width: int, pixel_range: PixelRange | None, image_root: str | None
+) -> CheckReport:
     """Check a folder and print what was found; see :func:`~vireid.data.check.check_dataset`."""
     console = Console()
     with Progress(console=console, transient=True) as progress:
@@ -25,7 +27,7 @@ def check_and_show(root: str, workers: int | None, height: int, width: int, pixe
         def count(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        report = check_dataset(root, count, workers, height, width, pixel_range)
+        report = check_dataset(root, count, workers, height, width, pixel_range, image_root)
     _show(report, root, console)
     _show_appearance(report.appearance, height, width, console)
     return report

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -103,6 +104,7 @@ def check_dataset(
     height: int = 256,
     width: int = 128,
     pixel_range: PixelRange | None = None,
+    image_root: str | Path | None = None,
 ) -> CheckReport:
     """Read all lists, compare the counts with the release, decode every image, and measure some training images.
 
@@ -112,19 +114,24 @@ def check_dataset(
         workers: number of threads that decode; ``None`` means one per processor.
         height, width: size to which images are resized before they are measured, in pixels. Give the size of the network's input.
         pixel_range: values that become black and white in images of more than 8 bits with one channel; ``None``: their depth.
+        image_root: folder that the paths of a CSV file are relative to, and that they may not leave; ``None``: the folder of that file.
 
     Raises:
         DatasetError: the layout is not known.
         DatasetNotFoundError: a folder of the layout is absent.
-        SettingsError: ``height`` or ``width`` is below 1, or ``pixel_range`` is not two different numbers.
+        SettingsError: ``height`` or ``width`` is below 1, ``pixel_range`` is not two different numbers, or ``image_root`` is given without
+            a CSV file.
     """
     if min(height, width) < 1:
         raise SettingsError(f"`height` and `width` must be at least 1, got {height} and {width}.")
     pixel_range = check_range(pixel_range)
+    if image_root is not None and not Path(root).is_file():
+        raise SettingsError(f"`image_root` is for a CSV file, and {str(root)!r} is none. Leave `image_root` out.")
     report = CheckReport(detect_layout(root))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        records, training = CHECKS[report.layout](Path(root), report)
+        check = CHECKS[report.layout] if image_root is None else partial(_folder, image_root=image_root)
+        records, training = check(Path(root), report)
     report.warnings.extend(str(warning.message) for warning in caught)
     paths = sorted({record.path for record in records})
     report.images = len(paths)
@@ -144,7 +151,8 @@ def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:
     """One message for each identity with images of one modality only; no cross-modality batch can be drawn from it."""
     visible, infrared = ({record.pid for record in records if record.modality == modality} for modality in Modality)
     kinds = {pid: "visible" if pid in visible else "infrared" for pid in sorted(visible ^ infrared)}
-    return [f"identity {pid} of {split} has {kind} images only" for pid, kind in kinds.items()]
+    who = {record.pid: record.who for record in records}
+    return [f"identity {who[pid]} of {split} has {kind} images only" for pid, kind in kinds.items()]
 
 
 def _sysu(root: Path, report: CheckReport) -> Records:
@@ -200,8 +208,8 @@ def _regdb(root: Path, report: CheckReport) -> Records:
     return records, training
 
 
-def _folder(root: Path, report: CheckReport) -> Records:
-    dataset = PairedFolder(root)
+def _folder(root: Path, report: CheckReport, image_root: str | Path | None = None) -> Records:
+    dataset = PairedFolder(root, image_root=image_root)
     parts: Iterable[tuple[str, Sequence[Record]]] = (("train", dataset.train_records()), ("test", dataset.test_records()))
     for split, records in parts:
         for modality in Modality:

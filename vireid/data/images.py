@@ -117,7 +117,7 @@ class ImageBatches(Dataset[Batch]):
                 raise type(error)(f"{error} Training can go on without it: set `on_bad_image` to skip.") from error
             if row not in self._warned:
                 self._warned.add(row)
-                warnings.warn(f"{error} Taking another image of identity {record.pid} instead.", stacklevel=2)
+                warnings.warn(f"{error} Taking another image of identity {record.who} instead.", stacklevel=2)
             return self._substitute(row, error)
 
     def _substitute(self, row: int, error: Exception) -> NDArray[np.uint8]:
@@ -129,7 +129,7 @@ class ImageBatches(Dataset[Batch]):
                 return read_image(self.records[other].path, self.height, self.width, self.pixel_range)
             except (BadImageError, DatasetNotFoundError):
                 continue
-        raise BadImageError(f"{error} Identity {record.pid} has no other readable {record.modality.name.lower()} image.") from error
+        raise BadImageError(f"{error} Identity {record.who} has no other readable {record.modality.name.lower()} image.") from error
 
 
 class SearchImages(Dataset[SearchBatch]):

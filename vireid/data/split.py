@@ -92,11 +92,11 @@ def split_leaking(records: Sequence[Record], seed: int, few: int) -> tuple[list[
 def _cut(records: Sequence[Record], seed: int, size: Callable[[int], int], name: str) -> tuple[list[Record], list[Record]]:
     """Shuffle the images of every group; the last ``size(count)`` of them are the second part."""
     groups = _groups(records)
-    single = [pid for (pid, _), rows in groups.items() if len(rows) < 2]
+    single = [records[rows[0]] for rows in groups.values() if len(rows) < 2]
     if single:
         raise SettingsError(
             f"`search_split: {name}` needs two images of every identity and modality; {len(single)} have one, "
-            f"e.g. identities {', '.join(map(str, sorted(set(single))[:5]))}. Use `search_split: identity`."
+            f"e.g. identities {', '.join(list(dict.fromkeys(record.who for record in single))[:5])}. Use `search_split: identity`."
         )
     generator = random.Random(seed)
     first = set()

@@ -21,12 +21,14 @@ class TrialQueries:
         ap: float64 average precisions.
         inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` if an older file lacks them.
         first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` if they are not known.
+        people: names of the identities on disk; ``None`` where they are the numbers.
     """
 
     pids: NDArray[np.int64]
     ap: NDArray[np.float64]
     inp: NDArray[np.float64] | None = None
     first: NDArray[np.float64] | None = None
+    people: NDArray[np.str_] | None = None
 
     def scores(self) -> dict[str, NDArray[np.float64]]:
         """Contribution of every query to the mean, by the name of each known measure (:data:`METRICS`)."""

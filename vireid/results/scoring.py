@@ -77,7 +77,9 @@ def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequen
 
 
 def _queries(trial: Trial, score: RetrievalScores, records: Sequence[Record]) -> TrialQueries:
-    return TrialQueries(np.array([records[row].pid for row in trial.query]), score["ap"], score["inp"], score["first"])
+    queries = [records[row] for row in trial.query]
+    people = np.array([record.who for record in queries]) if any(record.name for record in queries) else None
+    return TrialQueries(np.array([record.pid for record in queries]), score["ap"], score["inp"], score["first"], people)
 
 
 def _digest(setting: Setting, records: Sequence[Record]) -> str:

@@ -7,11 +7,16 @@ import warnings
 from pathlib import Path
 
 from vireid.data.image_files import SUFFIXES
-from vireid.errors import DatasetNotFoundError
+from vireid.errors import DatasetError, DatasetNotFoundError
+
+OF_ARCHIVES = "__MACOSX"  # folder of metadata in archives that were made on a Mac
 
 
 class Lister:
-    """Lists the image files of folders in the order of their names, and records files that are not images (strays).
+    """Lists the image files of folders in the order of their names, and records other entries (strays).
+
+    Hidden files are strays, whatever their suffix: a Mac leaves ``._0000.jpg`` beside ``0000.jpg``. Whether a file with the suffix of an
+    image is one shows when it is read.
 
     Args:
         root: folder of the dataset, which messages name.
@@ -24,30 +29,40 @@ class Lister:
         self._warned = 0
 
     def images(self, folder: str) -> tuple[str, ...]:
-        """Sorted names of the images in ``folder`` (relative to the root); empty if the folder does not exist."""
+        """Sorted names of the images in ``folder`` (relative to the root); empty if the folder does not exist.
+
+        Raises:
+            DatasetError: the folder cannot be listed.
+        """
         if folder not in self._files:
-            names: list[str] = []
-            strays: list[str] = []
-            try:
-                with os.scandir(self.root / folder) as entries:
-                    for entry in entries:
-                        (names if entry.name.lower().endswith(SUFFIXES) else strays).append(entry.name)
-            except (FileNotFoundError, NotADirectoryError):
-                pass
+            entries = self._entries(folder)
+            names = {entry.name for entry in entries if _visible(entry) and entry.name.lower().endswith(SUFFIXES)}
             self._files[folder] = tuple(sorted(names))
-            self._strays.extend(f"{folder}/{name}" for name in sorted(strays))
+            self._add_strays(folder, [entry.name for entry in entries if entry.name not in names])
         return self._files[folder]
 
     def folders(self, folder: str) -> list[str]:
-        """Sorted names of the sub-folders of ``folder`` that are not hidden; other entries are strays."""
-        names = []
-        with os.scandir(self.root / folder) as entries:
-            for entry in entries:
-                if entry.is_dir() and not entry.name.startswith("."):
-                    names.append(entry.name)
-                else:
-                    self._strays.append(f"{folder}/{entry.name}")
+        """Sorted names of the sub-folders of ``folder`` (relative to the root, which is ``""``); other and hidden entries are strays.
+
+        Raises:
+            DatasetError: the folder cannot be listed.
+        """
+        entries = self._entries(folder)
+        names = {entry.name for entry in entries if _visible(entry) and _is_folder(entry)}
+        self._add_strays(folder, [entry.name for entry in entries if entry.name not in names])
         return sorted(names)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise DatasetError(f"Cannot list the folder {str(self.root / folder)!r}: {error.strerror or error}.") from error
+
+    def _add_strays(self, folder: str, names: list[str]) -> None:
+        self._strays.extend(f"{folder}/{name}".lstrip("/") for name in sorted(names))
 
     @property
     def strays(self) -> tuple[str, ...]:
@@ -61,6 +76,17 @@ class Lister:
             example = self._strays[self._warned]
             self._warned = len(self._strays)
             warnings.warn(f"Ignored {count} entries under {str(self.root)!r} that are not images, e.g. {example!r}.", stacklevel=3)
+
+
+def _visible(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.name != OF_ARCHIVES
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def require_folders(root: Path, folders: tuple[str, ...]) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 from vireid.data.datasets.evaluations import Draw, assemble
 from vireid.data.datasets.index import read_index
 from vireid.data.datasets.listing import Lister, require_folders
+from vireid.data.datasets.people import Spellings
 from vireid.data.datasets.sysu import read_ids
+from vireid.data.datasets.texts import shown
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Modality, Record
 
 MAX_TRIALS = 10
 CAMERAS = {Modality.VISIBLE: (1, 2, 3, 4, 5, 6, 7, 8, 9), Modality.INFRARED: (1, 2, 4, 5, 6, 7, 8, 9)}
 FOLDER = {Modality.VISIBLE: "vis", Modality.INFRARED: "nir"}
-CAMERA_IN_NAME = re.compile(r"_c(\d+)_")
+CAMERA_IN_NAME = re.compile(r"_c([0-9]{1,4})_")
 
 
 class LLCM:
@@ -45,6 +47,7 @@ class LLCM:
         require_folders(Path(root), self.FOLDERS)
         self.root = Path(root).absolute()
         self._lister = Lister(self.root)
+        self._spellings = Spellings(f"the lists of {str(self.root)!r}")
 
     def train_records(self) -> list[Record]:
         """All training images, visible first, in the order of the lists.
@@ -149,7 +152,8 @@ class LLCM:
         for path, _ in read_index(self.root, name, form):
             parts = path.split("/")
             camera = CAMERA_IN_NAME.search(parts[-1])
-            if len(parts) < 3 or parts[0] != folder or not parts[-2].isdigit() or camera is None:
-                raise DatasetError(f"`{name}` must name files like `{form}`, found {path!r}.")
-            records.append(Record(f"{self.root}/{path}", int(parts[-2]), int(camera[1]), modality))
+            pid = self._spellings.number(parts[-2]) if len(parts) >= 3 and parts[0] == folder else None
+            if pid is None or camera is None:
+                raise DatasetError(f"`{name}` must name files like `{form}`, found {shown(path)}.")
+            records.append(Record(f"{self.root}/{path}", pid, int(camera[1]), modality))
         return records

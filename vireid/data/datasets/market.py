@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from vireid.data.datasets.evaluations import assemble
 from vireid.data.datasets.listing import Lister, require_folders
+from vireid.data.datasets.people import Spellings
 from vireid.errors import DatasetError
 from vireid.structures import Evaluation, Modality, Record
 
@@ -40,6 +41,7 @@ class _BoundingBoxes:
         require_folders(folder, tuple(FOLDER.values()))
         self.root = folder.absolute()
         self._lister = Lister(self.root)
+        self._spellings = Spellings(f"the names of images under {str(self.root)!r}")
 
     def records(self, split: Split) -> list[Record]:
         """Images of a split in the order of their names, without junk images.
@@ -81,9 +83,10 @@ class _BoundingBoxes:
     def _record(self, split: Split, name: str) -> Record:
         match = self.PATTERN.match(name)
         where = f"`{FOLDER[split]}/{name}` under {str(self.root)!r}"
-        if match is None:
+        pid = JUNK if match and match[1] == str(JUNK) else self._spellings.number(match[1]) if match else None
+        if match is None or pid is None:
             raise DatasetError(f"{where} is not named like `{self.EXAMPLE}`, as the images of {self.FOLDER} are.")
-        pid, camera = int(match[1]), int(match[2])
+        camera = int(match[2])
         if not 1 <= camera <= self.CAMERAS:
             raise DatasetError(f"{where} is of camera {camera}; {self.FOLDER} has cameras 1 to {self.CAMERAS}.")
         if self.DISTRACTORS and pid == DISTRACTOR and split != "gallery":
@@ -109,7 +112,7 @@ class Market1501(_BoundingBoxes):
     NAME = "market1501"
     FOLDER = "Market-1501-v15.09.15"
     CAMERAS = 6
-    PATTERN = re.compile(r"(-1|\d+)_c(\d)s\d")
+    PATTERN = re.compile(r"(-1|[0-9]+)_c([0-9])s[0-9]")
     EXAMPLE = "0001_c1s1_000151_01.jpg"
     DISTRACTORS = True
 
@@ -132,6 +135,6 @@ class DukeMTMC(_BoundingBoxes):
     NAME = "dukemtmc"
     FOLDER = "DukeMTMC-reID"
     CAMERAS = 8
-    PATTERN = re.compile(r"(-1|\d+)_c(\d)_f\d")
+    PATTERN = re.compile(r"(-1|[0-9]+)_c([0-9])_f[0-9]")
     EXAMPLE = "0005_c2_f0046985.jpg"
     DISTRACTORS = False

@@ -9,6 +9,7 @@ from vireid.data.datasets.evaluations import assemble
 from vireid.data.datasets.index import read_index
 from vireid.data.datasets.listing import require_folders
 from vireid.data.datasets.market import enter
+from vireid.data.datasets.texts import shown, whole_number
 from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
 from vireid.structures import Evaluation, Modality, Record
 
@@ -87,9 +88,10 @@ class MSMT17:
 
     def _listed(self, name: str, folder: str, offset: int) -> list[Record]:
         records = []
-        for path, pid in read_index(self.root, name, FORM):
+        for path, pid in read_index(self.root, name, FORM, folder=folder):
             fields = path.split("/")[-1].split("_")
-            if len(fields) < 4 or not fields[2].isdigit() or not 1 <= int(fields[2]) <= CAMERAS:
-                raise DatasetError(f"`{name}` must have lines like `{FORM}` with a camera 01 to {CAMERAS}, found {path!r}.")
-            records.append(Record(f"{self.root}/{folder}/{path}", offset + pid, int(fields[2]), Modality.VISIBLE))
+            camera = whole_number(fields[2]) if len(fields) >= 4 else None
+            if camera is None or not 1 <= camera <= CAMERAS:
+                raise DatasetError(f"`{name}` must have lines like `{FORM}` with a camera 01 to {CAMERAS}, found {shown(path)}.")
+            records.append(Record(f"{self.root}/{folder}/{path}", offset + pid, camera, Modality.VISIBLE))
         return records

@@ -8,6 +8,8 @@ from typing import Literal
 from vireid.data.datasets.evaluations import assemble, both_directions
 from vireid.data.datasets.index import read_index
 from vireid.data.datasets.listing import require_folders
+from vireid.data.datasets.people import Spellings
+from vireid.data.datasets.texts import shown
 from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation, Modality, Record
 
@@ -44,6 +46,7 @@ class RegDB:
         require_folders(Path(root), self.FOLDERS)
         self.root = Path(root).absolute()
         self.trial = trial
+        self._spellings = Spellings(f"the lists of {str(self.root)!r}")
 
     def records(self, split: Split) -> list[Record]:
         """Images of both lists of a split, visible first, in the order of the lists.
@@ -72,7 +75,8 @@ class RegDB:
         records = []
         for path, _ in read_index(self.root, name, form, f"trial {self.trial} needs it."):
             parts = path.split("/")
-            if len(parts) < 2 or not parts[-2].isdigit():
-                raise DatasetError(f"`{name}` must name files like `{form}`, found {path!r}.")
-            records.append(Record(f"{self.root}/{path}", int(parts[-2]), CAMERA[modality], modality))
+            pid = self._spellings.number(parts[-2]) if len(parts) >= 2 else None
+            if pid is None:
+                raise DatasetError(f"`{name}` must name files like `{form}`, found {shown(path)}.")
+            records.append(Record(f"{self.root}/{path}", pid, CAMERA[modality], modality))
         return records

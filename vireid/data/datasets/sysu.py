@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vireid.data.datasets.evaluations import assemble
 from vireid.data.datasets.listing import Lister, require_folders
 from vireid.data.datasets.mat5 import read_mat
+from vireid.data.datasets.texts import read_text, shown, whole_number
 from vireid.errors import DatasetError, DatasetNotFoundError, SettingsError
 from vireid.structures import Evaluation, Modality, Record
 
@@ -167,7 +168,7 @@ class SYSU:
             permutations = self._permutations()[camera]
             for pid in self.ids("test"):
                 files = self.files(camera, pid)
-                rows = permutations[pid - 1] if pid <= len(permutations) else np.zeros((MAX_TRIALS, 0), np.uint8)
+                rows = permutations[pid - 1] if 1 <= pid <= len(permutations) else np.zeros((MAX_TRIALS, 0), np.uint8)
                 if rows.shape[1] != len(files) or (files and rows.shape[0] <= trial):
                     raise DatasetError(
                         f"`exp/{PERMUTATIONS}.mat` permutes {rows.shape[1]} images of cam{camera}/{pid:04d} in {rows.shape[0]} trials, "
@@ -206,14 +207,15 @@ def read_ids(file: Path) -> tuple[int, ...]:
 
     Raises:
         DatasetNotFoundError: the file does not exist.
-        DatasetError: the list holds something other than whole numbers.
+        DatasetError: the list cannot be read, or holds something other than whole numbers.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except FileNotFoundError:
         raise DatasetNotFoundError(f"There is no `{file.parent.name}/{file.name}` under {str(file.parent.parent)!r}.") from None
     words = text.replace(",", " ").split()
-    wrong = [word for word in words if not word.isdigit()]
+    numbers = {word: whole_number(word) for word in words}
+    wrong = [word for word, number in numbers.items() if number is None]
     if wrong:
-        raise DatasetError(f"{str(file)!r} must hold identity numbers separated by commas, found {wrong[0]!r}.")
-    return tuple(sorted({int(word) for word in words}))
+        raise DatasetError(f"{str(file)!r} must hold identity numbers separated by commas, found {shown(wrong[0])}.")
+    return tuple(sorted({number for number in numbers.values() if number is not None}))

@@ -23,20 +23,23 @@ class PairedFolderDataModule(ReIDDataModule):
         test_fraction: share of identities for the test, in (0, 1), if the data has no train and test of its own.
         test_seed: seed of the choice of these identities. It is separate from ``seed``, so that runs with different seeds are tested on
             the same people.
+        image_root: folder that the paths of a table are relative to, and that they may not leave; null is the folder of the table.
         shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` or one of its folders is absent.
         DatasetError: the folder of an identity has no images, or the table is damaged.
-        SettingsError: a number is out of range.
+        SettingsError: a number is out of range, or ``image_root`` is given without a table.
     """
 
     dataset_name = "folder"
 
-    def __init__(self, root: str | Path, test_fraction: float = 0.5, test_seed: int = 0, **shared: Any) -> None:
+    def __init__(
+        self, root: str | Path, test_fraction: float = 0.5, test_seed: int = 0, image_root: str | Path | None = None, **shared: Any
+    ) -> None:
         super().__init__(**shared)
-        self.dataset = PairedFolder(root, test_fraction, test_seed)
-        self.record(root=str(self.dataset.root))
+        self.dataset = PairedFolder(root, test_fraction, test_seed, image_root)
+        self.record(root=str(self.dataset.root), image_root=None if image_root is None else str(Path(image_root).absolute()))
 
     def _training_records(self) -> list[Record]:
         return self.dataset.train_records()

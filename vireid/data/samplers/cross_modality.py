@@ -138,7 +138,8 @@ def rows_by_identity(records: Sequence[Record]) -> tuple[list[Rows], list[Rows]]
         return [np.array(rows[0][pid], np.int64) for pid in pids], []
     alone = [pid for pid in pids if pid not in rows[0] or pid not in rows[1]]
     if alone:
-        named = ", ".join(f"{pid} ({'infrared' if pid in rows[Modality.INFRARED] else 'visible'})" for pid in alone[:5])
+        who = {record.pid: record.who for record in records}
+        named = ", ".join(f"{who[pid]} ({'infrared' if pid in rows[Modality.INFRARED] else 'visible'})" for pid in alone[:5])
         more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
         raise DatasetError(f"Training needs visible and infrared images of every identity; these have one kind only: {named}{more}.")
     return [np.array(rows[0][pid], np.int64) for pid in pids], [np.array(rows[1][pid], np.int64) for pid in pids]

@@ -75,7 +75,7 @@ class EmbeddingTable:
 
 
 def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequence[Record]) -> None:
-    """``embeddings.npz``: embeddings, paths, pids, camids, modalities, row by row.
+    """``embeddings.npz``: embeddings, paths, pids, people (their names on disk), camids, modalities, row by row.
 
     Args:
         path: of the file; its folder is made.
@@ -88,6 +88,7 @@ def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequ
         **{name: rows.numpy() for name, rows in embeddings.items()},  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
         paths=np.array([record.path for record in records]),
         pids=np.array([record.pid for record in records]),
+        people=np.array([record.who for record in records]),
         camids=np.array([record.camid for record in records]),
         modalities=np.array([int(record.modality) for record in records]),
     )
