@@ -20,6 +20,7 @@ from vireid.search import (
     Derivation,
     Evolution,
     Fork,
+    HeldoutAPScore,
     InitialWeights,
     LossScore,
     MainEffects,
@@ -66,6 +67,10 @@ class Child:
 
     def soft_ap(self, on: str, batches: int, temperature: float) -> Measured:
         self.log.append((on, batches, temperature))
+        return Measured(self.worth, (self.worth - 0.1, self.worth + 0.1))
+
+    def heldout_ap(self, on: str, images: int, temperature: float | None) -> Measured:
+        self.log.append((on, images, temperature))
         return Measured(self.worth, (self.worth - 0.1, self.worth + 0.1))
 
     def modality_gap(self, batches: int) -> Measured:
@@ -134,7 +139,7 @@ def observe_training(training: ChildTraining) -> list[Any]:
     def train(run: Any, steps: int) -> None:
         seen.append((steps, run.network.weight.item()))
 
-    where = "vireid.tasks.search.scored_child"
+    where = "vireid.tasks.search.trained_child"
     lengths = mock.patch(f"{where}.training_length", return_value=100)
     with lengths, mock.patch(f"{where}.train_child", train), SupernetChild(run).trained(training):
         return seen
@@ -155,6 +160,7 @@ TABLES = [
     Table(RandomSearch, observe, {"budget": Change(6), **SCORE}, {"budget": 4}),
     Table(SampledTop, observe, {"samples": Change(6), **SCORE}, {"samples": 4}),
     Table(LossScore, observe_score, {"batches": Change(3)}),
+    Table(HeldoutAPScore, observe_score, {"on": Change("embeddings"), "images": Change(2), "temperature": Change(None)}),
     Table(
         RetrievalScore, observe_score, {"recalibration_batches": Change(3), "training": Change(ShortTraining(2)), "centred": Change(True)}
     ),

@@ -19,6 +19,7 @@ from vireid.search import (
     ChildScore,
     CombinedDepth,
     Confirm,
+    HeldoutAPScore,
     INPlacement,
     JointNorm,
     Measured,
@@ -190,12 +191,12 @@ def test_every_score_names_its_two_best_of_the_pool_and_is_noted() -> None:
     result = derive(Confirm([ZeroCost()], constants=[]), JOINT, table)
     rows = result.details["shortlist"]
     assert [digits(JOINT, JOINT.genotype(row["choices"])) for row in rows] == ["22200", "01010"]
-    assert all(row["proposers"] == ["SoftAP features", "SoftAP embeddings", "Retrieval"] for row in rows)
-    assert [row["scores"]["Retrieval"] for row in rows] == [2.0, 1.0]
+    assert all(row["proposers"] == ["SoftAP features", "SoftAP embeddings", "AP embeddings"] for row in rows)
+    assert [row["scores"]["AP embeddings"] for row in rows] == [2.0, 1.0]
     assert len(table.asked) == 3 * len({*table.asked}), "every score asks once for a point"
     singles_of_joint = 5 * 4
-    assert {*result.details["gains"]} == {"SoftAP features", "SoftAP embeddings", "Retrieval"}
-    assert len(result.details["gains"]["Retrieval"]) == singles_of_joint == len(singles(JOINT.sites()))
+    assert {*result.details["gains"]} == {"SoftAP features", "SoftAP embeddings", "AP embeddings"}
+    assert len(result.details["gains"]["AP embeddings"]) == singles_of_joint == len(singles(JOINT.sites()))
     assert list(result.details["gaps"]) == ["shared", "separated"]
     assert list(result.details["gaps"]["separated"]) == [site.name for site in JOINT.sites()]
 
@@ -217,7 +218,7 @@ def test_two_proposers_with_the_same_scores_keep_their_own_tables() -> None:
     result = derive(
         Confirm([first, second], constants=["all_shared"]), BN, Table(BN, by_digits, lambda code: Measured(float(code == "01000")))
     )
-    names = ["SoftAP features", "SoftAP features 2", "SoftAP embeddings", "Retrieval"]
+    names = ["SoftAP features", "SoftAP features 2", "SoftAP embeddings", "AP embeddings"]
     assert list(result.details["gains"]) == names
     assert [row["proposers"] for row in result.details["shortlist"]] == [["all_shared"], names]
     assert [list(row["scores"]) for row in result.details["shortlist"]] == [names, names]
@@ -243,7 +244,7 @@ def test_gains_have_an_error_over_people() -> None:
         return Measured(0.5 + shift, (0.4 + 2 * shift, 0.6))
 
     result = derive(Confirm([ZeroCost(best=1)], constants=["all_shared"]), BN, Table(BN, by_digits, cheap))
-    gain = result.details["gains"]["Retrieval"][0]
+    gain = result.details["gains"]["AP embeddings"][0]
     assert gain["gain"] == pytest.approx(0.3)
     assert gain["error"] == pytest.approx(0.3), "of differences .6 and 0: their deviation .6 / sqrt 2, over sqrt 2"
 
@@ -300,6 +301,8 @@ def test_senseless_numbers_are_refused(arguments: dict[str, Any], message: str) 
         (lambda: MostProbable(0), "`count` of MostProbable"),
         (lambda: ZeroCost([]), "`scores` of ZeroCost is empty"),
         (lambda: ZeroCost(best=0), "`best` of ZeroCost"),
+        (lambda: HeldoutAPScore(images=0), "`images` of HeldoutAPScore must be at least 1, got 0"),
+        (lambda: HeldoutAPScore(temperature=0.0), "`temperature` of HeldoutAPScore must be above 0"),
     ],
 )
 def test_senseless_proposers_are_refused(make: Callable[[], Any], message: str) -> None:
@@ -333,6 +336,20 @@ def test_held_out_people_of_one_modality_are_refused() -> None:
     data = SimpleNamespace(parts=SimpleNamespace(heldout=records), identities_per_batch=4, **HELD)
     with pytest.raises(SettingsError, match="one modality only"):
         Confirm([MostProbable()]).check(data)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"validation": "none"}, "HeldoutAPScore .*`heldout`"),
+        ({"search_split": "none"}, "ModalityGap, .* `identity`, or give ZeroCost other"),
+    ],
+)
+def test_data_without_held_out_people_are_refused(missing: dict[str, str], message: str) -> None:
+    records = [SimpleNamespace(pid=pid // 2, modality=pid % 2) for pid in range(18)]
+    data = SimpleNamespace(parts=SimpleNamespace(heldout=records), identities_per_batch=4, **{**HELD, **missing})
+    with pytest.raises(SettingsError, match=message):
+        Confirm([ZeroCost()]).check(data)
 
 
 def test_errors_are_over_people_and_paired() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,22 @@ from vireid.search import (
     BNSeparation,
     Confirm,
     Fork,
+    HeldoutAPScore,
     InitialWeights,
-    Measured,
     ModalityGap,
     RetrievalScore,
     ShortTraining,
     SoftAPScore,
     ZeroCost,
 )
-from vireid.structures import generator_for
+from vireid.structures import Modality, Record, generator_for
 from vireid.tasks import SGD, LastCheckpoint, SafeCheckpointIO, TwoLevels, Untrained
 from vireid.tasks.callbacks.recalibration import training_batches
 from vireid.tasks.search import child_training
 from vireid.tasks.search.child_score import InheritedScore
 from vireid.tasks.search.fork_memory import ForkMemory
+from vireid.tasks.search.heldout_rows import heldout_rows
+from vireid.tasks.search.scored_child import SupernetChild
 
 SIZES: dict[str, Any] = {"height": 32, "width": 16, "identities_per_batch": 4, "images_per_identity": 2, "num_workers": 0}
 FORK = RetrievalScore(recalibration_batches=1, training=Fork(0.25))
@@ -156,8 +159,85 @@ def test_soft_average_precision_is_that_of_the_materialised_child(confirmed: tup
     assert found.value == pytest.approx(sum(found.people) / len(found.people))
 
 
+def few_of_all(module: SearchModule, images: int) -> list[int]:
+    """Rows of the batch of :class:`HeldoutAPScore`, by its description."""
+    records = module.trainer.datamodule.evaluation("validate").records  # type: ignore[attr-defined]
+    chosen = []
+    for place, pid in enumerate(sorted({record.pid for record in records})):
+        for modality in (0, 1):
+            rows = [row for row, record in enumerate(records) if (record.pid, int(record.modality)) == (pid, modality)]
+            chosen += {rows[(place + number * (len(rows) // images)) % len(rows)] for number in range(images)}
+    return sorted(chosen)
+
+
+@pytest.mark.parametrize(("on", "images"), [("features", 1), ("embeddings", 2)])
+def test_average_precision_of_all_people_is_that_of_one_batch(confirmed: tuple[SearchModule, Path], on: Any, images: int) -> None:
+    module, _ = confirmed
+    genotype = module.space.sample(generator_for((5,)))
+    soft, hard = (InheritedScore(module, HeldoutAPScore(on, images, temperature)).measured(genotype) for temperature in (0.05, None))
+    before, data_ = state(module), module.trainer.datamodule
+    child = naive_child(module, genotype, 1).train()
+    rows = few_of_all(module, images)
+    records = [data_.evaluation("validate").records[row] for row in rows]
+    batch = data_.on_after_batch_transfer(data_.evaluation_images("validate", rows), 0)
+    with torch.no_grad(), frozen_statistics(child):
+        unit = F.normalize(getattr(child(batch.images, batch.n_visible), on))
+    module.load_state_dict(before)
+    values: dict[float | None, dict[int, list[float]]] = {0.05: {}, None: {}}
+    for query, record in enumerate(records):
+        gallery = [row for row, other in enumerate(records) if other.modality != record.modality]
+        same = [row for row in gallery if records[row].pid == record.pid]
+        close = {row: float(unit[query] @ unit[row]) for row in gallery}
+        for temperature, found in values.items():
+
+            def ahead(other: int, row: int, temperature: float | None = temperature, close: dict[int, float] = close) -> float:
+                difference = close[other] - close[row]
+                return float(difference > 0) if temperature is None else 1 / (1 + math.exp(-difference / temperature))
+
+            ranks = [[1 + sum(ahead(other, row) for other in among if other != row) for among in (same, gallery)] for row in same]
+            found.setdefault(record.pid, []).append(sum(own / rank for own, rank in ranks) / len(same))
+    for found, expected in ((soft, values[0.05]), (hard, values[None])):
+        assert found.people == pytest.approx([sum(expected[pid]) / len(expected[pid]) for pid in sorted(expected)], abs=1e-4)
+        assert found.value == pytest.approx(sum(found.people) / len(found.people))
+    assert soft.rows == len(rows) == 8 * 2 * images
+
+
+def test_scores_of_one_child_with_the_initial_weights_share_their_pass(confirmed: tuple[SearchModule, Path]) -> None:
+    module, _ = confirmed
+    asked = [HeldoutAPScore(on, training=InitialWeights()) for on in ("features", "embeddings")]
+    points = [module.space.sample(generator_for((seed,))) for seed in (1, 2)]
+    alone = [[InheritedScore(module, score).measured(point) for score in asked] for point in points]
+    before = state(module)
+    with torch.no_grad():
+        for parameter in module.network.parameters():
+            parameter.mul_(1.5)
+    moved, child = state(module), SupernetChild(module)
+    with child.series():
+        together = [[InheritedScore(module, score, child).measured(point) for score in asked] for point in points]
+        inherited = InheritedScore(module, HeldoutAPScore("embeddings"), child).measured(points[1])
+        again = InheritedScore(module, asked[0], child).measured(points[0])
+    after = state(module)
+    module.load_state_dict(before)
+    assert [[one.people for one in row] for row in together] == [[one.people for one in row] for row in alone]
+    assert [[one.rows for one in row] for row in together] == [[16, 0], [16, 0]], "one image of each of eight people and modality"
+    assert again.people == alone[0][0].people
+    assert inherited.rows == 16, "other weights"
+    assert all(torch.equal(value, after[name]) for name, value in moved.items())
+
+
+def test_rows_of_few_images_are_spread_over_the_lists_of_people() -> None:
+    counts = {(1, 0): 3, (2, 0): 4, (1, 1): 2, (2, 1): 1, (3, 1): 2}  # person 3 has no visible image
+    order = sorted(counts, key=lambda one: one[1])
+    records = [Record(f"{pid}-{number}", pid, 1, Modality(m)) for pid, m in order for number in range(counts[pid, m])]
+    assert [records[row].path for row in heldout_rows(records, 1)] == ["1-0", "2-1", "1-0", "2-0"]
+    assert [records[row].path for row in heldout_rows(records, 2)] == ["1-0", "1-1", "2-1", "2-3", "1-0", "1-1", "2-0"]
+    assert len(heldout_rows(records, 9)) == 3 + 4 + 2 + 1
+
+
 @pytest.mark.parametrize(
-    "asked", [SoftAPScore(batches=2), RetrievalScore(recalibration_batches=1, training=Fork(0.25))], ids=["soft", "fork"]
+    "asked",
+    [SoftAPScore(batches=2), HeldoutAPScore(training=InitialWeights()), RetrievalScore(recalibration_batches=1, training=Fork(0.25))],
+    ids=["soft", "heldout", "fork"],
 )
 def test_scoring_leaves_the_supernet_and_the_random_state_alone(confirmed: tuple[SearchModule, Path], asked: Any) -> None:
     module, _ = confirmed
@@ -216,7 +296,7 @@ def test_a_run_that_dies_inside_a_fork_goes_on_after_the_finished_ones(
                 raise RuntimeError("the power is gone")
         original(run, steps)
 
-    monkeypatch.setattr("vireid.tasks.search.scored_child.train_child", counting)
+    monkeypatch.setattr("vireid.tasks.search.trained_child.train_child", counting)
     dying = True
     with pytest.raises(RuntimeError, match="the power is gone"):
         search(people, tmp_path)
@@ -242,26 +322,11 @@ def test_scores_of_another_seed_are_not_taken(people: Path, confirmed: tuple[Sea
     assert not {row["forks"]["0.125"]["mAP"] for row in rows} & {one["value"] for one in before.values()}
 
 
-def test_forks_are_written_at_once_and_cheap_scores_from_time_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("vireid.tasks.search.fork_memory.time.monotonic", lambda: clock[0])
-    path, points = tmp_path / FORKS_FILE, list(BNSeparation("resnet10", width=8).baselines().values())
-    memory, cheap = ForkMemory(path, ""), SoftAPScore(training=InitialWeights())
-
-    def on_disk() -> int:
-        return len(json.loads(path.read_text())["scores"])
-
-    memory.keep(cheap, points[0], Measured(0.1))
-    memory.keep(cheap, points[1], Measured(0.2))
-    assert on_disk() == 1, "the second came at once after the first"
-    memory.keep(FORK, points[0], Measured(0.3, steps=2))
-    assert on_disk() == 3
-    memory.keep(cheap, points[2], Measured(0.4))
-    assert on_disk() == 3
-    clock[0] += 11
-    memory.keep(cheap, points[3], Measured(0.5))
-    assert on_disk() == 5
-    assert ForkMemory(path, "").recall(cheap, points[2]) == Measured(0.4)
+def test_the_file_of_forks_holds_forks_only(confirmed: tuple[SearchModule, Path]) -> None:
+    module, folder = confirmed
+    kept = json.loads((folder / FORKS_FILE).read_text())["scores"].values()
+    assert len(kept) == len(module.derive().provenance["derivation"]["shortlist"]) + 3
+    assert all(one["steps"] > 0 for one in kept), "what initial weights score is cheaper to measure again than to write"
 
 
 def test_a_search_without_children_tells_its_cost(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.data.samplers.without_replacement import SAMPLERS, Sampling
 from vireid.data.split import split_ids
 from vireid.errors import DatasetError, SettingsError
-from vireid.structures import Evaluation, Record
+from vireid.structures import Batch, Evaluation, Record
 
 Stage = Literal["validate", "test"]
 
@@ -214,6 +215,15 @@ class ReIDDataModule(BatchDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """As :meth:`test_dataloader`."""
         return self._evaluation_loader("test")
+
+    def evaluation_images(self, stage: Stage, rows: Sequence[int]) -> Batch:
+        """Images of an evaluation as one batch, as they are on disk.
+
+        Args:
+            stage: ``validate`` or ``test``.
+            rows: positions among the records of :meth:`evaluation`, ascending, so that visible images come first.
+        """
+        return ImageBatches(self.evaluation(stage).records, None, self.height, self.width)[rows]
 
     def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
         images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from vireid.search.derivation.confirm import Confirm as Confirm
     from vireid.search.derivation.evolution import Evolution as Evolution, RandomSearch as RandomSearch
+    from vireid.search.derivation.heldout_ap_score import HeldoutAPScore as HeldoutAPScore
     from vireid.search.derivation.loss_score import LossScore as LossScore
     from vireid.search.derivation.measured import Measured as Measured
     from vireid.search.derivation.modality_gap import ModalityGap as ModalityGap
@@ -50,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".child_trainings": ["ChildTraining", "Fork", "InitialWeights", "ShortTraining"],
         ".confirm": ["Confirm"],
         ".evolution": ["Evolution", "RandomSearch"],
+        ".heldout_ap_score": ["HeldoutAPScore"],
         ".loss_score": ["LossScore"],
         ".measured": ["Measured"],
         ".modality_gap": ["ModalityGap"],

@@ -35,4 +35,9 @@ class ModalityGap(ChildScore):
 
     def check(self, datamodule: Any) -> None:
         super().check(datamodule)
+        if getattr(datamodule, "search_split", "none") != "identity":
+            raise SettingsError(
+                "ModalityGap, which ZeroCost reports beside its scores, looks at batches of held-out people: set "
+                "`data.init_args.search_split` to `identity`, or give ZeroCost other `scores`, such as vireid.search.RetrievalScore."
+            )
         check_heldout(datamodule, "ModalityGap")

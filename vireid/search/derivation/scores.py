@@ -34,6 +34,12 @@ class ScoredChild(Protocol):
     def soft_ap(self, on: On, batches: int, temperature: float) -> Measured:
         """Mean soft average precision over this number of batches of architecture rows, which are not augmented."""
 
+    def heldout_ap(self, on: On, images: int, temperature: float | None) -> Measured:
+        """Mean average precision in one batch with this number of images of every held-out person and modality, not augmented.
+
+        With a temperature, ranks are soft. With ``None`` they are not.
+        """
+
     def modality_gap(self, batches: int) -> Measured:
         """Minus the mean gap between the modalities over the sites, and the gap of each site, see :class:`ModalityGap`."""
 
@@ -47,6 +53,11 @@ class ChildScore(Recorded, ABC):
 
     def __init__(self, training: ChildTraining | None = None) -> None:
         self.training = training
+
+    @property
+    def name(self) -> str:
+        """Short name in tables, such as ``SoftAP features``."""
+        return " ".join(filter(None, (type(self).__name__.removesuffix("Score"), getattr(self, "on", ""))))
 
     def __call__(self, child: ScoredChild) -> Measured:
         """The score. A value that is not finite counts as the worst."""

@@ -9,6 +9,7 @@ from typing import Any
 from vireid.errors import SettingsError
 from vireid.search.derivation.base import Probabilities, Score, Scorer
 from vireid.search.derivation.child_trainings import InitialWeights
+from vireid.search.derivation.heldout_ap_score import HeldoutAPScore
 from vireid.search.derivation.measured import Measured
 from vireid.search.derivation.modality_gap import ModalityGap
 from vireid.search.derivation.pool import (
@@ -25,7 +26,6 @@ from vireid.search.derivation.pool import (
     unique,
 )
 from vireid.search.derivation.proposers import Proposals, Proposer
-from vireid.search.derivation.retrieval_score import RetrievalScore
 from vireid.search.derivation.scores import ChildScore
 from vireid.search.derivation.shortlist import finite
 from vireid.search.derivation.soft_ap_score import SoftAPScore
@@ -35,9 +35,12 @@ from vireid.structures.sites import Site, groups
 
 
 def zero_cost_scores() -> list[ChildScore]:
-    """Soft average precision before and after the neck, and mAP after recalibration. Each is right where another one is wrong."""
-    begin = InitialWeights()
-    return [SoftAPScore("features", training=begin), SoftAPScore("embeddings", training=begin), RetrievalScore(training=begin)]
+    """Soft average precision before and after the neck, and average precision after it, from one pass over all held-out people.
+
+    Each is right where another one is wrong.
+    """
+    begin, after = InitialWeights(), HeldoutAPScore("embeddings", temperature=None, training=InitialWeights())
+    return [HeldoutAPScore("features", training=begin), HeldoutAPScore("embeddings", training=begin), after]
 
 
 class ZeroCost(Proposer):
@@ -49,8 +52,8 @@ class ZeroCost(Proposer):
     between them. For spaces of blocks and kernels it proposes nothing: their candidates begin with weights that were never trained.
 
     Args:
-        scores: scores that rank the pool. Default: soft average precision before and after the neck, and mAP after recalibration, all on
-            the initial weights.
+        scores: scores that rank the pool. Default: :class:`HeldoutAPScore` three times, soft before and after the neck, and with hard
+            ranks after it, all on the initial weights.
         best: points that each score proposes, at least 1.
 
     Raises:
@@ -70,7 +73,12 @@ class ZeroCost(Proposer):
         self.record(scores=self._scores)
 
     def scores(self) -> Sequence[ChildScore]:
-        return self._scores
+        return [*self._scores, *self._gap()]
+
+    def _gap(self) -> list[ModalityGap]:
+        """What tells the gaps, where the scores look at batches of held-out people too."""
+        looks = any(isinstance(score, SoftAPScore | HeldoutAPScore) for score in self._scores)
+        return [ModalityGap(training=InitialWeights())] if looks else []
 
     def most_points(self, sites: Sequence[Site]) -> int:
         return len(self._scores) * self.best if is_norm_space(sites) else 0
@@ -85,14 +93,16 @@ class ZeroCost(Proposer):
         proposals = Proposals([])
         if not is_norm_space(space.sites()):
             return proposals
-        for name, settings in zip(score_names(self._scores), self._scores, strict=True):
-            asked = _Asked(space, scorer(settings))
-            points = asked.best(self.best, [dict(point.choices) for point in known.values()])
-            proposals.points += [(space.genotype(point), name) for point in points]
-            proposals.scores[name] = asked.values
-            proposals.gains[name] = asked.gains()
-        looks_at_batches = any(isinstance(score, SoftAPScore) for score in self._scores)  # of held-out people, which then are there
-        proposals.gaps = _gaps(space, scorer) if looks_at_batches else {}
+        asked = [_Asked(space, scorer(settings)) for settings in self._scores]
+        for point in _all_points(space.sites(), known):
+            for one in asked:  # one after another, because scores of one child may share a pass
+                one(point)
+        for name, one in zip(score_names(self._scores), asked, strict=True):
+            proposals.points += [(space.genotype(point), name) for point in one.best(self.best)]
+            proposals.scores[name] = one.values
+            proposals.gains[name] = one.gains()
+        for gap in self._gap():
+            proposals.gaps = _gaps(space, scorer(gap))
         return proposals
 
 
@@ -109,11 +119,9 @@ class _Asked:
             self.values[found] = self.score.measured(self.space.genotype(point))
         return self.values[found]
 
-    def best(self, count: int, others: list[Choices]) -> list[Choices]:
-        """The best points of the pool. ``others`` and every group of tied sites by itself are scored too."""
+    def best(self, count: int) -> list[Choices]:
+        """The best points of the pool."""
         pool = norm_pool(self.sites)
-        for point in [*pool, *singles(self.sites), *others]:
-            self(point)
         if _untied(self.sites):
             pool = unique([*pool, *best_sets(self.sites, self._separation_gains())])
         return sorted(pool, key=lambda point: -self(point).value)[:count]
@@ -136,9 +144,14 @@ class _Asked:
         return found
 
 
-def _gaps(space: SearchSpace, scorer: Scorer) -> dict[str, dict[str, float]]:
+def _all_points(sites: Sequence[Site], known: Mapping[str, Genotype]) -> list[Choices]:
+    """The pool, every group of tied sites by itself, and the points that are tried in any case."""
+    return unique([*norm_pool(sites), *singles(sites), *(dict(point.choices) for point in known.values())])
+
+
+def _gaps(space: SearchSpace, gap: Score) -> dict[str, dict[str, float]]:
     """The gap between the modalities at every site, with all sites shared and with all sites separate."""
-    sites, gap = space.sites(), scorer(ModalityGap(training=InitialWeights()))
+    sites = space.sites()
     points = {"shared": changed(sites, [], SHARED), "separated": changed(sites, groups(sites), SEPARATE)}
     return {
         name: dict(zip((site.name for site in sites), gap.measured(space.genotype(point)).sites, strict=True))
@@ -149,7 +162,7 @@ def _gaps(space: SearchSpace, scorer: Scorer) -> dict[str, dict[str, float]]:
 
 def score_names(scores: Sequence[ChildScore]) -> list[str]:
     """A short name for every score, such as ``SoftAP features``. Equal names get the place of the score as a number."""
-    names = [" ".join(filter(None, (type(one).__name__.removesuffix("Score"), getattr(one, "on", "")))) for one in scores]
+    names = [one.name for one in scores]
     return [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
 
 

@@ -33,7 +33,7 @@ class InheritedScore:
         run: a search with a Trainer and a vireid data module.
         score: settings of the score.
         child: the child that the score measures; ``None`` for a new one. Scores that share it read the data once.
-        memory: scores from a run that was killed, of children that began at the initial weights; ``None`` for none.
+        memory: scores from a run that was killed, of children that were trained from the initial weights; ``None`` for none.
         on_scored: called with every score.
     """
 
@@ -56,10 +56,10 @@ class InheritedScore:
 
     def measured(self, genotype: Genotype) -> Measured:
         """Score of a child, and the values of every person. A score that is not finite counts as minus infinity."""
-        memory = self.memory if self.score.training is not None and self.score.training.from_start else None
+        memory = self.memory if is_fork(self.score) else None
         known = None if memory is None else self.run.trainer.strategy.broadcast(memory.recall(self.score, genotype))
         if known is None:
-            self.run.supernet.set_genotype(genotype)
+            self.child.take(genotype)
             known = self._scored()
             if memory is not None and self.run.trainer.is_global_zero:
                 memory.keep(self.score, genotype, known)
@@ -68,7 +68,7 @@ class InheritedScore:
 
     def mixture(self, weights: Tensor) -> float:
         """Score of the supernet under ``(S, K)`` mixture weights."""
-        self.run.supernet.set_mixture(weights.to(self.run.device))
+        self.child.take_mixture(weights)
         found = self._scored()
         self.on_scored(found)
         return found.value
@@ -80,6 +80,12 @@ class InheritedScore:
         return found if math.isfinite(found.value) else replace(found, value=-math.inf)
 
 
+def is_fork(score: ChildScore) -> bool:
+    """Whether a score trains its children from the initial weights."""
+    training = score.training
+    return training is not None and training.from_start and training.steps_of(1) > 0
+
+
 def run_derivation(
     child: SupernetChild, derivation: Derivation, generator: torch.Generator, memory: ForkMemory | None = None, searched: float = 0.0
 ) -> tuple[DerivationResult, dict[str, Any]]:
@@ -89,7 +95,7 @@ def run_derivation(
         child: the child in the supernet of a search at its end.
         derivation: how the genotype is chosen.
         generator: source of all its randomness.
-        memory: scores from a run that was killed, of children that began at the initial weights; ``None`` for none.
+        memory: scores from a run that was killed, of children that were trained from the initial weights; ``None`` for none.
         searched: cost of the search so far, in trainings.
 
     Returns:
@@ -110,7 +116,8 @@ def run_derivation(
         def scorer(score: ChildScore) -> InheritedScore:
             return InheritedScore(run, score, child, memory, scored)
 
-        result = derivation(run.space, run.architecture.table(), scorer, generator)
+        with child.series():
+            result = derivation(run.space, run.architecture.table(), scorer, generator)
     about: dict[str, Any] = {"settings": derivation.settings()}
     if result.history:
         scores = [entry.score for entry in result.history]

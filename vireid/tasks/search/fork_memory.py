@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,12 +19,10 @@ from vireid.structures import Genotype
 from vireid.tasks.search.run import SearchRun
 
 FORMAT = {"format": "vireid.forks", "version": 1}
-PAUSE = 10.0
-"""Seconds between two writings of scores that took no weight step. A killed run measures the last ones again."""
 
 
 class ForkMemory:
-    """Scores of children that began at the initial weights. They do not depend on what the supernet has learnt.
+    """Scores of children that were trained from the initial weights. They do not depend on what the supernet has learnt.
 
     A score is used again only if all of these are equal: initial weights, losses, optimiser, seed, data, length of the training, precision
     and number of processes. Scores of other settings stay in the file.
@@ -39,7 +35,6 @@ class ForkMemory:
     def __init__(self, path: Path, of: str) -> None:
         self.path, self.of = path, of
         self._scores: dict[str, Any] | None = None
-        self._written = -math.inf
 
     def recall(self, score: ChildScore, genotype: Genotype) -> Measured | None:
         """The score of a child in the file; ``None`` if the file has none."""
@@ -47,16 +42,14 @@ class ForkMemory:
         return None if found is None else Measured(**{**found, "people": tuple(found["people"]), "sites": tuple(found["sites"])})
 
     def keep(self, score: ChildScore, genotype: Genotype, value: Measured) -> None:
-        """Keep a score. One that took weight steps is written at once, with all before it; the others every 10 seconds.
+        """Write a score to the file at once.
 
         Raises:
             OutputError: the file cannot be written.
         """
         scores = self._all()
         scores[self._key(score, genotype)] = asdict(value)
-        if value.steps or time.monotonic() - self._written >= PAUSE:
-            write_text_atomically(self.path, json.dumps({**FORMAT, "scores": scores}) + "\n")
-            self._written = time.monotonic()
+        write_text_atomically(self.path, json.dumps({**FORMAT, "scores": scores}) + "\n")
 
     def _all(self) -> dict[str, Any]:
         if self._scores is None:

@@ -27,7 +27,7 @@ from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
-from vireid.tasks.search.child_score import run_derivation
+from vireid.tasks.search.child_score import is_fork, run_derivation
 from vireid.tasks.search.costs import Costs, cost_in_words
 from vireid.tasks.search.course_picture import draw_architecture
 from vireid.tasks.search.fork_memory import ForkMemory, fork_digest
@@ -267,8 +267,8 @@ class SearchModule(ReIDModule):
         return sum(self.strategy.passes(epoch) for epoch in range(self.current_epoch + 1)) / epochs
 
     def _memory(self, folder: Path, child: SupernetChild) -> ForkMemory | None:
-        """Scores of children that begin at the initial weights, where the derivation asks for any."""
-        if not any(score.training is not None and score.training.from_start for score in self.derivation.scores()):
+        """Scores of children that are trained from the initial weights, where the derivation asks for any."""
+        if not any(map(is_fork, self.derivation.scores())):
             return None
         recipe = {name: value for name, value in self.settings()["init_args"].items() if name != "derivation"}
         return ForkMemory(folder / FORKS_FILE, fork_digest(self, child.start, recipe))

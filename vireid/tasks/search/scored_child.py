@@ -14,61 +14,43 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from vireid.losses.smooth_average_precision import soft_average_precisions
 from vireid.models import Branch, NetworkOutput
 from vireid.nn import frozen_statistics
 from vireid.results.scoring import score as score_embeddings
-from vireid.search.derivation import ChildTraining, Measured
+from vireid.search.derivation import Measured
 from vireid.search.derivation.scores import On
 from vireid.structures import Batch, Modality, SearchBatch
-from vireid.tasks.callbacks.recalibration import training_batches, training_length, weight_rows
+from vireid.tasks.callbacks.recalibration import training_batches, weight_rows
 from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
 from vireid.tasks.evaluation.embeddings import EmbeddingTable
 from vireid.tasks.evaluation.retrieval import protocols_of
-from vireid.tasks.search.child_training import kept_state, train_child
+from vireid.tasks.search.heldout_rows import heldout_rows
+from vireid.tasks.search.person_sums import PersonSums
 from vireid.tasks.search.run import SearchRun, weight_rows as rows_of_weights
+from vireid.tasks.search.trained_child import TrainedChild, in_mode
 
 
-class SupernetChild:
+class SupernetChild(TrainedChild):
     """The child that the supernet runs now. Afterwards weights, statistics, modes and random state are as before.
 
     Args:
         run: a search with a Trainer and a vireid data module; its supernet runs the child.
 
     Attributes:
-        steps: number of weight steps so far.
-        rows: number of images run forward so far outside these steps, on this process.
+        rows: number of images run forward so far outside weight steps, on this process.
     """
 
     def __init__(self, run: SearchRun) -> None:
-        self.run = run
+        super().__init__(run)
         self._read: tuple[int, list[Batch | SearchBatch]] = (0, [])
-        self.steps, self.rows = 0, 0
+        self._few = dict[int, Batch]()
+        self._passed: tuple[Any, tuple[Branch, ...]] = (None, ())
+        self.rows = 0
 
     @property
     def rows_per_step(self) -> int:
         """Number of images in a weight step, on one process."""
         return len(rows_of_weights(self._batches(1)[0]))
-
-    @cached_property
-    def start(self) -> dict[str, Tensor]:
-        """State of the network before the first step of the search; it is made once."""
-        return self.run.initial_state()
-
-    @contextmanager
-    def trained(self, training: ChildTraining | None) -> Iterator[None]:
-        """Inside, the child is trained; ``None`` for no training."""
-        if training is None:
-            yield
-            return
-        network = self.run.network
-        with in_mode(network, training=False), kept_state(network):
-            if training.from_start:
-                network.load_state_dict(self.start)
-            steps = training.steps_of(self._whole_training)
-            train_child(self.run, steps)
-            self.steps += steps
-            yield
 
     @contextmanager
     def recalibrated(self, batches: int) -> Iterator[None]:
@@ -108,13 +90,22 @@ class SupernetChild:
 
     def soft_ap(self, on: On, batches: int, temperature: float) -> Measured:
         """Mean soft average precision over this number of batches of architecture rows, with queries of either modality, by person."""
-        sums = torch.zeros(2, len(self._architecture_pids), dtype=torch.float64)
+        sums = PersonSums(self._architecture_pids)
         for batch, output in self._outputs(batches):
             for branch in output.branches:
-                self._add(sums, batch, branch, on, temperature)
-        sums = self._over_ranks(sums)
-        people = (sums[0] / sums[1])[sums[1] > 0]
-        return Measured(float(people.mean()), tuple(people.tolist()))
+                sums.add(batch, branch, on, temperature)
+        return sums.measured(self._over_ranks)
+
+    def heldout_ap(self, on: On, images: int, temperature: float | None) -> Measured:
+        """Mean average precision in one batch of this number of images of every held-out person and modality, by person."""
+        batch = self._heldout_batch(images)
+        key = (self.initial_point, images)
+        if self.initial_point is None or key != self._passed[0]:  # scores of one child with the initial weights share the pass
+            self._passed = (key, self._run_unaugmented(batch).branches)
+        sums = PersonSums(torch.tensor(sorted({*batch.pids.tolist()})))
+        for branch in self._passed[1]:
+            sums.add(batch, branch, on, temperature)
+        return sums.measured()
 
     def modality_gap(self, batches: int) -> Measured:
         """Minus the mean over sites of the mean over channels of ``|log(deviation of visible / deviation of infrared)|``."""
@@ -141,17 +132,20 @@ class SupernetChild:
         return Measured(-float(values.mean()), sites=tuple(values.tolist()))
 
     def _outputs(self, batches: int) -> Iterator[tuple[Batch, NetworkOutput]]:
-        """Outputs of the child in training mode on rows that are not augmented. Its running statistics stay as they are."""
+        """Outputs of the child on architecture rows, see :meth:`_run_unaugmented`."""
+        for pair in self._batches(batches):
+            assert isinstance(pair, SearchBatch)
+            batch = self.run.trainer.strategy.batch_to_device(replace(pair.architecture, key=()))
+            yield batch, self._run_unaugmented(batch, pair.architecture)
+
+    def _run_unaugmented(self, batch: Batch, seeded: Batch | None = None) -> NetworkOutput:
+        """Output of the child in training mode, with noise seeded by a batch. Its running statistics stay as they are."""
         run, network = self.run, self.run.network
         devices = [run.device] if run.device.type == "cuda" else []
         with torch.no_grad(), torch.random.fork_rng(devices), in_mode(network, training=True), frozen_statistics(network):
-            for pair in self._batches(batches):
-                assert isinstance(pair, SearchBatch)
-                run.seed_step(pair.architecture)
-                batch = run.trainer.strategy.batch_to_device(replace(pair.architecture, key=()))
-                with run.trainer.precision_plugin.forward_context():
-                    output = self._forward(batch)
-                yield batch, output
+            run.seed_step(batch if seeded is None else seeded)
+            with run.trainer.precision_plugin.forward_context():
+                return self._forward(batch)
 
     def _forward(self, batch: Batch) -> NetworkOutput:
         self.rows += len(batch)
@@ -163,16 +157,6 @@ class SupernetChild:
         shared = sums.to(self.run.device)
         torch.distributed.all_reduce(shared)
         return shared.cpu()
-
-    def _add(self, sums: Tensor, batch: Batch, branch: Branch, on: On, temperature: float) -> None:
-        """Add the soft average precisions of a batch to the sums and counts of its people."""
-        rows = (branch.features if on == "features" else branch.embeddings).float()
-        visible, infrared = slice(None, batch.n_visible), slice(batch.n_visible, None)
-        for queries, gallery in ((visible, infrared), (infrared, visible)):
-            found = soft_average_precisions(rows[queries], rows[gallery], batch.pids[queries], batch.pids[gallery], temperature)
-            place = torch.searchsorted(self._architecture_pids, batch.pids[queries].cpu())
-            sums[0].index_add_(0, place, found.double().cpu())
-            sums[1].index_add_(0, place, torch.ones_like(place, dtype=torch.float64))
 
     def _batches(self, count: int) -> list[Batch | SearchBatch]:
         """The first training batches. They are read once and kept in memory as they are on disk."""
@@ -186,28 +170,23 @@ class SupernetChild:
         return torch.tensor(sorted({record.pid for record in datamodule.parts.architecture}))
 
     @cached_property
-    def _whole_training(self) -> int:
-        return training_length(self.run.trainer)  # makes a loader: once, and not for every child
-
-    @cached_property
     def _images(self) -> list[Any]:
+        """Batches of all held-out images; where the data keeps images in memory, these are kept too."""
         datamodule: Any = getattr(self.run.trainer, "datamodule")  # noqa: B009
-        return list(datamodule.val_dataloader())
+        loaders = list(datamodule.val_dataloader())
+        return [list(loader) for loader in loaders] if getattr(datamodule, "cache_images", False) else loaders
+
+    def _heldout_batch(self, images: int) -> Batch:
+        """One batch with a few images of every held-out person. It is read once, and kept as it is on disk."""
+        if images not in self._few:
+            datamodule: Any = getattr(self.run.trainer, "datamodule")  # noqa: B009
+            records = protocols_of(self.run.trainer, "validate").records
+            self._few[images] = datamodule.evaluation_images("validate", heldout_rows(records, images))
+        batch: Batch = self.run.trainer.strategy.batch_to_device(self._few[images])
+        return batch
 
 
 def _centred(embeddings: Tensor, visible: list[bool]) -> Tensor:
     """Embeddings of unit length, from which the mean of their modality is subtracted."""
     rows, chosen = torch.nn.functional.normalize(embeddings), torch.tensor(visible)
     return torch.where(chosen[:, None], rows - rows[chosen].mean(0), rows - rows[~chosen].mean(0))
-
-
-@contextmanager
-def in_mode(network: torch.nn.Module, training: bool) -> Iterator[None]:
-    """Inside, the network is in training or evaluation mode. Afterwards every module has its earlier mode again."""
-    modes = [(part, part.training) for part in network.modules()]
-    network.train(training)
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
