@@ -151,7 +151,7 @@ class LastCheckpoint(Checkpoint):
         self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if trainer.is_global_zero and self._ours:
+        if trainer.is_global_zero and self._ours and self.path.is_file():  # somebody may have taken it away
             keep_as(self.path.with_name(PREVIOUS), self.path)
         trainer.save_checkpoint(self.path)
         self._ours = True
