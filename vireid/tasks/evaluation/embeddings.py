@@ -75,7 +75,7 @@ class EmbeddingTable:
 
 
 def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequence[Record]) -> None:
-    """``embeddings.npz``: embeddings, paths, pids, people (their names on disk), camids, modalities, row by row.
+    """``embeddings.npz``: embeddings, paths, pids, camids, modalities, row by row; ``people``, names on disk, where they are no numbers.
 
     Args:
         path: of the file; its folder is made.
@@ -83,12 +83,13 @@ def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequ
         records: the N images.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    people = {"people": np.array([record.who for record in records])} if any(record.name for record in records) else {}
     np.savez(
         path,
         **{name: rows.numpy() for name, rows in embeddings.items()},  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
         paths=np.array([record.path for record in records]),
         pids=np.array([record.pid for record in records]),
-        people=np.array([record.who for record in records]),
+        **people,  # type: ignore[arg-type]
         camids=np.array([record.camid for record in records]),
         modalities=np.array([int(record.modality) for record in records]),
     )

@@ -71,7 +71,7 @@ class Retrieval(TaskEvaluation):
         self._publish(task, "test identities")
 
     def predicted(self, task: Evaluated) -> None:
-        """Write ``embeddings.npz``: embeddings, paths, pids, people, camids, modalities; with ``flip`` also ``embeddings_flip``."""
+        """Write ``embeddings.npz``, see :func:`write_embeddings`; with ``flip`` it holds ``embeddings_flip`` too."""
         if not is_scored(task.trainer):
             return
         names = {PLAIN: "embeddings", FLIP: "embeddings_flip"}
