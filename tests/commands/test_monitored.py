@@ -39,6 +39,10 @@ def test_a_metric_of_the_training_is_there_when_the_epoch_ends() -> None:
     MonitoredMetrics().on_train_epoch_end(trainer(EarlyStopping("train/loss"), callback_metrics={"train/loss": torch.tensor(1.0)}), module)
 
 
+def test_an_epoch_without_a_validation_says_nothing_of_its_metrics() -> None:
+    MonitoredMetrics().on_train_epoch_end(trainer(ModelCheckpoint(monitor="val/mAP"), callback_metrics={}), None)  # type: ignore[arg-type]
+
+
 def test_what_need_not_be_logged() -> None:
     module: Any = None
     harmless = (EarlyStopping("val/map", strict=False), ModelCheckpoint(), ModelCheckpoint(monitor="step"), Callback())

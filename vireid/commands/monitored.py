@@ -31,19 +31,21 @@ def check_validated(trainer: pl.Trainer, validation: bool) -> None:
 
 
 class MonitoredMetrics(Callback):
-    """Ends a training at its first validation, or first epoch, if a callback watches a metric that nothing logs."""
+    """Ends a training if a callback watches a metric that nothing logs: at the first validation for one whose name begins with ``val/``,
+    at the end of the first epoch for another. Epochs without a validation say nothing of the first kind.
+    """
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002 (interface)
         if not trainer.sanity_checking:
-            self._check(trainer, after_epoch=False)
+            self._check(trainer, of_validation=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        self._check(trainer, after_epoch=True)
+        self._check(trainer, of_validation=False)
 
-    def _check(self, trainer: pl.Trainer, after_epoch: bool) -> None:
+    def _check(self, trainer: pl.Trainer, of_validation: bool) -> None:
         logged = trainer.callback_metrics
         for callback, metric in _watched(trainer):
-            if metric not in logged and (after_epoch or metric.startswith("val/")):
+            if metric not in logged and metric.startswith("val/") == of_validation:
                 raise SettingsError(f"{callback} watches `{metric}`, which nothing logs. There is {', '.join(sorted(logged))}.")
 
 
