@@ -208,7 +208,7 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other shapes, or whole numbers in place of real ones, which torch would convert without a word."""
-        if differing := next(misfits(checkpoint["state_dict"], self.state_dict(), all_names=False), None):
+        if differing := next(misfits(checkpoint.get("state_dict", {}), self.state_dict(), all_names=False), None):
             raise CheckpointError(f"The checkpoint holds another network than its settings say: {differing}.")
 
     @classmethod
