@@ -171,8 +171,7 @@ def claims(studies: Sequence[WorldStudy], arm: str = "shortlist") -> Iterator[tu
 
 def _to_all_separate(one: WorldStudy, arm: str) -> Difference:
     """Seed by seed of the training, since runs of a seed share their noise."""
-    differences = np.array([np.mean([one.trained(answer) for answer in one.answers(arm)], axis=0) - one.trained("11111")])
-    return pooled(differences[0].tolist())
+    return pooled((np.mean([one.trained(answer) for answer in one.answers(arm)], axis=0) - one.trained("11111")).tolist())
 
 
 def _mean(found: Sequence[Difference]) -> Difference:

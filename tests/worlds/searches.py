@@ -6,7 +6,6 @@ stage, so that a point has five digits, as in ``measure.py``.
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from tests.worlds.measure import EPOCHS, QUIET, STEPS, WIDTH, quiet_warnings, sp
 from vireid import SearchModule, SyntheticDataModule
 from vireid.losses import Loss, SmoothAveragePrecision
 from vireid.search import BNSeparation, Confirm, MostProbable, SearchSpace, ZeroCost
+from vireid.search.derivation.pool import norm_pool
 from vireid.structures import Genotype
 from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, Strategy, TwoLevels, Untrained, WarmupCosine
 
@@ -67,9 +67,9 @@ def code_of(point: Genotype, of: SearchSpace) -> str:
 
 
 def pool() -> list[str]:
-    """All separations of stages, and every other kind of norm on the first stages."""
-    separations = ["".join(code) for code in itertools.product("01", repeat=5)]
-    return separations + [kind * count + "0" * (5 - count) for kind in "234" for count in range(1, 6)]
+    """The points from which cheap scores propose: separations of stages, and every other kind of norm on the first stages."""
+    of = space()
+    return [code_of(of.genotype(choices), of) for choices in norm_pool(of.sites())]
 
 
 @dataclass(frozen=True)

@@ -122,8 +122,9 @@ class Study:
 
     def _trained(self, genotype: Genotype, matched: bool, seed: int) -> float:
         found = self._people(searched=False, matched=matched, seed=seed)
-        images = self._images.setdefault((matched, seed), list(found.test_dataloader()))
-        return round(run(genotype, found, images, seed, self.weights), 3)
+        if (matched, seed) not in self._images:
+            self._images[matched, seed] = list(found.test_dataloader())
+        return round(run(genotype, found, self._images[matched, seed], seed, self.weights), 3)
 
     def _people(self, searched: bool, matched: bool, seed: int) -> SyntheticDataModule:
         if (searched, matched, seed) not in self._data:
