@@ -173,6 +173,8 @@ TABLES = [
             "constants": Change(["all_separate"]),
             "fork": Change(0.5),
             "finalists": Change(1),
+            "first_fork": Change(0.0625),
+            "first_images": Change(2),
             "recalibration_batches": Change(3),
             "cheapest": Change(True),
         },

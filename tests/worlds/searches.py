@@ -24,7 +24,8 @@ from vireid.structures import Genotype
 from vireid.tasks import SGD, Adam, ExpectedCost, Geometric, Strategy, TwoLevels, Untrained, WarmupCosine
 
 HELD_OUT: dict[str, Any] = {"search_split": "identity", "validation": "heldout", "heldout_fraction": 0.3}
-RECALIBRATION = 16
+FORKS: dict[str, Any] = {"first_fork": 0.0625, "first_images": 2, "recalibration_batches": 4}
+"""All points are forked for 5 steps and the best three for 20. At 80 steps a training, more would cost as much as the forks themselves."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,18 @@ class Searcher:
 
     def shortlist(self) -> dict[str, Any]:
         """Cheap scores propose, forks decide; no supernet is trained."""
-        return self.search(space(self.width), Untrained(), Confirm([ZeroCost()], recalibration_batches=RECALIBRATION))
+        return self.search(space(self.width), Untrained(), Confirm([ZeroCost()], **FORKS))
 
     def alternating(self, of: SearchSpace, settings: Alternating) -> dict[str, Any]:
         """The alternating search. Its logits propose beside the cheap scores; ``argmax`` is its answer without forks."""
-        derivation = Confirm([MostProbable(), ZeroCost()], recalibration_batches=RECALIBRATION)
+        derivation = Confirm([MostProbable(), ZeroCost()], **FORKS)
         return self.search(of, settings.strategy(), derivation)
 
     def drawn(self, codes: Sequence[str], finalists: int | None = 3) -> dict[str, Any]:
         """The best of given points by the same forks; without ``finalists``, by one round of full ones."""
         of = space(self.width)
         constants: Any = [dict(of.decode([int(digit) for digit in code]).choices) for code in codes]
-        return self.search(of, Untrained(), Confirm([], constants, recalibration_batches=RECALIBRATION, finalists=finalists))
+        return self.search(of, Untrained(), Confirm([], constants, finalists=finalists, **FORKS))
 
     def search(self, of: SearchSpace, strategy: Strategy, derivation: Confirm) -> dict[str, Any]:
         """What a search answers, its shortlist and its price, as plain values.

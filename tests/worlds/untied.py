@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from tests.worlds.measure import WIDTH
-from tests.worlds.searches import RECALIBRATION, Searcher
+from tests.worlds.searches import FORKS, Searcher
 from tests.worlds.study import SEEDS, Study, tree
 from vireid.search import BNSeparation, Confirm, ZeroCost
 from vireid.tasks import Untrained
@@ -38,7 +38,7 @@ class Untied(Study):
     def run(self) -> None:
         for seed in SEEDS:
             searcher = Searcher(self._people(searched=True, matched=True, seed=seed), self.weights, seed)
-            derivation = Confirm([ZeroCost()], recalibration_batches=RECALIBRATION, cheapest=True)
+            derivation = Confirm([ZeroCost()], cheapest=True, **FORKS)
             self._do("searches", f"cheapest/{seed}", partial(searcher.search, self.space, Untrained(), derivation))
         sites = len(self.space.sites())
         answers = [found["answer"] for found in self.content["searches"].values()]

@@ -26,6 +26,7 @@ from vireid.search import (
     ModalityGap,
     MostProbable,
     OSNetAIN,
+    RetrievalScore,
     SearchSpace,
     SoftAPScore,
     ZeroCost,
@@ -174,6 +175,18 @@ def test_all_are_forked_for_half_the_length_and_the_best_three_again() -> None:
         assert row["behind"] == pytest.approx(expected), "behind the answer's fork of the same length"
 
 
+def test_the_first_round_may_be_shorter_and_look_at_few_images() -> None:
+    confirm = Confirm(first_fork=0.0625, first_images=4)
+    table = Table(BN, by_digits)
+    result = derive(confirm, BN, table)
+    assert sorted({fraction for fraction, _ in table.forked}) == [0.0625, 0.25]
+    points = result.details["price"]["points"]
+    assert result.details["price"]["trainings"] == pytest.approx(points / 16 + 3 / 4)
+    first, deciding = (confirm.forked(fraction) for fraction in confirm.rounds)
+    assert (type(first), type(deciding)) == (HeldoutAPScore, RetrievalScore)
+    assert (first.on, first.images, first.temperature) == ("embeddings", 4, None)  # type: ignore[attr-defined]
+
+
 def test_one_round_forks_everything_for_the_whole_length() -> None:
     table = Table(BN, by_digits)
     result = derive(Confirm(finalists=None), BN, table)
@@ -287,6 +300,8 @@ def test_for_blocks_only_forks_and_logits_count() -> None:
         ({"fork": 0.0}, "a fork of 0 steps"),
         ({"fork": 1.5}, "above 0 and at most 1"),
         ({"finalists": 0}, "`finalists` must be at least 1"),
+        ({"first_fork": 0.25}, "`first_fork` must be above 0 and below `fork`, which is 0.25, got 0.25"),
+        ({"first_images": 0}, "`first_images` must be at least 1"),
         ({"recalibration_batches": 0}, "`recalibration_batches` must be at least 1"),
     ],
 )

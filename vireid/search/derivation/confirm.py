@@ -11,6 +11,7 @@ from vireid.errors import SettingsError
 from vireid.search.derivation.base import Derivation, DerivationResult, Probabilities, Scored, Scorer, require_at_least
 from vireid.search.derivation.child_trainings import Fork
 from vireid.search.derivation.constants import Constant, default_constants, given_constants, most_constants
+from vireid.search.derivation.heldout_ap_score import HeldoutAPScore
 from vireid.search.derivation.proposers import MostProbable, Proposals, Proposer
 from vireid.search.derivation.retrieval_score import RetrievalScore
 from vireid.search.derivation.scores import ChildScore, check_heldout
@@ -29,19 +30,23 @@ class Confirm(Derivation):
     Cheap scores disagree about where modalities should be separate, and none of them is right everywhere. A quarter of a training, scored
     by mAP on held-out people, is right. A fork of every point would cost too much. So several proposers name a few points each, and the
     constants (both ends, the first and the last stage, IBN early) are always added to them. This is the shortlist. All its points are
-    forked for half of ``fork``, and the best few again for ``fork``. All forks begin at the initial weights and see the same batches, so
+    forked for ``first_fork``, and the best few again for ``fork``. All forks begin at the initial weights and see the same batches, so
     two forks differ only by their points.
 
-    The price for ``n`` points is ``n * fork / 2 + finalists * fork`` trainings, which is 2.1 for 11 points at the defaults. The forward
-    passes of the cheap scores are added to it.
+    The price for ``n`` points is ``n * first_fork + finalists * fork`` trainings, which is 2.1 for 11 points at the defaults. The forward
+    passes of all scores are added to it. Where trainings are short these weigh more; ``first_images`` and fewer
+    ``recalibration_batches`` lower them.
 
     Args:
         proposers: who names points; default the logits (:class:`MostProbable`) and scores of the initial weights (:class:`ZeroCost`).
         constants: points that are always tried: names of baselines, or choices of every site. Default: all sites shared, all separate, the
             first stage separate, the last stage separate, and IBN early, as far as the space has them. An empty list for none.
         fork: length of the deciding forks, as a fraction of a training of ``trainer.max_epochs`` epochs; above 0, at most 1.
-        finalists: points of the deciding round, at least 1: the best of a first round of forks of half the length. Null for one round,
-            in which all points are forked for ``fork``.
+        finalists: points of the deciding round, at least 1: the best of the first round. Null for one round, in which all points are
+            forked for ``fork``.
+        first_fork: length of the forks of the first round; above 0, below ``fork``. Default: half of ``fork``.
+        first_images: score the first round by average precision in one batch with so many images of every held-out person and modality,
+            at least 1, see :class:`HeldoutAPScore`. Null to score it as the deciding round, by mAP of all held-out images.
         recalibration_batches: training batches from which the statistics of a fork are re-estimated before it is scored, at least 1.
         cheapest: take the point with the fewest modality-specific sites among those that are at most one standard error behind the best.
             The error is that of the difference, paired by person.
@@ -59,16 +64,23 @@ class Confirm(Derivation):
         constants: list[Constant] | None = None,
         fork: float = 0.25,
         finalists: int | None = 3,
+        first_fork: float | None = None,
+        first_images: int | None = None,
         recalibration_batches: int = 20,
         cheapest: bool = False,
     ) -> None:
         self.proposers = [MostProbable(), ZeroCost()] if proposers is None else proposers
         self.constants = constants
         Fork(fork)  # refuses a fraction out of range
+        if first_fork is not None and not 0 < first_fork < fork:
+            raise SettingsError(f"`first_fork` must be above 0 and below `fork`, which is {fork}, got {first_fork}.")
+        if first_images is not None:
+            require_at_least("first_images", first_images)
         require_at_least("recalibration_batches", recalibration_batches)
         if finalists is not None:
             require_at_least("finalists", finalists)
         self.fork, self.finalists = fork, finalists
+        self.first_fork, self.first_images = first_fork, first_images
         self.recalibration_batches = recalibration_batches
         self.cheapest = cheapest
         self.record(proposers=self.proposers)
@@ -81,10 +93,12 @@ class Confirm(Derivation):
     @property
     def rounds(self) -> tuple[float, ...]:
         """Length of the forks of every round, as a fraction of a training."""
-        return (self.fork,) if self.finalists is None else (self.fork / 2, self.fork)
+        return (self.fork,) if self.finalists is None else (self.first_fork or self.fork / 2, self.fork)
 
-    def forked(self, fraction: float) -> RetrievalScore:
-        """The score that decides: mAP on held-out people after a fork, with re-estimated running statistics."""
+    def forked(self, fraction: float) -> ChildScore:
+        """The score of a round. What decides is mAP on held-out people after a fork, with re-estimated running statistics."""
+        if fraction < self.fork and self.first_images is not None:
+            return HeldoutAPScore("embeddings", self.first_images, temperature=None, training=Fork(fraction))
         return RetrievalScore(recalibration_batches=self.recalibration_batches, training=Fork(fraction))
 
     def scores(self) -> Sequence[ChildScore]:
@@ -146,7 +160,7 @@ class Confirm(Derivation):
 
     def _finalists(self, space: SearchSpace, entries: Sequence[Entry]) -> list[Entry]:
         """The entries that are forked again: the best ones and, with ``cheapest``, the cheapest that is as good. Keeps the order."""
-        first = self.fork / 2
+        first = self.rounds[0]
         chosen = sorted(entries, key=lambda entry: -entry.forks[first].value)[: self.finalists]
         if self.cheapest:
             chosen.append(self._cheapest(space, entries, first))
