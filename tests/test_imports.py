@@ -17,7 +17,7 @@ BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "to
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
-    "settings": {"errors", "lazy"},
+    "settings": {"errors", "importable", "lazy"},
     "structures": {"settings", "files", "errors", "lazy"},
     "errors": set(),
     "importable": set(),

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.commands.runs import run, small
+from vireid import RetrainModule
 from vireid.importable import also_importable, importable
 from vireid.search import BNSeparation
 from vireid.tasks import read_checkpoint
@@ -54,3 +56,35 @@ def test_what_was_allowed_ends_with_its_block_whatever_happens_in_it() -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert importable() == ("vireid.",)
+
+
+@pytest.mark.parametrize(
+    ("file", "asks", "words"),
+    [
+        ("planted_code.Planted-sysu.ckpt", "planted_code.Planted", []),
+        ("planted_code.Planted", "planted_code.Planted", []),
+        ("last.ckpt", "last.ckptX", []),
+        ("last.ckpt", "planted_code.Planted", ["--data.root", "planted_code.Planted", "--run_dir", "planted_code.Planted"]),
+        ("last.ckpt", "planted_code.Planted", ["--model.genotype", "planted_code.Planted", "-c", "planted_code.yaml"]),
+        ("last.ckpt", "planted_code.PlantedEvil", ["--allow", "planted_code.Planted"]),
+        ("last.ckpt", "planted_code.Planted.Inner", ["--allow", "planted_code.Planted"]),
+        ("last.ckpt", "planted_codes.Planted", ["--allow", "planted_code."]),
+    ],
+)
+def test_words_that_are_no_classes_allow_nothing(
+    file: str, asks: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    task = RetrainModule(5, "stem_separate", BNSeparation("resnet10", width=8), weights=None)
+    content = {"state_dict": task.state_dict(), "epoch": 1, "global_step": 2}
+    task.on_save_checkpoint(content)
+    content["vireid"]["model"]["init_args"]["head"] = {"class_path": asks, "init_args": {}}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("planted_code", "planted_codes", "last"):
+        Path(f"{name}.py").write_text("raise SystemExit('imported')")
+    Path("planted_code.yaml").write_text("# class_path: planted_code.Planted\ntrainer: {logger: false}\n")
+    torch.save(content, file)
+    refused = run(capsys, "test", "--ckpt", file, *words)
+    assert (refused.code, refused.err.count("Traceback")) == (2, 0)
+    assert f"asks to import {asks!r}" in refused.err
+    assert not {"planted_code", "planted_codes", "last"} & set(sys.modules)

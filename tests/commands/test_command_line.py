@@ -1,8 +1,6 @@
 """What is read from a command line before a parser sees it."""
 
-from pathlib import Path
-
-from vireid.commands.command_line import configures, named_classes, option, with_ckpt_path, with_flag
+from vireid.commands.command_line import configures, option, with_ckpt_path, with_flag
 
 
 def test_a_checkpoint_by_its_short_name() -> None:
@@ -20,16 +18,6 @@ def test_what_describes_a_model() -> None:
     assert configures(["test", "--model.seed=1"])
     assert configures(["test", "-c", "a.yaml"])
     assert not configures(["test", "--ckpt_path", "a", "--data.root", "b"])
-
-
-def test_classes_named_in_options_and_in_configurations(tmp_path: Path) -> None:
-    files = [tmp_path / f"{name}.yaml" for name in "abc"]
-    for path in files:
-        path.write_text(f"class_path: mine.{path.stem}.Loss\n")
-    words = ["fit", "-c", str(files[0]), f"--config={files[1]}", str(files[2]), "--model=other.Task"]
-    found = named_classes(words)
-    assert {"mine.a.Loss", "mine.b.Loss", "other.Task"} <= set(found)
-    assert "mine.c.Loss" not in found, "a file that is no configuration is not read"
 
 
 def test_a_flag_needs_no_true() -> None:

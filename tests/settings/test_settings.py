@@ -123,6 +123,8 @@ FOREIGN = [
     "planted_code.Planted",
     "os.system",
     "vireid",
+    "vireid.",
+    "vireid..tasks.EMA",
     "vireidx.Planted",
     "builtins.eval",
     "",
@@ -137,7 +139,7 @@ FOREIGN = [
 def test_foreign_classes_are_refused_before_they_are_imported(planted: Path, path: Any) -> None:
     hostile = {"class_path": path, "init_args": {}}
     for settings in (hostile, [hostile], {"a": {"b": [hostile]}}, {"class_path": "vireid.tasks.SGD", "init_args": {"lr": hostile}}):
-        with pytest.raises(CheckpointError, match="Only classes whose path starts with 'vireid"):
+        with pytest.raises(CheckpointError, match="Only classes of vireid are imported"):
             instantiate(settings)
         with pytest.raises(CheckpointError, match="asks to import"):
             check_class_paths(settings)
@@ -165,7 +167,7 @@ def test_names_inside_the_package_that_are_no_recorded_classes_are_refused(path:
 
 
 @pytest.mark.parametrize(
-    "path", ["vireid.Absent", "vireid.absent.X", "vireid..tasks.EMA", "vireid.settings.importlib.import_module", "vireid."]
+    "path", ["vireid.Absent", "vireid.absent.X", "vireid.settings.importlib.import_module", "vireid.torch_files.os.system"]
 )
 def test_names_that_are_absent_say_so(path: str) -> None:
     with pytest.raises(CheckpointError, match="There is no class"):
@@ -181,7 +183,7 @@ def test_arguments_that_do_not_fit_are_reported_with_the_class() -> None:
 
 @pytest.mark.parametrize("init_args", [None, 3, [1], {"decay": "much"}])
 def test_damaged_arguments_are_reported_with_the_class(init_args: Any) -> None:
-    with pytest.raises(CheckpointError, match=r"vireid\.tasks\.EMA cannot be built from its saved settings"):
+    with pytest.raises(CheckpointError, match=r"vireid\.tasks\.EMA('| cannot be built from its saved settings)"):
         instantiate({"class_path": "vireid.tasks.EMA", "init_args": init_args})
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
-from pathlib import Path
 
 CONFIGURES = ("-c", "--config", "--model", "-h", "--help", "--print_config")  # options that say more than a checkpoint's name
 
@@ -17,16 +15,6 @@ def configures(words: list[str]) -> bool:
 def with_ckpt_path(words: list[str]) -> list[str]:
     """``words`` with ``--ckpt`` renamed to ``--ckpt_path``, as Lightning calls it."""
     return ["--ckpt_path" + word[6:] if word == "--ckpt" or word.startswith("--ckpt=") else word for word in words]
-
-
-def named_classes(words: list[str]) -> tuple[str, ...]:
-    """Everything in options and configuration files that looks like a class path. What the user names may be imported."""
-    texts = list(words)
-    for i, word in enumerate(words):
-        path = Path(word.partition("=")[2] if word.startswith(("-c=", "--config=")) else word)
-        if (word.startswith("--config=") or (i and words[i - 1] in ("-c", "--config"))) and path.is_file():
-            texts.append(path.read_text(encoding="utf-8"))
-    return tuple(re.findall(r"\b[A-Za-z_]\w*(?:\.\w+)+\b", " ".join(texts)))
 
 
 def option(words: list[str], name: str) -> str | None:

@@ -17,11 +17,12 @@ from rich.console import Console
 
 from vireid.commands.class_arguments import load_public_classes
 from vireid.commands.class_changes import class_changes
-from vireid.commands.command_line import named_classes, option
+from vireid.commands.command_line import option
 from vireid.commands.layers import layer_of, read_layers
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.monitored import MonitoredMetrics, check_validated
+from vireid.commands.named_classes import named_classes
 from vireid.commands.parser import ShortErrors
 from vireid.commands.parser_errors import explain
 from vireid.commands.refusals import refusal

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import torch
 
 from vireid.errors import CheckpointError, GenotypeError
-from vireid.importable import importable
+from vireid.importable import importable, may_import
 from vireid.models import Backbone
 from vireid.search.choices import choice_problems
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
-from vireid.settings import Recorded, class_paths, differences, instantiate
+from vireid.settings import Recorded, class_paths, differences, import_class, instantiate
 from vireid.structures import Genotype
 from vireid.structures.sites import Site, groups
 
@@ -202,7 +202,7 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
     if genotype.space.get("class_path") != mine["class_path"]:
         return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
     try:
-        theirs = instantiate(dict(genotype.space), allowed=(*importable(), *class_paths(mine))).identity()
+        theirs = instantiate(dict(genotype.space), (*importable(), *class_paths(mine)), of_kind=SearchSpace).identity()
     except (CheckpointError, ValueError) as error:
         return [f"its space cannot be built ({str(error).rstrip('.')})"]
     return list(differences(theirs["init_args"], mine["init_args"]))
@@ -214,18 +214,20 @@ def space_of(genotype: Genotype) -> SearchSpace:
     Raises:
         GenotypeError: the genotype names something else, or settings that do not fit.
     """
-    own = sorted({path for path in class_paths(dict(genotype.space)) if not str(path).startswith(importable())})
+    own = sorted({path for path in class_paths(dict(genotype.space)) if not may_import(path, importable())})
     if own:
         raise GenotypeError(
             f"The genotype's space cannot be built: its file asks to import {', '.join(map(repr, own))}, and only classes of vireid are "
             f"imported from a file. Give the space itself (`space=` in Python, `model.space` in YAML), or add --allow {','.join(own)}."
         )
     try:
-        space = instantiate(dict(genotype.space), importable())
+        if not issubclass(import_class(genotype.space.get("class_path"), importable()), SearchSpace):
+            raise GenotypeError(f"{genotype.space.get('class_path')!r} is not a search space.")
+        space: SearchSpace = instantiate(dict(genotype.space), importable(), of_kind=SearchSpace)
+    except GenotypeError:
+        raise
     except (CheckpointError, ValueError) as error:
         raise GenotypeError(f"The genotype's space cannot be built: {error}") from error
-    if not isinstance(space, SearchSpace):
-        raise GenotypeError(f"{genotype.space.get('class_path')!r} is not a search space.")
     return space
 
 

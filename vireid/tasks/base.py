@@ -17,7 +17,7 @@ from vireid.importable import also_importable, importable
 from vireid.losses import LossInputs, LossSum
 from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwork
 from vireid.results import Result
-from vireid.settings import Recorded, class_path, instantiate, settings_of
+from vireid.settings import Recorded, class_path, import_class, instantiate, settings_of
 from vireid.structures import Batch, generator_for
 from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
@@ -237,9 +237,10 @@ class ReIDModule(Recorded, pl.LightningModule):
             checkpoint = read_checkpoint(checkpoint_path, map_location, importable())
             settings = checkpoint[SECTION]["model"]
             known = {"weights": None} if "weights" in settings["init_args"] else {}  # the checkpoint brings them
-            module = instantiate(settings, importable(), **{**known, **overrides})
-        if not isinstance(module, cls):
-            raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {type(module).__name__}, not a {cls.__name__}.")
+            held = import_class(settings["class_path"], importable())
+            if not issubclass(held, cls):
+                raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {held.__name__}, not a {cls.__name__}.")
+            module = instantiate(settings, importable(), of_kind=cls, **{**known, **overrides})
         module.on_load_checkpoint(checkpoint)
         try:
             module.load_state_dict(checkpoint["state_dict"], strict=strict)

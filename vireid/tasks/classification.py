@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from vireid.losses import CrossEntropy, Loss
 from vireid.models import Head
@@ -47,7 +46,7 @@ class ClassificationModule(RetrainModule):
     def __init__(
         self,
         num_classes: int,
-        genotype: dict[str, Any] | str | Path,
+        genotype: dict | str | Path,  # type: ignore[type-arg]  # a parser builds what is in a dict[str, Any]
         space: SearchSpace | None = None,
         weights: str | None = None,
         losses: list[Loss] | None = None,

@@ -59,7 +59,7 @@ class RetrainModule(ReIDModule):
     def __init__(
         self,
         num_classes: int,
-        genotype: dict[str, Any] | str | Path = "all_shared",
+        genotype: dict | str | Path = "all_shared",  # type: ignore[type-arg]  # a parser builds what is in a dict[str, Any]
         space: SearchSpace | None = None,
         weights: str | None = "default",
         losses: list[Loss] | None = None,

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vireid.commands.command_line import named_classes
 from vireid.commands.lightning import VireidCLI
+from vireid.commands.named_classes import named_classes
 from vireid.errors import SettingsError, VireidError
 from vireid.importable import also_importable
 from vireid.models import Trunk

@@ -18,6 +18,9 @@ from vireid.models.trunks.pretrained import load_state, trunk_entries, unknown_w
 OURS = {"pretrained": False, "num_classes": 0, "global_pool": ""}
 """Arguments of timm that make a network a trunk."""
 
+ACTS = {"cache_dir", "checkpoint_path", "features_only", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "scriptable"}
+"""Arguments that make timm read files, fetch weights or give another kind of network."""
+
 
 class Timm(Trunk):
     """A network of timm without pooling and classifier; needs the extra ``timm``.
@@ -35,13 +38,18 @@ class Timm(Trunk):
         SettingsError: timm is not installed, it has no such network, or arguments that are not the user's to give.
     """
 
-    def __init__(self, name: str, arguments: dict[str, Any] | None = None, image_size: tuple[int, int] = IMAGE_SIZE) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: dict | None = None,  # type: ignore[type-arg]  # a parser builds what is in a dict[str, Any]
+        image_size: tuple[int, int] = IMAGE_SIZE,
+    ) -> None:
         timm = _timm()
         if name not in (known := timm.list_models()):
             close = get_close_matches(name.partition(".")[0], known, n=3, cutoff=0.5)
             hint = f"; close names: {', '.join(close)}" if close else ""
             raise SettingsError(f"timm has no network {name!r}{hint}. (A tag, as in 'resnet50.a1_in1k', is given as `weights`.)")
-        if taken := sorted(set(arguments or {}) & {*OURS, "features_only"}):
+        if taken := sorted(set(arguments or {}) & {*OURS, *ACTS}):
             raise SettingsError(f"`arguments` may not set {', '.join(taken)}: a trunk has its own; weights are given as `weights`.")
         self.name = name
         self.arguments = dict(arguments or {})
