@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def search(root: Path, folder: Path, seed: int = 0, **fit: Any) -> SearchModule:
     derivation = Confirm([ZeroCost(cheap)], recalibration_batches=1)
     module = SearchModule(datamodule.num_classes, space, None, optimizer=SGD(0.05), strategy=Untrained(), derivation=derivation, seed=seed)
     runner = trainer(folder, epochs=4, callbacks=[LastCheckpoint(folder)], enable_checkpointing=True, plugins=[SafeCheckpointIO()])
-    runner.fit(module, datamodule=datamodule, **fit)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Detected call of `lr_scheduler.step")  # no weight is stepped, so no rate is
+        runner.fit(module, datamodule=datamodule, **fit)
     return module
 
 

@@ -247,7 +247,7 @@ class SearchModule(ReIDModule):
         super().on_train_epoch_end()
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            if scheduler is not None:
+            if scheduler is not None and self.strategy.passes(self.current_epoch):  # torch warns where no weight was stepped
                 scheduler.step()
         self.strategy.epoch_ended(self)
         self._log_architecture()
