@@ -408,9 +408,19 @@ def test_a_damaged_last_checkpoint_of_a_run(finished: Path, retrain: Attempt, tm
 
 def test_a_checkpoint_of_another_network(finished: Path, retrain: Attempt, search: Attempt) -> None:
     checkpoint = finished / "checkpoints" / "last.ckpt"
-    for message in (search("--ckpt_path", checkpoint), retrain("--ckpt_path", checkpoint, "--model.space.init_args.width=16")):
-        assert "holds another network than the one to train" in message
-        assert "config.yaml" in message
+    assert "model: vireid.RetrainModule -> vireid.SearchModule" in search("--ckpt_path", checkpoint)
+    message = retrain("--ckpt_path", checkpoint, "--model.space.init_args.width=16")
+    assert "model.space.width: 8 -> 16" in message
+    assert "config.yaml" in message
+
+
+def test_a_checkpoint_whose_weights_are_of_another_network(finished: Path, retrain: Attempt, tmp_path: Path) -> None:
+    content = torch.load(finished / "checkpoints" / "last.ckpt", weights_only=True)
+    content["state_dict"]["network.backbone.trunk.conv1.weight"] = torch.zeros(16, 3, 7, 7)
+    torch.save(content, tmp_path / "other.ckpt")
+    message = retrain("--ckpt_path", tmp_path / "other.ckpt", "--trainer.limit_train_batches=1")
+    assert "holds another network than the one to train" in message
+    assert "config.yaml" in message
 
 
 def test_a_test_needs_a_checkpoint(attempt: Attempt) -> None:

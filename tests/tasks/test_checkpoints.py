@@ -352,11 +352,11 @@ def test_weights_of_another_network_than_the_settings_say(kind: str, checkpoint:
     with pytest.raises(CheckpointError, match=f"(?s){message}"):
         SearchModule.load_from_checkpoint(tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="holds another network than the one to train: network"):
-        check_fits(tmp_path / "other.ckpt", search_module())
+        check_fits("other.ckpt", content, search_module())
 
 
 def test_half_precision_is_no_other_kind(checkpoint: Path) -> None:
-    check_fits(checkpoint, search_module().half())
+    check_fits(checkpoint, read_checkpoint(checkpoint), search_module().half())
 
 
 @pytest.mark.parametrize("ema", [{"x": torch.ones(1)}, {"x": 1}, [1], {WEIGHT: torch.ones(1, 2)}])

@@ -26,6 +26,8 @@ from vireid.commands.named_classes import named_classes
 from vireid.commands.parser import ShortErrors
 from vireid.commands.parser_errors import explain
 from vireid.commands.refusals import refusal
+from vireid.commands.resume_settings import run_settings
+from vireid.commands.resuming import check_resumed
 from vireid.commands.run_directory import HEADER, RunDirectory
 from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
@@ -173,11 +175,14 @@ class VireidCLI(LightningCLI):
             raise _own_error(error, self.parser) from error
 
     def before_fit(self) -> None:
-        """Check that what callbacks watch is validated, and that a checkpoint to resume from is complete and fits this network."""
+        """Check that what callbacks watch is validated, and that a checkpoint to resume from is complete, with the settings of this run."""
         check_validated(self.trainer, self.datamodule.validation != "none")
         checkpoint = self.config["fit"].get("ckpt_path")
         if checkpoint is not None:
-            check_fits(checkpoint, self.model, importable())
+            content = read_checkpoint(checkpoint, allowed=importable())
+            assert isinstance(self.trainer, Trainer)
+            _warn("\n".join(check_resumed(checkpoint, content, self.model, self.datamodule, self.trainer.run_settings or {})))
+            check_fits(checkpoint, content, self.model)
 
     def before_validate(self) -> None:
         """Refuse a validation for which the data holds out no identities."""
@@ -206,7 +211,10 @@ class VireidCLI(LightningCLI):
         plugins = trainer.get("plugins")
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
         kwargs.setdefault("default_root_dir", str(folder))
-        return super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
+        made = super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
+        assert isinstance(made, Trainer)
+        made.run_settings = run_settings(made, self.config[self.subcommand]["trainer"].as_dict())
+        return made
 
     def after_fit(self) -> None:
         """Print the result of the training, and where the files are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,12 @@ class Trainer(pl.Trainer):
         val_check_interval: training batches between validations within an epoch: a whole number of them, or a fraction of the epoch, 0.0 to
             1.0; or a time. Null for one validation at the end of an epoch.
         lightning: other arguments of Lightning's Trainer.
+
+    Attributes:
+        run_settings: what checkpoints say of the Trainer, as plain values by argument; a run that goes on is compared with it.
     """
+
+    run_settings: Mapping[str, Any] | None = None
 
     def __init__(
         self,

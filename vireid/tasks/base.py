@@ -20,9 +20,10 @@ from vireid.results import Result
 from vireid.settings import Recorded, class_path, import_class, instantiate, settings_of
 from vireid.structures import Batch, generator_for
 from vireid.tasks.checkpoint_values import misfits
-from vireid.tasks.checkpoints import SECTION, VERSION, read_checkpoint
+from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_checkpoint
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
+from vireid.tasks.optimisation.schedules import set_rates
 from vireid.version import __version__
 
 
@@ -111,6 +112,8 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def on_train_start(self) -> None:
         self._means.pop()  # of a run that ended within an epoch
+        for config in self.trainer.lr_scheduler_configs:
+            set_rates(config.scheduler)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 (interface)
         if self.trainer.is_last_batch:
@@ -201,10 +204,12 @@ class ReIDModule(Recorded, pl.LightningModule):
     # --- checkpoints ----------------------------------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store what rebuilds this module and its data, as plain values."""
+        """Store what rebuilds this module and its data, and the settings of the Trainer, as plain values."""
         datamodule = getattr(self.trainer, "datamodule", None) if self._trainer is not None else None
         data = settings_of(datamodule) if isinstance(datamodule, Recorded) else None
-        checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, "model": settings_of(self), "data": data}
+        trainer = dict(self._trainer.run_settings or {}) if isinstance(self._trainer, TellsSettings) else None
+        settings = {"model": settings_of(self), "data": data, "trainer": trainer or None}
+        checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, **settings}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other shapes, or whole numbers in place of real ones, which torch would convert without a word."""

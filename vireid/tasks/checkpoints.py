@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -95,19 +96,33 @@ def _way_out(path: Path) -> str:
     return f" The checkpoint before it is beside it: give {str(before)!r} instead." if path.name != PREVIOUS and before.is_file() else ""
 
 
-def check_fits(path: str | os.PathLike[str], module: pl.LightningModule, allowed: tuple[str, ...] = ("vireid.",)) -> None:
+def check_fits(path: str | os.PathLike[str], content: Mapping[str, Any], module: pl.LightningModule) -> None:
     """Check that training can go on from a checkpoint, before it starts.
 
+    Args:
+        path: name of the file.
+        content: what :func:`read_checkpoint` has read.
+        module: to be trained.
+
     Raises:
-        MissingFileError, CheckpointError: see :func:`read_checkpoint`.
         CheckpointError: tensors of other names, shapes or kinds of numbers than those of ``module``.
     """
-    differing = next(misfits(read_checkpoint(path, allowed=allowed)["state_dict"], module.state_dict()), None)
+    differing = next(misfits(content["state_dict"], module.state_dict()), None)
     if differing is not None:
         raise CheckpointError(
             f"{os.fspath(path)!r} holds another network than the one to train: {differing}. "
             "Give the configuration of its run (the config.yaml beside `checkpoints`)."
         )
+
+
+@runtime_checkable
+class TellsSettings(Protocol):
+    """A Trainer whose arguments checkpoints hold."""
+
+    @property
+    def run_settings(self) -> Mapping[str, Any] | None:
+        """Arguments that a run which goes on must have, as plain values by name."""
+        ...
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ from vireid.tasks.optimisation.ema import EMA
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_optimizer
+from vireid.tasks.starting_weights import started
 from vireid.torch_files import check_weights
 
 
@@ -39,7 +40,7 @@ class RetrainModule(ReIDModule):
         space: the space of a baseline name or list; default CM-NAS on ResNet-50. A genotype file brings its own; if both are given
             they must agree.
         weights: of the trunk: ``default`` for its own, such as ImageNet's where it has any; a name that the trunk knows (torchvision's
-            ``IMAGENET1K_V1``, a tag of timm), or a file; null for random initial weights.
+            ``IMAGENET1K_V1``, a tag of timm), or a file, such as a checkpoint of the same genotype; null for random initial weights.
         losses: weighted terms; default cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default: CM-NAS's Adam at
             0.01, the trunk at a tenth of it, with its schedule.
@@ -83,7 +84,7 @@ class RetrainModule(ReIDModule):
         self.evaluation, self.seed = evaluation or Retrieval(), seed
         self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()
         with seeded(seed):
-            backbone = with_parts(self.space.materialise(self.genotype, weights), self.trunk_parts)
+            backbone = started(lambda start: with_parts(self.space.materialise(self.genotype, start), self.trunk_parts), weights)
             self.network = self.head.build(backbone, num_classes)
         self.optimizer.check_parts(self.network.named_parts())
 

@@ -202,3 +202,15 @@ class Exponential(Schedule):
 
     def __call__(self, epoch: int) -> float:
         return float(self.gamma**epoch)
+
+
+def set_rates(scheduler: object) -> None:
+    """Set the learning rates that a schedule says for the epoch that it has come to, where they are functions of the epoch alone.
+
+    A checkpoint brings rates of its own. They are other ones if the run is longer now and the schedule goes over the whole of it.
+    """
+    if not isinstance(scheduler, LambdaLR):
+        return
+    groups = zip(scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+    for group, rate, factor in groups:
+        group["lr"] = rate * factor(scheduler.last_epoch)

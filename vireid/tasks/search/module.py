@@ -36,6 +36,7 @@ from vireid.tasks.search.run import DERIVATION, INITIAL_LOGITS, Terms, weight_ro
 from vireid.tasks.search.scored_child import SupernetChild
 from vireid.tasks.search.strategies import Strategy
 from vireid.tasks.search.two_levels import TwoLevels
+from vireid.tasks.starting_weights import started
 
 UNCONFIRMED = "No training has confirmed this genotype. The derivation vireid.search.Confirm tries it in short trainings."
 
@@ -64,7 +65,7 @@ class SearchModule(ReIDModule):
         num_classes: identities with a classifier row; linked from the data on the command line.
         space: what to search; default CM-NAS on ResNet-50.
         weights: of the trunk: ``default`` for its own, such as ImageNet's where it has any; a name that the trunk knows (torchvision's
-            ``IMAGENET1K_V1``, a tag of timm), or a file; null for random initial weights.
+            ``IMAGENET1K_V1``, a tag of timm), or a file, such as a checkpoint of a search of this space; null for random initial weights.
         losses: terms of the weight step. Default: cross-entropy + four-way triplet + 5 similarity preserving + 0.05 class-wise MMD.
         optimizer: optimiser of the weights, with its learning rates, schedule and clipping, or a class of ``torch.optim``. Default:
             CM-NAS's Adam at 0.01, the trunk at a tenth of it, with its schedule compressed: a warm-up of 5 epochs, then a tenth of the rate
@@ -120,6 +121,7 @@ class SearchModule(ReIDModule):
         self.record(optimizer=self.optimizer)
         self.strategy, self.derivation = strategy or TwoLevels(), derivation or Argmax()
         self.evaluation = evaluation or Retrieval()
+        self.record(evaluation=self.evaluation)
         self.accumulate_grad_batches, self.seed = accumulate_grad_batches, seed
         self.derived: Genotype | None = None
         self.searched = 0.0
@@ -133,7 +135,8 @@ class SearchModule(ReIDModule):
 
     def _new_network(self) -> ReIDNetwork | BranchNetwork:
         with seeded(self.seed):
-            return self.head.build(self.space.supernet(self.weights, self.norms), self.num_classes)
+            trunk = started(lambda start: self.space.supernet(start, self.norms), self.weights)
+            return self.head.build(trunk, self.num_classes)
 
     def _check_sites(self, before: list[str], when: str) -> None:
         check_same_sites(type(self.space).__name__, [site.name for site in self.space.sites()], before, when)
