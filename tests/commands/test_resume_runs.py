@@ -62,7 +62,7 @@ SEARCH: dict[str, Any] = {
         "space": RECIPE["model"]["init_args"]["space"],
         "weights": None,
         "losses": RECIPE["model"]["init_args"]["losses"],
-        "optimizer": RECIPE["model"]["init_args"]["optimizer"],
+        "optimizer": {"class_path": "vireid.tasks.SGD", "init_args": {"lr": 0.01}},
         "strategy": {
             "class_path": "vireid.tasks.TwoLevels",
             "init_args": {"warmup_epochs": 0, "temperature": {"class_path": "vireid.tasks.Stepped", "init_args": {"every": 1}}},
@@ -238,9 +238,10 @@ def test_a_run_does_not_go_on_with_what_may_not_change(case: str, runs: Runs, tm
 @pytest.mark.slow
 def test_a_limit_of_steps_or_of_time_may_grow(runs: Runs, tmp_path: Path) -> None:
     whole = runs.kept("whole", "--trainer.max_epochs=2")
-    steps = runs.copy(runs.kept("steps", "--trainer.max_epochs=2", "--trainer.max_steps=3"), tmp_path / "steps")
-    assert last(steps)["global_step"] == 3
-    assert runs.fit(steps, "--ckpt_path=last", "--trainer.max_epochs=2", "--trainer.max_steps=6").code == 0
+    steps = runs.copy(runs.kept("steps", "--trainer.max_steps=4"), tmp_path / "steps")
+    fewer = runs.fit(steps, "--ckpt_path=last", "--trainer.max_epochs=2", "--trainer.max_steps=3")
+    assert (fewer.code, "trainer.max_steps: 4 -> 3" in fewer.err) == (2, True)
+    assert runs.fit(steps, "--ckpt_path=last", "--trainer.max_epochs=2", "--trainer.max_steps=-1").code == 0
     assert_same_training(steps, whole)
     time = runs.copy(runs.kept("time", "--trainer.max_time=00:01:00:00"), tmp_path / "time")
     shorter = runs.fit(time, "--ckpt_path=last", "--trainer.max_epochs=2", "--trainer.max_time=00:00:59:00")
