@@ -28,14 +28,26 @@ if TYPE_CHECKING:
         pairwise_distances as pairwise_distances,
         rerank_embeddings as rerank_embeddings,
     )
+    from vireid.metrics.intervals import clopper_pearson as clopper_pearson, design_effect as design_effect
+    from vireid.metrics.open_set import (
+        Searches as Searches,
+        Threshold as Threshold,
+        TooFewSearchesError as TooFewSearchesError,
+        det_curve as det_curve,
+        fnir as fnir,
+        fpir as fpir,
+        threshold_at as threshold_at,
+    )
     from vireid.metrics.permutation import GroupTest as GroupTest, permutation_test as permutation_test
     from vireid.metrics.retrieval import CrossModalRetrieval as CrossModalRetrieval
+    from vireid.metrics.searching import cosine_scores as cosine_scores, search_people as search_people
     from vireid.metrics.statistics import (
         PairedTest as PairedTest,
         bootstrap_interval as bootstrap_interval,
         paired_test as paired_test,
         paired_tests as paired_tests,
     )
+    from vireid.metrics.verification import PairCounts as PairCounts, tar_at_far as tar_at_far
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -50,8 +62,12 @@ __getattr__, __dir__, __all__ = lazy(
             "pairwise_distances",
             "rerank_embeddings",
         ],
+        ".intervals": ["clopper_pearson", "design_effect"],
+        ".open_set": ["Searches", "Threshold", "TooFewSearchesError", "det_curve", "fnir", "fpir", "threshold_at"],
         ".permutation": ["GroupTest", "permutation_test"],
         ".retrieval": ["CrossModalRetrieval"],
+        ".searching": ["cosine_scores", "search_people"],
         ".statistics": ["PairedTest", "bootstrap_interval", "paired_test", "paired_tests"],
+        ".verification": ["PairCounts", "tar_at_far"],
     },
 )
