@@ -121,7 +121,7 @@ def test_false_alarms_of_few_people_are_refused() -> None:
     people = np.repeat(np.arange(100), 10)
     tops = RANDOM.normal(size=1000)
     tops[people < 9] += 100
-    with pytest.raises(TooFewSearchesError, match="false alarms at a rate of .* are those of 9 people"):
+    with pytest.raises(TooFewSearchesError, match=r"false alarms at a rate of .* are those of 9 people"):
         threshold_at(searches(tops, people), 0.05)
     assert threshold_at(searches(tops, people), 0.1).alarm_people > 9
 
