@@ -31,7 +31,8 @@ ALLOWED = {
     "search": BOTTOM | {"nn", "models"},
     "results": BOTTOM | {"metrics"},
     "tasks": BOTTOM | {"nn", "models", "search", "losses", "metrics", "results"},
-    "commands": BOTTOM | {"nn", "models", "search", "losses", "metrics", "data", "results", "tasks"},
+    "deploy": BOTTOM | {"nn", "models", "metrics", "data", "results", "tasks"},
+    "commands": BOTTOM | {"nn", "models", "search", "losses", "metrics", "data", "results", "tasks", "deploy"},
     "cli": {"errors", "version", "commands"},  # only those commands that need the standard library alone, see test_cli.py
     "__main__": {"cli"},
 }
@@ -103,3 +104,17 @@ def test_importing_vireid_is_silent_and_loads_no_torch() -> None:
     code = "import sys, vireid; assert 'torch' not in sys.modules"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == result.stderr == ""
+
+
+def test_values_pictures_and_results_load_no_torch() -> None:
+    lines = [
+        "import sys, vireid",
+        "vireid.Genotype",
+        "from vireid.structures import Evaluation, Modality, Record, Setting, Trial",
+        "from vireid.data import read_image",
+        "from vireid.results import read_results",
+        "from vireid.metrics import bootstrap_interval, paired_test, permutation_test, rank_correlation",
+        "from vireid.deploy import Card, ImageEmbedder, Preparation",
+        "assert 'torch' not in sys.modules",
+    ]
+    subprocess.run([sys.executable, "-c", "; ".join(lines)], check=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SyntheticDataModule as SyntheticDataModule,
         SYSUDataModule as SYSUDataModule,
     )
+    from vireid.deploy.embedder import Embedder as Embedder
     from vireid.structures import Genotype as Genotype
     from vireid.tasks import ClassificationModule as ClassificationModule, RetrainModule as RetrainModule, SearchModule as SearchModule
 
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy(
             "SYSUDataModule",
             "SyntheticDataModule",
         ],
+        "vireid.deploy": ["Embedder"],
         "vireid.structures": ["Genotype"],
         "vireid.tasks": ["ClassificationModule", "RetrainModule", "SearchModule"],
     },

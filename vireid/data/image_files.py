@@ -64,10 +64,14 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
         BadImageError: the file cannot be read, see :func:`open_image`.
     """
     with open_image(path) as image:
-        rgb = to_rgb(image, pixel_range)
-        if rgb.size != (width, height):
-            rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
-        return np.asarray(rgb)
+        return resized(to_rgb(image, pixel_range), height, width)
+
+
+def resized(rgb: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
+    """``(height, width, 3)`` pixels of an RGB image, by the Lanczos filter if its size is another one."""
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(rgb)
 
 
 def _open_regular(path: str) -> IO[bytes]:

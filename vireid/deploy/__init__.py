@@ -1,0 +1,21 @@
+"""From a checkpoint to embeddings of images; networks in a folder that needs no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vireid.lazy import lazy
+
+if TYPE_CHECKING:
+    from vireid.deploy.card import Card as Card, Preparation as Preparation
+    from vireid.deploy.embedder import Embedder as Embedder
+    from vireid.deploy.image_embedder import ImageEmbedder as ImageEmbedder
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        ".card": ["Card", "Preparation"],
+        ".embedder": ["Embedder"],
+        ".image_embedder": ["ImageEmbedder"],
+    },
+)
