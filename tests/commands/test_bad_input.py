@@ -410,7 +410,7 @@ def test_a_checkpoint_of_another_network(finished: Path, retrain: Attempt, searc
     checkpoint = finished / "checkpoints" / "last.ckpt"
     assert "model: vireid.RetrainModule -> vireid.SearchModule" in search("--ckpt_path", checkpoint)
     message = retrain("--ckpt_path", checkpoint, "--model.space.init_args.width=16")
-    assert "model.space.width: 8 -> 16" in message
+    assert "model.space.backbone.width: 8 -> 16" in message
     assert "config.yaml" in message
 
 

@@ -174,11 +174,20 @@ def test_another_class_is_named_alone() -> None:
 
 def test_a_genotype_is_compared_without_its_provenance() -> None:
     genotype = SPACE.baseline("all_separate")
-    told = Genotype(genotype.space, genotype.choices, {"created": "today"})
+    newer = Genotype(genotype.space, genotype.choices, {"created": "today"})
     other = Genotype(genotype.space, {**genotype.choices, "bn1": "shared_bn"}, {})
-    before, same, after = (retrain(genotype=one.to_dict()).settings() for one in (genotype, told, other))
+    before, same, after = (retrain(genotype=one.to_dict()).settings() for one in (genotype, newer, other))
     assert names("model", before, same) == []
-    assert list(map(str, changes({"model": before}, {"model": after}))) == ["model.genotype.choices.bn1: separate_bn -> shared_bn"]
+    told = 'model.genotype.choices: {"bn1": "separate_bn"} -> {"bn1": "shared_bn"}'
+    assert list(map(str, changes({"model": before}, {"model": after}))) == [told]
+
+
+def test_the_space_of_a_genotype_is_named_once() -> None:
+    wide = BNSeparation("resnet10", width=16)
+    before, after = retrain().settings(), retrain(space=wide).settings()
+    assert names("model", before, after) == ["model.space.backbone.width"]
+    before, after = (retrain(space=None, genotype=space.baseline("all_separate").to_dict()).settings() for space in (SPACE, wide))
+    assert names("model", before, after) == ["model.genotype.space.backbone.width"]
 
 
 def test_an_argument_that_the_checkpoint_is_too_old_to_have_had_its_default() -> None:

@@ -102,7 +102,11 @@ def _differing(before: Any, after: Any, name: str) -> Iterator[Changed]:
     if is_object(before) and is_object(after) and before["class_path"] == after["class_path"]:
         cls = _class(after["class_path"])
         yield from _arguments(cls, before.get("init_args") or {}, after.get("init_args") or {}, name)
-    elif isinstance(before, Mapping) and isinstance(after, Mapping) and not (is_object(before) or is_object(after)):
+    elif (
+        isinstance(before, Mapping)
+        and isinstance(after, Mapping)
+        and not (is_object(before) or is_object(after) or isinstance(after, _Whole))
+    ):
         for key in dict.fromkeys((*after, *before)):
             yield from _differing(before.get(key, ABSENT), after.get(key, ABSENT), _below(name, key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after) and any(map(is_object, after)):
@@ -118,8 +122,8 @@ def _arguments(cls: type | None, before: Mapping[str, Any], after: Mapping[str, 
     for key in dict.fromkeys((*after, *before)):
         old, new = (values.get(key, defaults.get(key, ABSENT)) for values in (before, after))
         decision = decide(cls, key)
-        if key == "genotype":
-            old, new = _choices(old), _choices(new)
+        if key == "genotype" and isinstance(old, Mapping) and isinstance(new, Mapping):
+            old, new = _different_choices(old, new, with_space=not before.get("space"))
         if decision == "refused":
             yield from _differing(old, new, _below(name, key))
         elif decision == "longer" and old != new:
@@ -151,9 +155,17 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else json.dumps(value, default=str, sort_keys=True)
 
 
-def _choices(genotype: Any) -> Any:
-    """A genotype without its provenance, which only results mention."""
-    return {key: value for key, value in genotype.items() if key != "provenance"} if isinstance(genotype, Mapping) else genotype
+def _different_choices(before: Mapping[str, Any], after: Mapping[str, Any], with_space: bool) -> list[dict[str, Any]]:
+    """What differs of two genotypes as one setting: the choices, and the space unless it is a setting itself. Only results mention more."""
+    old, new = (dict(choices) if isinstance(choices := one.get("choices"), Mapping) else {} for one in (before, after))
+    same = {name for name in old if name in new and old[name] == new[name]}
+    spaces = [{"space": one.get("space")} if with_space else {} for one in (before, after)]
+    pairs = zip((old, new), spaces, strict=True)
+    return [{"choices": _Whole({name: choice for name, choice in one.items() if name not in same}), **space} for one, space in pairs]
+
+
+class _Whole(dict[str, Any]):
+    """A dictionary that counts as one value."""
 
 
 def _class(path: Any) -> type | None:
