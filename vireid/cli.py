@@ -64,7 +64,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _run(words: list[str]) -> int:
     """Exit code of a command."""
-    from vireid.commands.stopping import stop_code, terminable
+    from vireid.commands.stopping import stop_behind, stop_code, terminable
     from vireid.errors import VireidError
 
     try:
@@ -74,7 +74,7 @@ def _run(words: list[str]) -> int:
     except VireidError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
-        code = stop_code(end) or stop_code(end.__context__)  # Lightning exits when interrupted
+        code = stop_code(stop_behind(end))
         if not code:
             raise
         sys.stderr.write("\nInterrupted.\n" if code == 130 else "\nTerminated.\n")

@@ -29,6 +29,7 @@ from vireid.commands.refusals import refusal
 from vireid.commands.resume_settings import run_settings
 from vireid.commands.resuming import check_resumed
 from vireid.commands.run_directory import HEADER, RunDirectory
+from vireid.commands.stopping import check_terminated, stops
 from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
 from vireid.errors import SettingsError, VireidError
@@ -69,22 +70,24 @@ class VireidCLI(LightningCLI):
     def __init__(self, words: list[str]) -> None:
         self.parsers: dict[str, LightningArgumentParser] = {}  # by subcommand; the one above them has no name
         try:
-            super().__init__(
-                ReIDModule,
-                BatchDataModule,
-                trainer_class=Trainer,
-                subclass_mode_model=True,
-                subclass_mode_data=True,
-                seed_everything_default=0,
-                trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
-                auto_configure_optimizers=False,
-                load_from_checkpoint_support=False,
-                save_config_callback=RunConfig,
-                save_config_kwargs={"save_to_log_dir": False},
-                parser_class=VireidParser,
-                parser_kwargs={"prog": "vireid", **{name: {"command": name} for name in self.subcommands()}},
-                args=words,
-            )
+            with stops():
+                super().__init__(
+                    ReIDModule,
+                    BatchDataModule,
+                    trainer_class=Trainer,
+                    subclass_mode_model=True,
+                    subclass_mode_data=True,
+                    seed_everything_default=0,
+                    trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
+                    auto_configure_optimizers=False,
+                    load_from_checkpoint_support=False,
+                    save_config_callback=RunConfig,
+                    save_config_kwargs={"save_to_log_dir": False},
+                    parser_class=VireidParser,
+                    parser_kwargs={"prog": "vireid", **{name: {"command": name} for name in self.subcommands()}},
+                    args=words,
+                )
+            check_terminated(self.trainer)
         except VireidError:  # bad input that shows only when the run begins leaves no folder either
             self._discard()
             raise
@@ -93,7 +96,7 @@ class VireidCLI(LightningCLI):
                 self._discard()
                 raise refused from error
             raise
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             if self.directory is not None and words[0] == "fit":
                 _say(self.directory.how_to_go_on())
             raise

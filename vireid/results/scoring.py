@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +18,16 @@ from vireid.results.reranking import Reranking
 from vireid.results.result import METRICS, TOPK, Result, TrialQueries
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 
+T = TypeVar("T")
+
 
 def score(
-    evaluation: Evaluation, embeddings: Tensor, remark: str = "", variant: str = "", reranking: Reranking | None = None
+    evaluation: Evaluation,
+    embeddings: Tensor,
+    remark: str = "",
+    variant: str = "",
+    reranking: Reranking | None = None,
+    before_each: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """Results of every setting by cosine distance, or re-ranked.
 
@@ -29,32 +37,46 @@ def score(
         remark: note for every row.
         variant: how the embeddings were computed, if differently from the protocols.
         reranking: re-ranking of each trial's query and gallery, which is added to the variant; ``None``: plain cosine distances.
+        before_each: called before each trial that is re-ranked, and before each set of trials with the same queries. It may raise.
 
     Returns:
         One result per setting.
     """
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
     pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
-    scores = iter(_scores(evaluation, embeddings, pids, camids, reranking))
+    scores = iter(_scores(evaluation, embeddings, pids, camids, reranking, before_each))
     results = []
     for setting in evaluation.settings:
         results.append(_result(setting, [next(scores) for _ in setting.trials], evaluation.records, remark, name))
     return results
 
 
-def _scores(evaluation: Evaluation, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking | None) -> list[RetrievalScores]:
+def _scores(
+    evaluation: Evaluation,
+    embeddings: Tensor,
+    pids: Tensor,
+    camids: Tensor,
+    reranking: Reranking | None,
+    before_each: Callable[[], None],
+) -> list[RetrievalScores]:
     """Scores of the trials of all settings, in order. Trials with the same queries are scored together."""
     pairs = [(trial, setting.rule) for setting in evaluation.settings for trial in setting.trials]
     if reranking:  # one trial at a time: neighbours are among its own images only
-        return [_reranked(trial, rule, embeddings, pids, camids, reranking) for trial, rule in pairs]
+        return [_reranked(trial, rule, embeddings, pids, camids, reranking) for trial, rule in _each(pairs, before_each)]
     galleries: dict[tuple[bytes, Rule], list[NDArray[np.int64]]] = {}
     for trial, rule in pairs:
         galleries.setdefault((trial.query.tobytes(), rule), []).append(trial.gallery)
     scores = {
         (query, rule): iter(evaluate_draws(embeddings, pids, camids, np.frombuffer(query, np.int64).copy(), drawn, rule, TOPK))
-        for (query, rule), drawn in galleries.items()
+        for (query, rule), drawn in _each(galleries.items(), before_each)
     }
     return [next(scores[trial.query.tobytes(), rule]) for trial, rule in pairs]
+
+
+def _each(items: Iterable[T], before_each: Callable[[], None]) -> Iterator[T]:
+    for item in items:
+        before_each()
+        yield item
 
 
 def _reranked(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor, reranking: Reranking) -> RetrievalScores:

@@ -24,6 +24,7 @@ from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_check
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
 from vireid.tasks.optimisation.schedules import set_rates
+from vireid.tasks.progress import check_gradients, check_sigterm, close_epoch, gradients_of, put_gradients, reopen_epoch, window_is_whole
 from vireid.version import __version__
 
 
@@ -53,6 +54,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.run_dir: Path | None = None
         self._evaluated = ExitStack()
         self._means = EpochMeans()
+        self._gradients: Mapping[str, Tensor] = {}  # of a window that the run that is gone on from was in
 
     def forward(self, batch: Batch) -> NetworkOutput:
         """The network's output for a batch whose images are normalised."""
@@ -114,6 +116,8 @@ class ReIDModule(Recorded, pl.LightningModule):
         self._means.pop()  # of a run that ended within an epoch
         for config in self.trainer.lr_scheduler_configs:
             set_rates(config.scheduler)
+        put_gradients(self._gradients, self)
+        self._gradients = {}
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 (interface)
         if self.trainer.is_last_batch:
@@ -182,6 +186,7 @@ class ReIDModule(Recorded, pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         self.evaluation.put(self, batch)
+        check_sigterm(self.trainer)  # Lightning looks in the other loops alone
 
     def on_validation_epoch_end(self) -> None:
         self.evaluation.validated(self)
@@ -210,11 +215,20 @@ class ReIDModule(Recorded, pl.LightningModule):
         trainer = dict(self._trainer.run_settings or {}) if isinstance(self._trainer, TellsSettings) else None
         settings = {"model": settings_of(self), "data": data, "trainer": trainer or None}
         checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, **settings}
+        if self._trainer is None or self.trainer.state.fn != "fit":
+            return
+        reopen_epoch(checkpoint["loops"]["fit_loop"], self.trainer.num_training_batches)
+        if not window_is_whole(self.trainer, self) and self.trainer.world_size == 1:  # others have gradients of their own
+            checkpoint["gradients"] = gradients_of(self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other shapes, or whole numbers in place of real ones, which torch would convert without a word."""
         if differing := next(misfits(checkpoint.get("state_dict", {}), self.state_dict(), all_names=False), None):
             raise CheckpointError(f"The checkpoint holds another network than its settings say: {differing}.")
+        self._gradients = checkpoint.get("gradients", {})
+        check_gradients(self._gradients, self)
+        if self._trainer is not None and self.trainer.state.fn == "fit" and self.trainer.max_steps != -1:
+            close_epoch(checkpoint["loops"]["fit_loop"])
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # weights-only, and without Lightning's import of any class a file names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +13,17 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from vireid.errors import CheckpointError, MissingFileError
+from vireid.errors import CheckpointError, MissingFileError, VireidError
 from vireid.files import atomic_file, keep_as
 from vireid.settings import check_class_paths, check_objects
 from vireid.settings.bounds import check_bounds
 from vireid.tasks.checkpoint_values import check_values, misfits
+from vireid.tasks.progress import epoch_is_over, is_between_batches, validate_again, window_is_whole
 from vireid.torch_files import read_whole
 
+LOG = logging.getLogger(__name__)
 SECTION = "vireid"
 VERSION = 2  # 1: before tasks held their evaluation
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -135,7 +139,7 @@ class ChecksItself(Protocol):
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps ``last.ckpt`` up to date: after every epoch and, if asked, every so many batches.
+    """Keeps ``last.ckpt`` up to date: after every epoch, when the run is stopped and, if asked, every so many batches.
 
     The one before it stays beside it as ``previous.ckpt``, because a file may be damaged long after it was written.
     Lightning's own interval counts optimiser steps, of which a search makes two per batch.
@@ -155,15 +159,27 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         if self.every_n_batches is None:
             return
-        is_last = batch_idx + 1 >= trainer.num_training_batches  # the end of the epoch saves anyway
-        whole = (batch_idx + 1) % max(1, getattr(pl_module, "accumulate_grad_batches", trainer.accumulate_grad_batches)) == 0
-        if (batch_idx + 1) % self.every_n_batches == 0 and whole and not is_last:
+        if (batch_idx + 1) % self.every_n_batches == 0 and window_is_whole(trainer, pl_module) and not epoch_is_over(trainer):
             if isinstance(pl_module, ChecksItself):
                 pl_module.check_finite()
-            self._save(trainer)
+            self._save(trainer)  # the end of the epoch saves anyway
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self._save(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Keep the steps since the last checkpoint, if the run was stopped between two batches. Every rank learns of a SIGTERM, alone."""
+        if not is_between_batches(trainer) or (trainer.world_size > 1 and not isinstance(exception, SIGTERMException)):
+            return
+        if trainer.validating:
+            pl_module.on_validation_end()  # puts the trained weights back in place
+            validate_again(trainer)
+        try:
+            if isinstance(pl_module, ChecksItself):
+                pl_module.check_finite()
+            self._save(trainer)
+        except VireidError as error:
+            LOG.warning("No checkpoint was written when the run was stopped. %s", error)
 
     def _save(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and self._ours and self.path.is_file():  # somebody may have taken it away

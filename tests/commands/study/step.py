@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def main(words: Sequence[str]) -> int:
-    """``touch FILE``, ``fail CODE``, ``exit CODE``, ``crash TEXT`` or ``wait FILE`` (writes ``FILE``, then waits)."""
+    """``touch FILE``, ``fail CODE``, ``exit CODE``, ``crash TEXT``, ``wait FILE`` (writes ``FILE``, then waits) or ``terminate``.
+
+    The last ends as a Trainer does after SIGTERM.
+    """
     what, word = words
     if what in ("touch", "wait"):
         with Path(word).open("a", encoding="utf-8") as file:
@@ -19,6 +22,10 @@ def main(words: Sequence[str]) -> int:
             time.sleep(0.01)
     if what == "exit":
         raise SystemExit(int(word))
+    if what == "terminate":
+        from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+        raise SIGTERMException
     if what == "crash":
         raise RuntimeError(word)
     return int(word) if what == "fail" else 0

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from vireid.commands.stopping import Terminated
 from vireid.commands.study.jobs import Job, Step, differences, prepare, read, run, state
 from vireid.commands.study.runner import Runner
 from vireid.errors import ResultsError, SettingsError
@@ -45,11 +46,27 @@ def test_finished_steps_are_not_run_again(tmp_path: Path) -> None:
     assert (first.read_text(), second.read_text()) == ("x", "x")
 
 
-def test_an_exit_is_an_end_like_any_other(tmp_path: Path) -> None:
-    left = job("a", ("exit", 0), ("exit", 2))
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_command_that_left_is_not_finished(code: int, tmp_path: Path) -> None:
+    left = job("a", ("exit", code))
     prepare(left, tmp_path)
-    with pytest.raises(ResultsError, match="`exit-1` of 'a' ended with exit code 2"):
+    with pytest.raises(ResultsError, match=f"`exit-0` of 'a' left with exit code {code} before it was finished"):
         run(left.file(tmp_path))
+    assert state(left, tmp_path).seconds == {}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_job_that_is_terminated_is_not_finished(workers: int, tmp_path: Path) -> None:
+    stopped = job("a", ("terminate", ""), ("touch", tmp_path / "no"))
+    prepare(stopped, tmp_path)
+    runner = Runner(tmp_path, [stopped], workers, quiet())
+    if workers:
+        assert "The job was stopped. (exit code 143;" in runner.run()["a"]
+    else:
+        with pytest.raises(Terminated):
+            runner.run()
+    assert state(stopped, tmp_path).seconds == {}
+    assert not (tmp_path / "no").exists()
 
 
 def test_what_an_interrupted_step_left_is_removed(tmp_path: Path) -> None:

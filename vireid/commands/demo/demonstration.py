@@ -16,7 +16,7 @@ from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.commands.run_directory import RUNS, fresh_directory, next_free
-from vireid.commands.stopping import stop_code
+from vireid.commands.stopping import check_terminated, stop_code, stops
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving, SmoothAveragePrecision
 from vireid.results import Result, write_metrics
@@ -53,13 +53,11 @@ def demonstrate(output: str | None, seed: int, fast: bool) -> int:
     quiet_lightning()
     folder = fresh_directory(next_free(RUNS, "demo") if output is None else Path(output))
     try:
-        Demo(folder, seed, FAST if fast else FULL).run()
-    except (KeyboardInterrupt, SystemExit) as end:
-        code = stop_code(end) or stop_code(end.__context__)  # Lightning exits when interrupted
-        if not code:
-            raise
+        with stops():
+            Demo(folder, seed, FAST if fast else FULL).run()
+    except KeyboardInterrupt as stop:
         Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)
-        return code
+        return stop_code(stop)
     return 0
 
 
@@ -138,6 +136,7 @@ class Demo:
             log_every_n_steps=self.budget.steps,
         )
         trainer.fit(module, datamodule=data)
+        check_terminated(trainer)
         return trainer
 
     def _search(self) -> Genotype:
@@ -174,6 +173,7 @@ class Demo:
         )
         trainer = self._fit(module, data, self.folder / name, epochs)
         trainer.test(module, datamodule=data, verbose=False)
+        check_terminated(trainer)
         return module.results
 
     # --- telling --------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vireid.commands.stopping import stops
 from vireid.errors import ResultsError, SettingsError
 from vireid.files import write_text_atomically
 
@@ -113,7 +114,8 @@ def run(path: Path) -> None:
     """Run the unfinished steps of the job of this file, and record each step that finishes.
 
     Raises:
-        ResultsError: a command failed with an exit code.
+        ResultsError: a command failed with an exit code, or left before it returned.
+        KeyboardInterrupt: a command was stopped.
     """
     content = read(path)
     content["attempts"] += 1
@@ -125,9 +127,10 @@ def run(path: Path) -> None:
             shutil.rmtree(step["clear"], ignore_errors=True)
         began = time.monotonic()
         try:
-            code = importlib.import_module(step["module"]).main(step["words"])
-        except SystemExit as end:
-            code = end.code
+            with stops():
+                code = importlib.import_module(step["module"]).main(step["words"])
+        except SystemExit as end:  # only a command that returned is finished
+            raise ResultsError(f"`{step['name']}` of {content['name']!r} left with exit code {end.code} before it was finished.") from end
         if code:
             raise ResultsError(f"`{step['name']}` of {content['name']!r} ended with exit code {code}.")
         content["seconds"][step["name"]] = round(time.monotonic() - began, 2)

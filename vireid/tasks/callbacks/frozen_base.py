@@ -50,6 +50,10 @@ class FrozenBase(Recorded, pl.Callback):
                 "trunk would never train. Raise `trainer.max_epochs`, or lower `epochs` of the callback."
             )
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """As at the start of an epoch: a run that goes on in the middle of one is not told of its start."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluation mode for what is frozen; training mode for all after the last frozen epoch."""
         network = _network(pl_module)

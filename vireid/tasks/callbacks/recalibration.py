@@ -15,6 +15,7 @@ from vireid.settings import Recorded
 from vireid.structures import Batch, SearchBatch
 from vireid.tasks.base import ReIDModule
 from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
+from vireid.tasks.progress import check_sigterm
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +36,17 @@ def training_batches(trainer: pl.Trainer, count: int) -> list[Batch | SearchBatc
     loader = datamodule.train_dataloader()
     loader.batch_sampler.set_epoch(0)
     loader.batch_sampler.start_at(0)
-    return list(islice(loader, count))
+    read: list[Batch | SearchBatch] = []
+    for batch in islice(loader, count):
+        check_sigterm(trainer)
+        read.append(batch)
+    return read
 
 
 def weight_rows(trainer: pl.Trainer, batches: Iterable[Batch | SearchBatch]) -> Iterator[Batch]:
     """Rows of the weight step, augmented as their keys say and normalised, on the device of the Trainer."""
     for batch in batches:
+        check_sigterm(trainer)
         yield trainer.strategy.batch_to_device(batch.weights if isinstance(batch, SearchBatch) else batch)
 
 

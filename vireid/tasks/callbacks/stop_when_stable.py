@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from vireid.errors import SettingsError
 from vireid.settings import Recorded
+from vireid.tasks.progress import epoch_is_over
 from vireid.tasks.search.module import SearchModule
 
 
@@ -86,7 +87,7 @@ class StopWhenStable(Recorded, pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the logits; every rank has the same. Called before the module derives its genotype."""
         assert isinstance(pl_module, SearchModule)
-        if pl_module.strategy.moves_logits(pl_module):
+        if pl_module.strategy.moves_logits(pl_module) and epoch_is_over(trainer):
             self.stability.update(pl_module.architecture.ranking())
             trainer.should_stop = trainer.should_stop or self._is_stable()
 

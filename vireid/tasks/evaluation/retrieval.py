@@ -13,6 +13,7 @@ from vireid.results import Reranking, Result, print_results, score, write_metric
 from vireid.structures import Batch, Evaluation
 from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored
 from vireid.tasks.evaluation.embeddings import EmbeddingTable, flip_mean, write_embeddings
+from vireid.tasks.progress import check_sigterm
 
 Feature = Literal["embeddings", "features"]
 PLAIN, FLIP = "", "flip"  # variants of embeddings, as results name them
@@ -96,7 +97,7 @@ class Retrieval(TaskEvaluation):
         for variant, table in self._tables.items():
             embeddings = table.complete()
             for reranking in rankings:
-                results += score(evaluation, embeddings, remark, variant, reranking)
+                results += score(evaluation, embeddings, remark, variant, reranking, lambda: check_sigterm(task.trainer))
         order = {setting.protocol: place for place, setting in enumerate(evaluation.settings)}
         return sorted(results, key=lambda result: order[result.protocol])  # the variants of a protocol below one another
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from vireid.search.derivation import ChildScore, Derivation, DerivationResult, Measured
 from vireid.structures import Genotype
 from vireid.tasks.callbacks.recalibration import training_length
+from vireid.tasks.progress import check_sigterm
 from vireid.tasks.search.costs import Costs
 from vireid.tasks.search.fork_memory import ForkMemory
 from vireid.tasks.search.run import SearchRun
@@ -59,6 +60,7 @@ class InheritedScore:
         memory = self.memory if is_fork(self.score) else None
         known = None if memory is None else self.run.trainer.strategy.broadcast(memory.recall(self.score, genotype))
         if known is None:
+            check_sigterm(self.run.trainer)
             self.child.take(genotype)
             known = self._scored()
             if memory is not None and self.run.trainer.is_global_zero:
@@ -68,6 +70,7 @@ class InheritedScore:
 
     def mixture(self, weights: Tensor) -> float:
         """Score of the supernet under ``(S, K)`` mixture weights."""
+        check_sigterm(self.run.trainer)
         self.child.take_mixture(weights)
         found = self._scored()
         self.on_scored(found)

@@ -26,6 +26,7 @@ from vireid.tasks.evaluation.base import Stage, is_scored
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
 from vireid.tasks.optimisation.torch_optimizer import OptimizerClass, as_optimizer
+from vireid.tasks.progress import epoch_is_over
 from vireid.tasks.recipes import cm_nas_losses, cm_nas_search_optimizer
 from vireid.tasks.search.child_score import is_fork, run_derivation
 from vireid.tasks.search.costs import Costs, cost_in_words
@@ -243,16 +244,15 @@ class SearchModule(ReIDModule):
 
     # --- ends of epochs -------------------------------------------------------------------------------------------------------------
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_start(self) -> None:
+        super().on_train_start()
         self.derived = None  # of a run that now goes on
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
-        schedulers = self.lr_schedulers()
-        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            if scheduler is not None and self.strategy.passes(self.current_epoch):  # torch warns where no weight was stepped
-                scheduler.step()
-        self.strategy.epoch_ended(self)
+        if epoch_is_over(self.trainer):
+            self._step_schedulers()
+            self.strategy.epoch_ended(self)
         self._log_architecture()
         folder, self.searched = self.results_folder(), self._searched()
         if self._derives_now():
@@ -263,6 +263,12 @@ class SearchModule(ReIDModule):
         if self.trainer.is_global_zero:
             temperature = self.strategy.temperature_now(self) if self.strategy.moves_logits(self) else None
             write_outcome(self, folder, self.derive(), temperature)
+
+    def _step_schedulers(self) -> None:
+        schedulers = self.lr_schedulers()
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            if scheduler is not None and self.strategy.passes(self.current_epoch):  # torch warns where no weight was stepped
+                scheduler.step()
 
     def _searched(self) -> float:
         """Cost of the steps of all epochs up to this one."""

@@ -24,6 +24,7 @@ from vireid.tasks.callbacks.recalibration import training_batches, weight_rows
 from vireid.tasks.callbacks.running_statistics import kept_statistics, recalibrate
 from vireid.tasks.evaluation.embeddings import EmbeddingTable
 from vireid.tasks.evaluation.retrieval import protocols_of
+from vireid.tasks.progress import check_sigterm
 from vireid.tasks.search.heldout_rows import heldout_rows
 from vireid.tasks.search.person_sums import PersonSums
 from vireid.tasks.search.run import SearchRun, weight_rows as rows_of_weights
@@ -66,6 +67,7 @@ class SupernetChild(TrainedChild):
         table = EmbeddingTable(len(evaluation.records), run.device)
         for loader in self._images:
             for images in loader:
+                check_sigterm(run.trainer)
                 batch = run.trainer.strategy.batch_to_device(images)
                 table.put(batch.positions, run.embed(batch))
                 self.rows += len(batch)
