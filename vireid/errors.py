@@ -37,6 +37,10 @@ class CheckpointError(VireidError, ValueError):
     """A checkpoint is damaged, not ours, or asks for code that may not be imported."""
 
 
+class FolderError(VireidError, ValueError):
+    """The folder of a deployed network is damaged, of another version, or not ours."""
+
+
 class ResultsError(VireidError, ValueError):
     """A file of results is damaged or not ours, or results cannot be compared."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,32 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
+
+
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
+
+    Raises:
+        OutputError: a file cannot be written, or ``target`` holds files when the block ends.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with atomic_folder(Path(folder) / "tree") as tree:
+        ...         _ = (tree / "a.txt").write_text("whole")
+        ...     [path.name for path in Path(folder).rglob("*")]
+        ['tree', 'a.txt']
+    """
+    tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        tree.mkdir(parents=True)
+        yield tree
+        tree.replace(target)
+    except OSError as error:
+        raise OutputError(f"Cannot write {os.fspath(target)!r} ({error.strerror or error}); nothing was left there.") from error
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
 
 
 def write_text_atomically(path: Path, text: str) -> None:

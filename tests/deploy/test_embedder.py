@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 import vireid
-from tests.commands.runs import SPACE, small
 from tests.deploy.trained import averaged, checkpoint, module, photograph
 from vireid import Embedder
 from vireid.cli import main
@@ -19,16 +18,6 @@ from vireid.deploy.image_embedder import unit
 from vireid.errors import BadImageError, CheckpointError, MissingFileError, SettingsError
 from vireid.structures import Modality
 from vireid.tasks import EMA, Retrieval
-
-
-@pytest.fixture(scope="module")
-def tested(regdb_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a run."""
-    folder = tmp_path_factory.mktemp("tested")
-    words = ["-c", "data/regdb.yaml", f"--data.root={regdb_root}", "-c", "train/all_separate.yaml", *SPACE, "-c", str(small(folder))]
-    average = ["--model.ema.mode=average", "--model.ema.decay=0.5"]
-    main(["fit", *words, *average, "--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--run_dir", str(folder / "run")])
-    return folder / "run"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +184,7 @@ def test_a_checkpoint_without_data_settings_needs_a_size(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="There is no checkpoint file"):
+    with pytest.raises(MissingFileError, match="There is no checkpoint or folder"):
         Embedder.load(tmp_path / "absent.ckpt")
     (tmp_path / "text.ckpt").write_text("no checkpoint")
     with pytest.raises(CheckpointError, match="no archive of torch"):

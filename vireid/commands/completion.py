@@ -66,6 +66,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--help"),
     "demo": ("--output", "--seed", "--fast", "--help"),
     "convert": ("-c", "--config", "--from", "--output", "--key", "--partial", "--model", "--help"),
+    "export": ("--output", "--results", "--height", "--width", "--allow", "--help"),
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
     "data": ("check", "synthesize"),

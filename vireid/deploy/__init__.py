@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from vireid.deploy.card import Card as Card, Preparation as Preparation
     from vireid.deploy.embedder import Embedder as Embedder
     from vireid.deploy.image_embedder import ImageEmbedder as ImageEmbedder
+    from vireid.deploy.onnx_embedder import OnnxEmbedder as OnnxEmbedder
+    from vireid.deploy.verification import Verified as Verified, verify as verify
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -17,5 +19,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".card": ["Card", "Preparation"],
         ".embedder": ["Embedder"],
         ".image_embedder": ["ImageEmbedder"],
+        ".onnx_embedder": ["OnnxEmbedder"],
+        ".verification": ["Verified", "verify"],
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from vireid.data import Normalise
 from vireid.deploy.card import Card
+from vireid.deploy.hub import downloaded
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.deploy.trained import trained_network
-from vireid.errors import MissingFileError
+from vireid.deploy.weights import read_network
+from vireid.deploy.writer import write_folder
+from vireid.errors import MissingFileError, SettingsError
 from vireid.models import BranchNetwork, ReIDNetwork
 from vireid.structures import Modality
 from vireid.tasks import Retrieval
@@ -57,10 +61,10 @@ class Embedder(ImageEmbedder):
         width: int | None = None,
         allowed: tuple[str, ...] = (),
     ) -> Embedder:
-        """The embedder of a checkpoint of ours. Nothing that the file brings is executed.
+        """The embedder of a checkpoint of ours, or of a folder. Nothing that they bring is executed.
 
         Args:
-            path: the checkpoint.
+            path: a checkpoint, or a folder that :meth:`save_pretrained` or ``vireid export`` wrote.
             device: where it computes, such as ``cuda``.
             batch_size: number of images that the network sees at once.
                 height, width: size of the network's input; needed for a checkpoint that holds no data settings, and refused for others.
@@ -68,13 +72,42 @@ class Embedder(ImageEmbedder):
 
         Raises:
             MissingFileError: there is no such file.
-            CheckpointError: it is damaged, not ours, or names other classes.
+            CheckpointError, FolderError: it is damaged, not ours, or names other classes.
             SettingsError: it holds no re-identification network, or its size of images is not known.
         """
         if not Path(path).exists():
-            raise MissingFileError(f"There is no checkpoint file {os.fspath(path)!r}.")
-        network, card = trained_network(path, height, width, allowed)
+            raise MissingFileError(f"There is no checkpoint or folder {os.fspath(path)!r}.")
+        if Path(path).is_dir():
+            if height is not None or width is not None:
+                raise SettingsError("The card of a folder says which size of images its network takes: leave `height` and `width` out.")
+            network, card = read_network(path, allowed)
+        else:
+            network, card = trained_network(path, height, width, allowed)
         return cls(network, card, device, batch_size)
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike[str], **options: Any) -> Embedder:
+        """The embedder of a folder.
+
+        Args:
+            name: the folder, or the id of a repository of Hugging Face, such as ``somebody/network``, which is downloaded; that needs the
+                extra ``hub``.
+            options: as in :meth:`load`.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            SettingsError: it is the id of a repository, and the extra is absent.
+        """
+        return cls.load(name if Path(name).exists() else downloaded(os.fspath(name)), **options)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write a folder that :meth:`from_pretrained` reads: weights, genotype, card, and images that prove it; no graphs.
+
+        Raises:
+            OutputError: the folder exists or cannot be written; nothing is left then.
+            SettingsError: safetensors is absent.
+        """
+        write_folder(folder, self.network, self, graphs=False)
 
     @torch.inference_mode()
     def _raw(self, pixels: NDArray[np.uint8], modality: Modality) -> NDArray[np.float32]:

@@ -21,6 +21,8 @@ from vireid.structures import Modality
 from vireid.tasks import RetrainModule, Retrieval, TaskEvaluation, read_checkpoint
 from vireid.tasks.checkpoints import SECTION
 
+LICENCE = "The licence of the training images and of the initial weights may bind the use of this network."
+
 
 def trained_network(
     path: str | os.PathLike[str], height: int | None = None, width: int | None = None, allowed: tuple[str, ...] = ()
@@ -45,7 +47,12 @@ def trained_network(
     with module.evaluated_network():
         network = copy.deepcopy(module.network)
     task = _task(section["model"])
-    card = described(network, task, preparations, module.evaluation, averaged)
+    provenance = {
+        "genotype": dict(module.genotype.provenance),
+        "training_data": (section.get("data") or {}).get("class_path"),
+        "licence": LICENCE,
+    }
+    card = described(network, task, preparations, module.evaluation, averaged, provenance)
     return network, card
 
 
@@ -55,6 +62,7 @@ def described(
     preparations: Mapping[Modality, Preparation],
     evaluation: TaskEvaluation,
     averaged: bool,
+    provenance: Mapping[str, Any],
 ) -> Card:
     """The card of a network.
 
@@ -64,14 +72,13 @@ def described(
         preparations: for each modality, how images reach it.
         evaluation: what was compared.
         averaged: whether the weights are an average.
+        provenance: where it comes from.
     """
     assert isinstance(evaluation, Retrieval)  # that of a RetrainModule
     how = preparations[Modality.VISIBLE]
     with torch.inference_mode():
         compared = evaluation.compared(network.eval()(torch.zeros(1, 3, how.height, how.width), 1))
     digest = model_digest(network.state_dict(), task, preparations, evaluation.feature, evaluation.flip)
-    genotype = task["init_args"].get("genotype")
-    provenance = genotype.get("provenance", {}) if isinstance(genotype, dict) else {}
     return Card(
         digest,
         int(compared.shape[1]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +18,7 @@ from vireid.data.synthetic.layouts import LAYOUTS, LayoutName, Style, units
 from vireid.data.synthetic.render import Look, Unit, render
 from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
+from vireid.files import atomic_folder
 
 GENERATOR_VERSION = 3
 """Version of the generator. It increases whenever the same arguments give other files, and is part of cache keys."""
@@ -113,21 +112,15 @@ def write_dataset(
 
 @contextmanager
 def _finished_tree(target: Path, workers: int) -> Generator[Path, None, None]:
-    """A hidden folder next to ``target`` that becomes ``target`` when the block ends well, and is removed when it does not."""
-    tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
+    """An atomic folder, and a reason for processes that died."""
     try:
-        tree.mkdir(parents=True)
-        yield tree
-        tree.replace(target)
+        with atomic_folder(target) as tree:
+            yield tree
     except BrokenProcessPool as error:
         raise OutputError(
             f"The {workers} worker processes ended early, so nothing was written to {os.fspath(target)!r}. "
             'Call write_dataset under `if __name__ == "__main__":`, or set `workers=0`.'
         ) from error
-    except OSError as error:
-        raise OutputError(f"Cannot write {os.fspath(target)!r} ({error.strerror or error}); nothing was left there.") from error
-    finally:
-        shutil.rmtree(tree, ignore_errors=True)
 
 
 def _draw(root: Path, layout: str, look: Look, unit: Unit) -> None:

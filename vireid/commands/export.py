@@ -1,0 +1,83 @@
+"""``vireid export``: a trained network as a folder that runs without torch, and its proof."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jsonargparse import auto_cli
+from rich.console import Console
+
+from vireid.commands.parser import ShortErrors
+from vireid.deploy import verify as verify_folder
+from vireid.errors import OutputError
+
+
+def main(words: list[str]) -> int:
+    """Run ``vireid export CKPT --output FOLDER`` or ``vireid export verify FOLDER``; ``words[0]`` is ``export``."""
+    if words[1:2] == ["verify"]:
+        return int(auto_cli(verify, args=words[2:], prog="vireid export verify", as_positional=True, parser_class=ShortErrors))
+    parser = ShortErrors(
+        prog="vireid export",
+        description="Write a trained network as a folder that runs without torch: a graph for each modality, weights, and their proof.",
+        epilog="vireid export verify FOLDER checks a folder again; it needs no torch.",
+    )
+    parser.add_argument("checkpoint", type=str, help="checkpoint of a training, or a folder that Embedder.save_pretrained wrote")
+    parser.add_function_arguments(export, skip={"checkpoint"})
+    return export(**vars(parser.parse_args(words[1:])))
+
+
+def export(
+    checkpoint: str,
+    output: str,
+    results: str | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    allow: str | None = None,
+) -> int:
+    """Write a trained network as a folder.
+
+    Args:
+        checkpoint: checkpoint of a training, or a folder that Embedder.save_pretrained wrote.
+        output: folder to write; it must not exist.
+        results: test whose rows the card tells, a folder or a metrics.json; default: the newest test beside the checkpoint.
+        height: height of the network's images, in pixels, for a checkpoint that holds no data settings.
+        width: width of the network's images, in pixels, for a checkpoint that holds no data settings.
+        allow: classes of your own that the checkpoint may import, with commas between.
+    """
+    if Path(output).exists():
+        raise OutputError(f"{output!r} exists, and nothing is overwritten. Name another folder.")
+    from vireid.deploy.onnx_graph import check_packages
+
+    check_packages()
+    from vireid.deploy.export import export_network
+
+    allowed = tuple(filter(None, (allow or "").split(",")))
+    card = export_network(checkpoint, output, results, height, width, allowed)
+    console = Console()
+    for modality, name in card.graphs.items():
+        difference = (card.parity or {})["largest_difference"][modality.name.lower()]
+        _say(console, f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
+    if not card.results:
+        _say(console, "The card tells no result: no test of this checkpoint was found. Name one with --results.")
+    _say(console, f"Wrote {output}. Check it anywhere with: vireid export verify {output}")
+    return 0
+
+
+def verify(folder: str) -> int:
+    """Check a folder from its files: digests, and embeddings that every graph computes again. It needs no torch.
+
+    Args:
+        folder: a folder that vireid export wrote.
+    """
+    found = verify_folder(folder)
+    console = Console()
+    for modality, difference in found.differences.items():
+        name = found.card.graphs[modality]
+        _say(console, f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
+    _say(console, f"{os.fspath(folder)} is what was exported: {len(found.card.files)} files, model {found.card.digest[:12]}.")
+    return 0
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
