@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "torch_files", "version"}
+BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "pickles", "torch_files", "version"}
 ALLOWED = {
     "lazy": set(),
     "files": {"errors"},
@@ -22,7 +22,8 @@ ALLOWED = {
     "errors": set(),
     "importable": set(),
     "version": set(),
-    "torch_files": {"errors"},
+    "pickles": set(),
+    "torch_files": {"errors", "pickles", "settings"},
     "nn": BOTTOM,
     "data": BOTTOM,
     "losses": BOTTOM,

@@ -1,10 +1,12 @@
-"""Files that are either written as a whole or left as they were."""
+"""Files that are either written as a whole or left as they were, and files that are read only up to a size."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +81,50 @@ def write_text_atomically(path: Path, text: str) -> None:
     """
     with atomic_file(path) as file:
         file.write(text.encode())
+
+
+def open_regular(path: str | os.PathLike[str], buffer: int = -1) -> IO[bytes]:
+    """Open a regular file without waiting. A pipe or a device is refused: its other end may never come, or never stop.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return open(descriptor, "rb", buffer)  # noqa: PTH123 (a descriptor has no path; the caller closes it)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bytes(path: str | os.PathLike[str], largest: int) -> bytes:
+    """Content of a regular file.
+
+    Args:
+        path: the file.
+        largest: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(largest + 1) if size <= largest else b""
+    if max(size, len(content)) > largest:
+        raise OSError(errno.EFBIG, f"it has more than {largest:,} bytes")
+    return content
+
+
+def read_text(path: str | os.PathLike[str], largest: int = 16_000_000) -> str:
+    """Text in UTF-8 of a regular file.
+
+    Raises:
+        OSError: see :func:`read_bytes`.
+        UnicodeDecodeError: it is no such text.
+    """
+    return read_bytes(path, largest).decode("utf-8")
 
 
 def keep_as(path: Path, original: Path) -> None:

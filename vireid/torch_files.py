@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from vireid.errors import CheckpointError
+from vireid.pickles import check_pickles
+from vireid.settings.bounds import leaves
 
 LOG = logging.getLogger(__name__)
 NUMPY = [
@@ -23,6 +25,9 @@ NUMPY = [
     "numpy.dtype",
 ]
 """What builds arrays and scalars in a file. NumPy 2 renamed its ``core`` to ``_core``."""
+
+
+SLACK, SHARED = 1_000_000, 8  # bytes beside the file, and how often a file may name the same numbers
 
 
 class NumpyValue:
@@ -45,9 +50,33 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
         CheckpointError: damaged, or holding something else.
     """
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        check_pickles(path)
+        content = torch.load(path, map_location=map_location, weights_only=True)
+        _check_tensors(content, Path(path).stat().st_size)
     except Exception as error:  # whatever torch stumbles over in bytes that are not its own
         raise CheckpointError(f"{os.fspath(path)!r} {_reason(error)} It was not loaded.") from error
+    return content
+
+
+def _check_tensors(content: Any, size: int) -> None:
+    """Refuse tensors that are larger than what the file holds of them: a view may repeat one number without end.
+
+    Raises:
+        ValueError: there is one, or something other than a dense tensor.
+    """
+    storages: dict[int, int] = {}
+    total = 0
+    for value in leaves(content):
+        if isinstance(value, Tensor):
+            if not _is_plain(value):
+                raise ValueError("it holds something other than dense tensors")
+            storage = value.untyped_storage()
+            storages[storage._cdata] = storage.nbytes()
+            if value.numel() * value.element_size() > storage.nbytes():
+                raise ValueError(f"a tensor of {tuple(value.shape)} is larger than its numbers in the file")
+            total += value.numel() * value.element_size()
+    if sum(storages.values()) > size + SLACK or total > SHARED * size + SLACK:
+        raise ValueError("its tensors are larger than the file")
 
 
 def read_whole(path: str | os.PathLike[str], map_location: Any = "cpu") -> Any:
@@ -141,4 +170,4 @@ def _reason(error: Exception) -> str:
         )
     if found := re.search(r"WeightsUnpickler error: (.*?)(?: Check the documentation|$)", text):
         return f"holds something other than tensors and plain values, or is damaged: {found[1]}."
-    return f"is damaged, or no file of torch: {text.split('. ')[0] or type(error).__name__}."
+    return f"is damaged, or no file of torch: {text.split('. ')[0].rstrip('.') or type(error).__name__}."

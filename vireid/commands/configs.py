@@ -11,8 +11,10 @@ from itertools import groupby
 from pathlib import Path
 
 from vireid.errors import SettingsError
+from vireid.files import read_bytes
 
 FLAGS = ("-c", "--config")
+LARGEST = 1_000_000  # bytes of a configuration
 USAGE = """usage: vireid configs [NAME]
 
 List the configuration files that come with the package. Give them to other
@@ -116,7 +118,10 @@ def _layer(name: str, word_before: str) -> list[str]:
 
 
 def _says_nothing(path: Path) -> bool:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = read_bytes(path, LARGEST).decode("utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise SettingsError(f"Cannot read the configuration {str(path)!r}: {error.strerror or error}.") from error
     return all(not line.strip() or line.lstrip().startswith("#") or line.rstrip() in ("---", "...") for line in lines)
 
 

@@ -9,6 +9,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # ships no type information
 
+from vireid.commands.configs import LARGEST
+from vireid.errors import SettingsError
+from vireid.files import read_text
+from vireid.settings.bounds import check_bounds
+
 FLAGS = ("-c", "--config")
 INSIDE = ("init_args", "dict_kwargs")  # what lies below these keys belongs to the class beside them
 
@@ -99,10 +104,25 @@ def _value(text: str, name: str) -> Any:
 
 def _read(name: str) -> dict[str, Any] | None:
     try:
-        content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        content = read_configuration(name)
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError):
         return None
     return _flat(content) if isinstance(content, dict) else None
+
+
+def read_configuration(path: str | Path) -> Any:
+    """Content of a YAML or JSON file.
+
+    Raises:
+        SettingsError: it means more than it holds: it is nested too deeply, or repeats parts of itself.
+        OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError: it cannot be read.
+    """
+    content = yaml.safe_load(read_text(path, LARGEST))
+    try:
+        check_bounds(content)
+    except ValueError as error:
+        raise SettingsError(f"The configuration {str(path)!r} is too large: its {error}.") from error
+    return content
 
 
 def _flat(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from vireid.commands.run_directory import HEADER, RunDirectory
 from vireid.commands.stopping import check_terminated, stops
 from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
-from vireid.errors import SettingsError, VireidError
+from vireid.errors import CheckpointError, SettingsError, VireidError
 from vireid.importable import also_importable, importable
+from vireid.models.allocations import Bounded
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 
@@ -173,9 +175,16 @@ class VireidCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build the objects. Arguments that a constructor refuses are reported as bad input, not as a crash."""
         try:
-            super().instantiate_classes()
+            with self._bounded():
+                super().instantiate_classes()
         except (VireidError, ValueError, TypeError, FileNotFoundError, ImportError, MisconfigurationException) as error:
             raise _own_error(error, self.parser) from error
+
+    def _bounded(self) -> AbstractContextManager[Any]:
+        """A bound for the network of a checkpoint; that of a fit is the user's own."""
+        if self.subcommand == "fit" or self._checkpoint is None:
+            return nullcontext()
+        return Bounded(CheckpointError, repr(self._checkpoint), Path(self._checkpoint).stat().st_size)
 
     def before_fit(self) -> None:
         """Check that what callbacks watch is validated, and that a checkpoint to resume from is complete, with the settings of this run."""

@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from jsonargparse import ArgumentParser
 
 from vireid.commands.class_arguments import argument_names, imported, public_subclasses
-from vireid.commands.layers import INSIDE, Layer
+from vireid.commands.layers import INSIDE, Layer, read_configuration
 from vireid.commands.parser_messages import Fault
 
 RUNS = ("fit", "validate", "test", "predict")
@@ -234,7 +234,7 @@ def _literals(reason: str) -> list[str]:
 
 def _yaml_problem(path: Path) -> str:
     try:
-        yaml.safe_load(path.read_text(encoding="utf-8"))
+        read_configuration(path)
     except RecursionError:
         return "it is nested too deeply"
     except (OSError, ValueError) as error:

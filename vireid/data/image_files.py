@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 from typing import IO
 
@@ -14,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vireid.data.pixels import PixelRange, to_rgb
 from vireid.errors import BadImageError, DatasetNotFoundError, VireidError
+from vireid.files import open_regular
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 """Formats that are read, by content. Pillow knows more, and some of them start other programs (EPS starts Ghostscript)."""
@@ -37,7 +37,7 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]
         BadImageError: the file is empty, truncated, too large, not a regular file, or not an image in one of the formats.
     """
     try:
-        with _open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+        with open_regular(path, BUFFER) as file, Image.open(_not_empty(file), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
                 raise ValueError(f"it has {image.width} x {image.height} pixels, more than {max_pixels:,}")
             yield image
@@ -74,19 +74,10 @@ def resized(rgb: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     return np.asarray(rgb)
 
 
-def _open_regular(path: str) -> IO[bytes]:
-    """Open without waiting: the other end of a pipe may never come."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise ValueError("it is not a regular file")
-        if state.st_size == 0:
-            raise ValueError("the file is empty (0 bytes)")
-        return open(descriptor, "rb", BUFFER)  # noqa: PTH123 (a descriptor has no path; the caller closes it)
-    except BaseException:
-        os.close(descriptor)
-        raise
+def _not_empty(file: IO[bytes]) -> IO[bytes]:
+    if os.fstat(file.fileno()).st_size == 0:
+        raise ValueError("the file is empty (0 bytes)")
+    return file
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vireid.errors import MissingFileError, ResultsError
+from vireid.files import read_text
 from vireid.results.queries import with_queries
 from vireid.results.result import METRICS, Result
 
@@ -84,7 +85,7 @@ def find_metrics(path: Path) -> Path:
 def _content(path: Path) -> dict[str, Any]:
     name = os.fspath(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{name!r} is damaged or no {METRICS_FILE}: {error}.") from error
     if isinstance(content, dict) and str(content.get("format")).startswith("vireid."):

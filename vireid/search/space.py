@@ -13,6 +13,7 @@ import torch
 from vireid.errors import CheckpointError, GenotypeError
 from vireid.importable import importable, may_import
 from vireid.models import Backbone
+from vireid.models.allocations import Bounded
 from vireid.search.choices import choice_problems
 from vireid.search.spaces.supernet_norms import SupernetNorms
 from vireid.search.supernet import Supernet
@@ -202,7 +203,7 @@ def space_problem(genotype: Genotype, space: SearchSpace) -> list[str]:
     if genotype.space.get("class_path") != mine["class_path"]:
         return [f"it belongs to {genotype.space.get('class_path')!r}, not to {mine['class_path']!r}"]
     try:
-        theirs = instantiate(dict(genotype.space), (*importable(), *class_paths(mine)), of_kind=SearchSpace).identity()
+        theirs = _built(genotype, (*importable(), *class_paths(mine))).identity()
     except (CheckpointError, ValueError) as error:
         return [f"its space cannot be built ({str(error).rstrip('.')})"]
     return list(differences(theirs["init_args"], mine["init_args"]))
@@ -223,11 +224,17 @@ def space_of(genotype: Genotype) -> SearchSpace:
     try:
         if not issubclass(import_class(genotype.space.get("class_path"), importable()), SearchSpace):
             raise GenotypeError(f"{genotype.space.get('class_path')!r} is not a search space.")
-        space: SearchSpace = instantiate(dict(genotype.space), importable(), of_kind=SearchSpace)
+        return _built(genotype, importable())
     except GenotypeError:
         raise
     except (CheckpointError, ValueError) as error:
         raise GenotypeError(f"The genotype's space cannot be built: {error}") from error
+
+
+def _built(genotype: Genotype, allowed: tuple[str, ...]) -> SearchSpace:
+    with Bounded(GenotypeError, "The genotype's space"):
+        space: SearchSpace = instantiate(dict(genotype.space), allowed, of_kind=SearchSpace)
+        space.sites()
     return space
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 DEEPEST, MOST = 50, 10**6  # a file of a few bytes may mean lists in lists without end
+LETTERS = 16  # of a text that count as one value: a file may name one long text in many places
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -21,10 +22,11 @@ def leaves(value: Any) -> Iterator[Any]:
     waiting, seen = [(value, 0)], 0
     while waiting:
         item, depth = waiting.pop()
-        seen += 1
+        seen += 1 + (len(item) // LETTERS if isinstance(item, (str, bytes)) else 0)
         if depth > DEEPEST or seen > MOST:
             raise ValueError(f"values are nested more than {DEEPEST} deep, or more than {MOST:,}")
         if isinstance(item, dict):
+            seen += sum(len(key) // LETTERS for key in item if isinstance(key, str))
             waiting += [(inner, depth + 1) for inner in item.values()]
         elif isinstance(item, (list, tuple)):
             waiting += [(inner, depth + 1) for inner in item]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import accumulate, combinations
 from typing import Literal
 
+from vireid.errors import SettingsError
+
 Layer = tuple[int, ...]
 """``(k1, k2)`` of a CNet block or ``(k1, k2, repeats)`` of a CDNet block."""
 
@@ -23,6 +25,7 @@ PUBLISHED: dict[Operations, tuple[str, ...]] = {
     "cnet": ("5x7", "7x9", "7x9", "7x9", "7x9", "3x5"),
 }
 
+MOST_BLOCKS = 1000
 STAGES = (2, 2, 2)
 """Blocks of each published stage."""
 
@@ -43,10 +46,15 @@ def block_stages(stages: Sequence[int] = STAGES) -> dict[str, int]:
     Args:
         stages: number of blocks of each stage.
 
+    Raises:
+        SettingsError: more than 1000 blocks.
+
     Example:
         >>> block_stages()
         {'cells.0': 1, 'cells.1': 1, 'cells.3': 2, 'cells.4': 2, 'cells.6': 3, 'cells.7': 3}
     """
+    if sum(stages) > MOST_BLOCKS:
+        raise SettingsError(f"`stages` must hold {MOST_BLOCKS} blocks at most, got {sum(stages)}.")
     starts = accumulate(stages, initial=0)
     return {
         f"cells.{start + stage - 1 + block}": stage

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vireid import files
 from vireid.errors import GenotypeError, MissingFileError
 from vireid.files import write_text_atomically
 from vireid.settings.bounds import check_bounds
@@ -147,7 +148,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
         GenotypeError: it cannot be read, or is not text.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return files.read_text(path)
     except FileNotFoundError:
         raise MissingFileError(f"There is no genotype file {os.fspath(path)!r}.") from None
     except (OSError, UnicodeDecodeError) as error:

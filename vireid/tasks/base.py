@@ -16,6 +16,7 @@ from vireid.errors import CheckpointError, DivergedError, SettingsError
 from vireid.importable import also_importable, importable
 from vireid.losses import LossInputs, LossSum
 from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwork
+from vireid.models.allocations import Bounded
 from vireid.results import Result
 from vireid.settings import Recorded, class_path, import_class, instantiate, settings_of
 from vireid.structures import Batch, generator_for
@@ -259,7 +260,8 @@ class ReIDModule(Recorded, pl.LightningModule):
             held = import_class(settings["class_path"], importable())
             if not issubclass(held, cls):
                 raise SettingsError(f"{os.fspath(checkpoint_path)!r} holds a {held.__name__}, not a {cls.__name__}.")
-            module = instantiate(settings, importable(), of_kind=cls, **{**known, **overrides})
+            with Bounded(CheckpointError, repr(os.fspath(checkpoint_path)), Path(checkpoint_path).stat().st_size):
+                module = instantiate(settings, importable(), of_kind=cls, **{**known, **overrides})
         module.on_load_checkpoint(checkpoint)
         try:
             module.load_state_dict(checkpoint["state_dict"], strict=strict)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from vireid.errors import CheckpointError, SettingsError
+from vireid.errors import CheckpointError, GenotypeError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
+from vireid.models.allocations import Bounded
 from vireid.search import SearchSpace, resolve_genotype, space_of
 from vireid.structures import Batch
 from vireid.tasks.base import ReIDModule, seeded
@@ -84,7 +85,8 @@ class RetrainModule(ReIDModule):
         self.evaluation, self.seed = evaluation or Retrieval(), seed
         self.trunk_parts, self.head = trunk_parts or [], head or BNNeckHead()
         with seeded(seed):
-            backbone = started(lambda start: with_parts(self.space.materialise(self.genotype, start), self.trunk_parts), weights)
+            with nullcontext() if space is not None else Bounded(GenotypeError, "The genotype's space"):
+                backbone = started(lambda start: with_parts(self.space.materialise(self.genotype, start), self.trunk_parts), weights)
             self.network = self.head.build(backbone, num_classes)
         self.optimizer.check_parts(self.network.named_parts())
 

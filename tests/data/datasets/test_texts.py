@@ -79,8 +79,8 @@ def test_a_list_that_is_no_list_file(name: str, kind: str, tmp_path: Path) -> No
         path.symlink_to("/dev/zero" if kind == "device" else path)
     error = at_once(lambda: read(root))
     assert isinstance(error, DatasetError)
-    messages = {"loop": f"Cannot read {str(path)!r}", "huge": "a list has at most 100,000,000"}
-    assert messages.get(kind, f"{str(path)!r} is not a regular file") in str(error)
+    messages = {"loop": f"Cannot read {str(path)!r}", "huge": "it has more than 100,000,000 bytes"}
+    assert messages.get(kind, f"Cannot read {str(path)!r}: it is not a regular file") in str(error)
     if kind == "loop":
         path.unlink()
         with pytest.raises(FileNotFoundError):

@@ -21,7 +21,7 @@ from vireid.commands.study.jobs import digest
 from vireid.commands.study.recipes import Recipe, recipe
 from vireid.data.synthetic import GENERATOR_VERSION, write_dataset
 from vireid.errors import OutputError
-from vireid.files import atomic_file, write_text_atomically
+from vireid.files import atomic_file, read_text, write_text_atomically
 from vireid.version import __version__
 
 RECIPE = "pretrain/generated.yaml"
@@ -84,7 +84,7 @@ def _beside(path: Path) -> Path:
 
 def _lies_at(path: Path, settings: Mapping[str, Any]) -> bool:
     try:
-        return path.is_file() and json.loads(_beside(path).read_text(encoding="utf-8")) == settings
+        return path.is_file() and json.loads(read_text(_beside(path))) == settings
     except (OSError, ValueError, RecursionError):
         return False
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from vireid.commands.stopping import stops
 from vireid.errors import ResultsError, SettingsError
-from vireid.files import write_text_atomically
+from vireid.files import read_text, write_text_atomically
 
 FORMAT, VERSION = "vireid.study.job", 1
 SHOWN = 6
@@ -153,7 +153,7 @@ def read(path: Path) -> dict[str, Any]:
         ResultsError: the file is damaged or not ours.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{str(path)!r} is damaged: {error}. Delete it and the job's results to run the job again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:

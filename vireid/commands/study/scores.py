@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.errors import ResultsError
-from vireid.files import write_text_atomically
+from vireid.files import read_text, write_text_atomically
 from vireid.search import RetrievalScore
 from vireid.settings import instantiate
 from vireid.structures import Genotype
@@ -86,7 +86,7 @@ def read_scores(path: Path) -> dict[str, float]:
         ResultsError: the file is damaged or not ours.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise ValueError("it is of another format")
         return {str(name): float(value) for name, value in content["scores"].items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # ships no type information
 
+from vireid.commands.layers import read_configuration
 from vireid.errors import SettingsError
 
 Layers = list[Any]
@@ -79,8 +80,8 @@ class StudySettings:
             SettingsError: the file is not YAML, or :meth:`from_dict` refuses it.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            content = read_configuration(path)
+        except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
             raise SettingsError(f"{str(path)!r} cannot be read as YAML: {error}.") from error
         return cls.from_dict(content, repr(str(path)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 from collections.abc import Sequence
@@ -11,23 +12,55 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.datasets.utils import check_integrity
 
 from vireid.data.class_images import ImageSource
 from vireid.errors import DatasetError, DatasetNotFoundError
+from vireid.files import read_bytes
+from vireid.pickles import check_pickle
 
 log = logging.getLogger(__name__)
-ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+LARGEST = 200_000_000  # bytes of a file; that of the 50,000 training images has 155 million
 REBUILD = {f"{core}.multiarray" for core in ("numpy.core", "numpy._core")}
 
 
+class _Kind:
+    """Stands for the type of the numbers in an array, of which only bytes are read."""
+
+    def __init__(self, name: object, *_: object) -> None:
+        if name not in ("u1", "|u1"):
+            raise pickle.UnpicklingError("it holds an array of something other than bytes")
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+class _Array:
+    """Stands for an array. NumPy would take as much memory as a size in the file says, before it reads the numbers."""
+
+    def __init__(self, *_: object) -> None:
+        self.values: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+    def __setstate__(self, state: tuple[Any, Any, Any, Any, Any]) -> None:
+        _, shape, kind, by_columns, content = state
+        if not isinstance(kind, _Kind) or not isinstance(content, (bytes, str)):
+            raise pickle.UnpicklingError("it holds an array of something other than bytes")
+        numbers = content.encode("latin1") if isinstance(content, str) else content
+        self.values = np.frombuffer(numbers, np.uint8).reshape(shape, order="F" if by_columns else "C")
+
+
 class PlainPickle(pickle.Unpickler):
-    """Reader of pickles with numbers, texts and arrays. It refuses a pickle that would import something else."""
+    """Reader of pickles with numbers, texts and arrays of bytes. It refuses a pickle that would import something else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ARRAYS or (module in REBUILD and name == "_reconstruct"):
+        if (module, name) == ("_codecs", "encode"):
             return super().find_class(module, name)
+        if (module, name) == ("numpy", "dtype"):
+            return _Kind
+        if (module, name) == ("numpy", "ndarray") or (module in REBUILD and name == "_reconstruct"):
+            return _Array
         raise pickle.UnpicklingError(f"it asks to import {module}.{name}")
 
 
@@ -53,7 +86,11 @@ class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvis
         files = [name for name, _ in (*self.train_list, *self.test_list)]
         expected = ", ".join([*files, str(self.meta["filename"])])
         try:
-            super().__init__(root, train, download=download)
+            torchvision.datasets.VisionDataset.__init__(self, root)
+            self.train = train
+            if download:
+                self.download()
+            self._read(root)
         except (OSError, RuntimeError) as error:
             reason = f"The download failed: {error}. " if download else "`download` is off. "
             raise DatasetNotFoundError(
@@ -64,23 +101,27 @@ class CIFAR100(torchvision.datasets.CIFAR100):  # type: ignore[misc]  # torchvis
         except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise DatasetError(f"{str(self._folder)!r} does not hold CIFAR-100: {error!r} while its files {expected} were read.") from error
 
-    def _check_integrity(self) -> bool:
+    def _read(self, root: str | Path) -> None:
         wanted = [*self.train_list, *self.test_list, [self.meta["filename"], self.meta["md5"]]]
         if not all((self._folder / name).is_file() for name, _ in wanted):
-            return False
+            raise FileNotFoundError(f"files are absent under {str(root)!r}")
+        for name, _ in wanted:
+            if (size := (self._folder / name).stat().st_size) > LARGEST:
+                raise DatasetError(f"{str(self._folder / name)!r} has {size:,} bytes; a file of CIFAR-100 has at most {LARGEST:,}.")
         others = [name for name, md5 in wanted if not check_integrity(str(self._folder / name), md5)]
-        for name in others:
-            _check_plain(self._folder / name)
+        contents = {name: read_plain(self._folder / name) for name, _ in wanted if name in others or self._is_read(name)}
         if others:
             log.warning(
                 "%s in %r: not as released, by the checksum. Results are not those of CIFAR-100.", ", ".join(others), str(self._folder)
             )
-        return True
-
-    def _load_meta(self) -> None:
-        with (self._folder / str(self.meta["filename"])).open("rb") as file:
-            self.classes = PlainPickle(file, encoding="latin1").load()[self.meta["key"]]
+        entry = contents[(self.train_list if self.train else self.test_list)[0][0]]
+        self.data = entry["data"].values.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        self.targets = list(entry["fine_labels"])
+        self.classes = contents[self.meta["filename"]][self.meta["key"]]
         self.class_to_idx = {name: label for label, name in enumerate(self.classes)}
+
+    def _is_read(self, name: str) -> bool:
+        return name in (self.meta["filename"], (self.train_list if self.train else self.test_list)[0][0])
 
 
 class CIFAR100Source(ImageSource):
@@ -99,7 +140,7 @@ class CIFAR100Source(ImageSource):
         self.classes = data.classes
         try:
             self.labels = torch.tensor(data.targets, dtype=torch.int64)
-            self._images = torch.from_numpy(np.ascontiguousarray(data.data.transpose(0, 3, 1, 2)))
+            self._images = torch.from_numpy(np.array(data.data.transpose(0, 3, 1, 2)))
         except (ValueError, TypeError, RuntimeError, OverflowError) as error:
             raise DatasetError(f"CIFAR-100 under {str(root)!r} holds no images and whole numbers as labels: {error}.") from error
         if self.labels.shape != self._images.shape[:1] or not len(self.labels):
@@ -111,14 +152,15 @@ class CIFAR100Source(ImageSource):
         return self._images.index_select(0, torch.tensor(rows, dtype=torch.int64))
 
 
-def _check_plain(path: Path) -> None:
-    """Refuse a pickle that would run code, before torchvision reads it.
+def read_plain(path: Path) -> Any:
+    """Content of a pickle of plain data. It takes a few times the memory that the file has bytes, whatever sizes the file names.
 
     Raises:
-        DatasetError: the pickle is refused; the message names the file.
+        DatasetError: the pickle is damaged, too large, or would run code; the message names the file.
     """
     try:
-        with path.open("rb") as file:
-            PlainPickle(file, encoding="latin1").load()
+        content = read_bytes(path, LARGEST)
+        check_pickle(io.BytesIO(content), len(content))
+        return PlainPickle(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # bytes that are no pickle can raise any exception
         raise DatasetError(f"{str(path)!r} is damaged, or not a file of CIFAR-100: {error}.") from error

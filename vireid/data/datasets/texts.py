@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from functools import lru_cache
 from pathlib import Path
 
 from vireid.errors import DatasetError
+from vireid.files import read_bytes
 
 LARGEST = 100_000_000  # bytes; a list of a million images has fewer
 DIGITS = 18  # of a number that fits 64 bits
@@ -25,12 +25,7 @@ def read_text(file: Path) -> str:
         DatasetError: it is not a regular file, cannot be read, is larger than 100 MB, or has another encoding.
     """
     try:
-        state = file.stat()
-        if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for its other end
-            raise DatasetError(f"{str(file)!r} is not a regular file.")
-        if state.st_size > LARGEST:
-            raise DatasetError(f"{str(file)!r} has {state.st_size:,} bytes; a list has at most {LARGEST:,}.")
-        content = file.read_bytes()
+        content = read_bytes(file, LARGEST)
     except FileNotFoundError:
         raise
     except OSError as error:

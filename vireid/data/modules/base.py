@@ -15,7 +15,7 @@ from vireid.data.datasets.evaluations import first_trials
 from vireid.data.datasets.releases import Found, warn_of_differences
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
 from vireid.data.modules.division import Parts, SearchSplit, divide, ids_digest
-from vireid.data.modules.loading import BatchDataModule, at_least
+from vireid.data.modules.loading import LONGEST_SIDE, BatchDataModule, at_least, at_most
 from vireid.data.pixels import PixelRange, check_range
 from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.samplers.search_sampler import SearchSampler
@@ -35,8 +35,8 @@ class ReIDDataModule(BatchDataModule):
     evaluation batches. The Trainer's ``use_distributed_sampler`` has no effect on this.
 
     Args:
-        height: height of the network input, in pixels; images are resized with the Lanczos filter.
-        width: width of the network input, in pixels.
+        height: height of the network input, in pixels, at most 2048; images are resized with the Lanczos filter.
+        width: width of the network input, in pixels, at most 2048.
         identities_per_batch: P, the number of identities in a batch of each process.
         images_per_identity: K, the number of images of each identity and modality in a batch.
         sampling: how batches are drawn. ``with_replacement``: identities and images are drawn anew for every batch.
@@ -81,6 +81,7 @@ class ReIDDataModule(BatchDataModule):
     ) -> None:
         super().__init__(**shared)
         at_least(1, height=height, width=width, identities_per_batch=identities_per_batch, images_per_identity=images_per_identity)
+        at_most(LONGEST_SIDE, height=height, width=width)
         self.height, self.width = height, width
         self.identities_per_batch = identities_per_batch
         self.images_per_identity = images_per_identity

@@ -9,7 +9,7 @@ from vireid.data.augmentation.base import Augmentation
 from vireid.data.augmentation.flip_shift import FlipShiftAugmentation
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.data.modules.classification import ClassificationDataModule
-from vireid.data.modules.loading import at_least
+from vireid.data.modules.loading import LONGEST_SIDE, at_least, at_most
 
 
 class ImageNetDataModule(ClassificationDataModule):
@@ -42,6 +42,7 @@ class ImageNetDataModule(ClassificationDataModule):
         augmentation = augmentation if augmentation is not None else FlipShiftAugmentation(padding=0)
         super().__init__(augmentation=augmentation, num_workers=num_workers, **shared)
         at_least(1, size=size)
+        at_most(LONGEST_SIDE, size=size)
         self.root, self.size = Path(root).absolute(), size
         self.record(root=str(self.root))
 

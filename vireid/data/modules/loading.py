@@ -19,6 +19,7 @@ from vireid.settings import Recorded
 from vireid.structures import Batch, SearchBatch
 
 T = TypeVar("T")
+MOST_WORKERS, MOST_IMAGES, LONGEST_SIDE = 256, 4096, 2048  # a checkpoint may name any number of processes, images and pixels
 
 
 def at_least(smallest: int, **arguments: int) -> None:
@@ -26,6 +27,13 @@ def at_least(smallest: int, **arguments: int) -> None:
     for name, value in arguments.items():
         if value < smallest:
             raise SettingsError(f"`{name}` must be at least {smallest}, got {value}.")
+
+
+def at_most(largest: int, **arguments: int) -> None:
+    """Raise ``SettingsError`` if an argument is above ``largest``; the message names it."""
+    for name, value in arguments.items():
+        if value > largest:
+            raise SettingsError(f"`{name}` must be at most {largest}, got {value}.")
 
 
 class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
@@ -37,8 +45,8 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
             fair selection.
         heldout_fraction: share that is held out by the seed, in (0, 1).
         seed: seed of the order of images, of augmentation and of the choice of what is held out.
-        num_workers: number of processes that read images; 0 reads in the training process.
-        eval_batch_size: number of images in an evaluation batch.
+        num_workers: number of processes that read images, at most 256; 0 reads in the training process.
+        eval_batch_size: number of images in an evaluation batch, at most 4096.
 
     Raises:
         SettingsError: a number is out of range.
@@ -67,6 +75,8 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
         super().__init__()
         at_least(1, eval_batch_size=eval_batch_size)
         at_least(0, num_workers=num_workers)
+        at_most(MOST_WORKERS, num_workers=num_workers)
+        at_most(MOST_IMAGES, eval_batch_size=eval_batch_size)
         if not 0 < heldout_fraction < 1:
             raise SettingsError(f"`heldout_fraction` must be between 0 and 1, got {heldout_fraction}.")
         self.validation, self.heldout_fraction = validation, heldout_fraction

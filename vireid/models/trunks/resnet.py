@@ -18,6 +18,7 @@ from vireid.structures.sites import Site
 
 BLOCKS: dict[str, type[nn.Module]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
 FULL_WIDTH = 64
+LARGEST_WIDTH = 256  # channels of the stem: a file may name any number, and weights grow with its square
 
 
 class ResNetTrunk(torchvision_resnet.ResNet):  # type: ignore[misc]  # torchvision has no types
@@ -93,8 +94,8 @@ def check_resnet(backbone: str, last_stride: int, width: int) -> None:
         raise SettingsError(f"`backbone` must be one of {', '.join(RESNETS)}, got {backbone!r}.")
     if last_stride not in (1, 2):
         raise SettingsError(f"`last_stride` must be 1 or 2, got {last_stride!r}.")
-    if width < 1 or (width != FULL_WIDTH and RESNETS[backbone][0] != "basic"):
-        raise SettingsError(f"`width` must be 64 for {backbone}; only basic blocks take other (positive) values, got {width!r}.")
+    if not 1 <= width <= LARGEST_WIDTH or (width != FULL_WIDTH and RESNETS[backbone][0] != "basic"):
+        raise SettingsError(f"`width` must be 64 for {backbone}; only basic blocks take others, 1 to {LARGEST_WIDTH}, got {width!r}.")
 
 
 class ResNet(Trunk):
@@ -106,7 +107,7 @@ class ResNet(Trunk):
     Args:
         name: ``resnet10`` (one basic block a stage), ``resnet18``, ``resnet34``, ``resnet50``, ``resnet101`` or ``resnet152``.
         last_stride: stride of stage 4: 1 (usual in re-identification) or 2 (torchvision's).
-        width: channels of the stem, 1 or more; 64 except for networks of basic blocks (resnet10, resnet18, resnet34).
+        width: channels of the stem, 1 to 256; 64 except for networks of basic blocks (resnet10, resnet18, resnet34).
 
     Raises:
         SettingsError: an unknown name, or arguments that do not fit it.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vireid.errors import GenotypeError
-from vireid.files import write_text_atomically
+from vireid.files import read_text, write_text_atomically
 from vireid.search.choices import choice_problems
 from vireid.search.genotype_files.base import Format
 from vireid.structures import Genotype
@@ -92,7 +92,7 @@ def read(path: str, arguments: Mapping[str, Any]) -> Genotype:
 def is_cdnet_file(path: str | os.PathLike[str]) -> bool:
     """Whether a readable JSON file holds ``layers`` at the top, as the published ones do and ours do not."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "layers" in content and "format" not in content

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vireid.files import write_text_atomically
+from vireid.files import read_text, write_text_atomically
 from vireid.search import ArchitectureParameters
 from vireid.structures.stages import stage_name
 
@@ -64,8 +64,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV file; none if there is no file."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
 
 
 def add_epoch(path: Path, epoch: int, rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vireid.files import write_text_atomically
+from vireid.files import read_text, write_text_atomically
 from vireid.search.derivation import ChildScore, Measured
 from vireid.settings import Recorded, settings_of
 from vireid.structures import Genotype
@@ -63,7 +63,7 @@ class ForkMemory:
 def _read(path: Path) -> dict[str, Any]:
     """Scores in the file; none if it is absent or not ours, because they can be measured again."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         scores = content["scores"] if {name: content[name] for name in FORMAT} == FORMAT else {}
         return {name: one for name, one in scores.items() if _is_measured(one)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
