@@ -183,6 +183,13 @@ def test_a_checkpoint_without_data_settings_needs_a_size(tmp_path: Path) -> None
         Embedder.load(checkpoint(module(), tmp_path / "full.ckpt"), height=32, width=16)
 
 
+@pytest.mark.parametrize("height", [10**6, 0, "48", True])
+def test_a_checkpoint_with_a_size_that_is_none(height: Any, tmp_path: Path) -> None:
+    path = checkpoint(module(), tmp_path / "large.ckpt", data={**DATA, "height": height})
+    with pytest.raises(SettingsError, match=r"`height` of .*large.ckpt' must be a whole number from 1 to 2048"):
+        Embedder.load(path)
+
+
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="There is no checkpoint or folder"):
         Embedder.load(tmp_path / "absent.ckpt")

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vireid.data import IMAGENET_MEAN, IMAGENET_STD, Augmentation
+from vireid.data.modules.loading import LONGEST_SIDE
 from vireid.data.pixels import check_range
 from vireid.deploy.card import Card, Preparation
 from vireid.deploy.model_digest import model_digest
@@ -107,8 +108,11 @@ def _preparations(data: Any, height: int | None, width: int | None, name: str) -
     elif height is not None or width is not None:
         size = f"{arguments['height']} x {arguments['width']}"
         raise SettingsError(f"{name!r} says that its network takes images of {size}: leave `height` and `width` out.")
+    for side in ("height", "width"):
+        if not (type(arguments.get(side)) is int and 1 <= arguments[side] <= LONGEST_SIDE):
+            raise SettingsError(f"`{side}` of {name!r} must be a whole number from 1 to {LONGEST_SIDE}, got {arguments.get(side)!r}.")
     settings = arguments.get("augmentation")
-    augmentation: Augmentation | None = None if settings is None else instantiate(settings, importable())
+    augmentation: Augmentation | None = None if settings is None else instantiate(settings, importable(), of_kind=Augmentation)
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if augmentation is None else (augmentation.mean, augmentation.std)
     found = {}
     for modality in Modality:
