@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import vireid
-from tests.deploy.trained import averaged, checkpoint, module, photograph
+from tests.deploy.trained import DATA, averaged, checkpoint, module, photograph
 from vireid import Embedder
 from vireid.cli import main
 from vireid.deploy.image_embedder import unit
