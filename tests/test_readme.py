@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.trained import checkpoint, module, photograph
 from vireid.cli import main
 from vireid.data.synthetic import write_dataset
+from vireid.deploy import OnnxEmbedder
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 LAPTOP = [command for command in COMMANDS if "small/" in command]
 FEW = ["--model.derivation.proposers", "[vireid.search.MostProbable]"]  # no cheap scores of fifty points
 TINY = [
@@ -68,6 +71,25 @@ def test_laptop_commands_run_on_both_layouts(tmp_path: Path, monkeypatch: pytest
 
 def test_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(block, "README.md", "exec"), {})
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
     assert "sysu/all/single-shot" in capsys.readouterr().out
+
+
+def test_deployment_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("day", "runs/child/checkpoints"):
+        Path(folder).mkdir(parents=True)
+    for seed, name in enumerate(("night.jpg", "day/a.jpg", "day/b.jpg", "day/c.jpg")):
+        photograph(Path(name), seed, grey=not seed)
+    checkpoint(module("all_shared"), Path("runs/child/checkpoints/last.ckpt"), {"height": 48, "width": 24})
+    exec(compile(BLOCKS[1], "README.md", "exec"), {})
+    ranked = capsys.readouterr().out.strip()
+    assert sorted(ranked.strip("[]").split(", ")) == ["'a.jpg'", "'b.jpg'", "'c.jpg'"]
+    commands = [command for command in COMMANDS if command.startswith("vireid export")]
+    assert len(commands) == 2
+    for command in commands:
+        main(words(command))
+    assert "deployed is what was exported" in capsys.readouterr().out
+    runtime = OnnxEmbedder("deployed")
+    scores = runtime.embed(sorted(Path("day").iterdir()), "visible") @ runtime.embed("night.jpg", "infrared")[0]
+    assert str(["abc"[row] + ".jpg" for row in scores.argsort()[::-1]]) == ranked

@@ -59,7 +59,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "fit": (*RUN, "--checkpoint_every_n_batches"),
     "validate": RUN,
     "test": RUN,
-    "predict": RUN,
+    "predict": (*RUN, "--images", "--modality"),
     "pretrain": ("--width", "--people", "--seed", "--steps", "--image_height", "--image_width", "--grey", "--output", "--help"),
     "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--help"),
     "compare": ("--help",),

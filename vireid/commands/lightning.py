@@ -39,6 +39,8 @@ from vireid.models.allocations import Bounded
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 
+FILES = "vireid predict --ckpt PATH --images FOLDER --modality infrared embeds image files without labels."
+
 
 def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name, and configurations are files."""
@@ -124,6 +126,7 @@ class VireidCLI(LightningCLI):
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         for name in ("test", "validate"):
             self.parsers[name].set_defaults(verbose=False)
+        self.parsers["predict"].epilog = FILES
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add our options, and the links between data and model. A test takes class count and seeds from the checkpoint instead."""

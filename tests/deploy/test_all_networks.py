@@ -1,0 +1,77 @@
+"""Graphs of every registered network equal it, from files, in both modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+from tests.deploy.trained import SPACE, checkpoint, module, photograph, randomised
+from vireid import Embedder, RetrainModule
+from vireid.commands.configs import packaged_configs
+from vireid.deploy import OnnxEmbedder, verify
+from vireid.deploy.export import export_network
+from vireid.models import FineGrainedHead, Timm, Torchvision
+from vireid.nn import CANDIDATES
+from vireid.search import CombinedDepth, JointNorm, OSNetAIN
+from vireid.settings import instantiate, settings_of
+from vireid.structures import Genotype, Modality
+
+pytestmark = pytest.mark.slow
+SIZE = {"height": 96, "width": 48}
+SYSTEMS = ["agw", "agw_base", "caj", "caj_plus", "iv_reid_sysu", "iv_reid_regdb", "cgrnet_released", "cgrnet_full", "hhrg", "combined"]
+
+
+def system(name: str, **head: Any) -> RetrainModule:
+    """A published system on a tiny ResNet."""
+    model = yaml.safe_load((packaged_configs() / "train" / f"{name}.yaml").read_text(encoding="utf-8"))["model"]
+    model["init_args"] |= {"space": settings_of(SPACE), "weights": None, "num_classes": 4}
+    if head:
+        model["init_args"]["head"]["init_args"] |= head
+    task: RetrainModule = instantiate(model)
+    randomised(task.network)
+    return task
+
+
+def of_norm(candidate: str) -> RetrainModule:
+    """A child all of whose sites took one candidate, as far as a site may."""
+    space = JointNorm("resnet10", width=8)
+    choices = {site.name: candidate if candidate in site.candidates else "shared_bn" for site in space.sites()}
+    return module(Genotype(settings_of(space), choices).to_dict(), space)  # type: ignore[arg-type]
+
+
+NETWORKS: dict[str, Callable[[], RetrainModule]] = {
+    **{candidate: lambda candidate=candidate: of_norm(candidate) for candidate in CANDIDATES},  # type: ignore[misc]
+    **{name: lambda name=name: system(name) for name in SYSTEMS if name != "hhrg"},  # type: ignore[misc]
+    "hhrg": lambda: system("hhrg", stripes=3, width=16),
+    "osnet_ain": lambda: module("osnet_ain", OSNetAIN("x0_25")),
+    "cdnet": lambda: module("published", CombinedDepth(), head=FineGrainedHead(fc_dims=[16], dropout=0.2)),
+    "torchvision": lambda: module("random-1", JointNorm(Torchvision("mobilenet_v2"))),
+    "timm": lambda: module("random-1", JointNorm(Timm("resnet10t"))),
+    "resnet50": lambda: module("random-2", JointNorm("resnet50", width=16)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parity_of_every_network(name: str, tmp_path: Path) -> None:
+    network = Embedder.load(checkpoint(NETWORKS[name](), tmp_path / "any.ckpt", SIZE))
+    export_network(tmp_path / "any.ckpt", tmp_path / "out")
+    assert max(verify(tmp_path / "out").differences.values()) <= 1e-5
+    runtime = OnnxEmbedder(tmp_path / "out", threads=1)
+    images = [photograph(tmp_path / f"{seed}.png", seed, grey=True, size=(60, 110)) for seed in range(30)]
+    images += [np.zeros((96, 48), np.uint8), np.full((96, 48), 200, np.uint8), np.full((5, 5), 255, np.uint8)]
+    for modality in Modality:
+        expected = network.embed(images, modality)
+        assert np.isfinite(expected).all()
+        for size in (1, 2, 7, 33):
+            runtime.batch_size = size
+            assert np.abs(runtime.embed(images, modality) - expected).max() <= 1e-5
+    for path in (tmp_path / "out").glob("*.onnx"):
+        nodes = onnx.load(path).graph.node
+        makers = {output: node.op_type for node in nodes for output in node.output}
+        assert not [node.name for node in nodes if node.op_type == "BatchNormalization" and makers.get(node.input[0]) == "Conv"]
