@@ -49,8 +49,9 @@ MAY_CHANGE = """
 """  # names that mean the same wherever they stand
 MAY_GROW = "max_epochs max_steps max_time"
 SPACE = BNSeparation("resnet10", width=8)
-ALL = [(cls, name) for cls in deciding_classes() for _, names in arguments_by_owner(cls) for name in names]
-NESTED = [(cls, name) for cls in public_classes().values() if issubclass(cls, Recorded) for _, names in arguments(cls) for name in names]
+ALL = [(cls, name) for cls in deciding_classes() for _, names in arguments_by_owner(cls) for name in sorted(names)]
+RECORDED = [cls for cls in public_classes().values() if issubclass(cls, Recorded)]
+NESTED = [(cls, name) for cls in RECORDED for _, names in arguments(cls) for name in sorted(names)]
 
 
 class Mine(SGD):
@@ -301,7 +302,7 @@ def test_what_a_checkpoint_does_not_tell_is_said(data: PairedFolderDataModule) -
         (LinearWarmup(WarmupCosine(), 1), 2, ["model.optimizer.schedule (LinearWarmup)"]),
         (Falling(), 2, ["model.optimizer.schedule (Falling)"]),
     ],
-    ids=str,
+    ids=["none", "steps", "own_length", "over_the_run", "begun_in_warmup", "in_warmup", "own"],
 )
 def test_schedules_over_the_run_are_found(schedule: Any, begun: int, found: list[str]) -> None:
     assert over_the_run(retrain(optimizer=SGD(0.1, schedule=schedule)), 2, 3, begun) == found
