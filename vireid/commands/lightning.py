@@ -153,6 +153,7 @@ class VireidCLI(LightningCLI):
         """Parse the words. If a checkpoint is evaluated, its settings are the defaults."""
         assert isinstance(args, list)
         checkpoint, layers = option(args, "--ckpt_path"), read_layers(args)
+        self._layers = layers  # what the user says
         if args[0] == "fit" or checkpoint is None:
             self.config = parser.parse_args(args)
         else:
@@ -182,6 +183,8 @@ class VireidCLI(LightningCLI):
                 super().instantiate_classes()
         except (VireidError, ValueError, TypeError, FileNotFoundError, ImportError, MisconfigurationException) as error:
             raise _own_error(error, self.parser) from error
+        if self.subcommand != "fit" and self._checkpoint is not None:
+            self.datamodule.only_reads = not any(layer.said(("data", name)) for layer in self._layers for name in self.datamodule.acting)
 
     def _bounded(self) -> AbstractContextManager[Any]:
         """A bound for the network of a checkpoint; that of a fit is the user's own."""

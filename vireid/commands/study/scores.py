@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from vireid.commands.lightning_warnings import quiet_lightning
+from vireid.data import BatchDataModule
 from vireid.errors import ResultsError
 from vireid.files import read_text, write_text_atomically
 from vireid.search import RetrievalScore
@@ -41,7 +42,8 @@ def supernet_scores(checkpoint: Path, genotypes: dict[str, Genotype], folder: Pa
         accelerator: accelerator of Lightning's Trainer.
     """
     module = SearchModule.load_from_checkpoint(checkpoint)
-    data = instantiate(read_checkpoint(checkpoint)[SECTION]["data"], validation="heldout")
+    data = instantiate(read_checkpoint(checkpoint)[SECTION]["data"], of_kind=BatchDataModule, validation="heldout")
+    data.only_reads = True
     module.run_dir = folder
     asked = _ScoreAll(genotypes)
     trainer = pl.Trainer(

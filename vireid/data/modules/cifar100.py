@@ -9,6 +9,7 @@ from vireid.data.augmentation.base import Augmentation
 from vireid.data.augmentation.cutout import CutoutAugmentation
 from vireid.data.datasets.cifar import CIFAR100Source
 from vireid.data.modules.classification import ClassificationDataModule
+from vireid.errors import DatasetError
 
 
 class CIFAR100DataModule(ClassificationDataModule):
@@ -28,6 +29,7 @@ class CIFAR100DataModule(ClassificationDataModule):
     """
 
     dataset_name = "cifar100"
+    acting = ("download",)
 
     def __init__(
         self,
@@ -44,12 +46,18 @@ class CIFAR100DataModule(ClassificationDataModule):
         self.record(root=str(self.root), download=False)
 
     def prepare_data(self) -> None:
-        """Fetch the release, in one process, if ``download`` is set."""
+        """Fetch the release, in one process, if ``download`` is set.
+
+        Raises:
+            DatasetError: a file asks for it, and not the user.
+        """
+        if self.download and self.only_reads:
+            raise DatasetError("The checkpoint asks to download CIFAR-100. Say so yourself: --data.download true, or false to read `root`.")
         if self.download:
             CIFAR100Source(self.root, True, True)
 
     def _training_source(self) -> CIFAR100Source:
-        return CIFAR100Source(self.root, True, self.download)
+        return CIFAR100Source(self.root, True, self.download and not self.only_reads)
 
     def _test_source(self) -> CIFAR100Source:
         return CIFAR100Source(self.root, False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -56,12 +56,16 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
         classifies: whether evaluation is classification; otherwise it is retrieval of people.
         augmentation: augmentation of training images; its mean and std normalise all images.
         search_split: which images the architecture step of a search gets.
+        acting: names of arguments by which the module writes or fetches files.
+        only_reads: whether it may do so only in its own cache, because a file named these arguments, and not the user.
     """
 
     dataset_name = ""
     classifies = False
     augmentation: Augmentation
     search_split: SearchSplit
+    acting: ClassVar[tuple[str, ...]] = ()
+    only_reads = False
 
     def __init__(
         self,

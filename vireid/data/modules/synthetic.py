@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from vireid.data.modules.loading import LONGEST_SIDE, at_most
 from vireid.data.modules.sysu import SYSUDataModule
 from vireid.data.split import heldout_count
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
@@ -19,6 +20,7 @@ from vireid.errors import DatasetError, SettingsError
 from vireid.structures import Evaluation
 
 MARKER = "vireid-synthetic.json"
+MOST_UNASKED = 5000  # people that a file may ask for
 
 
 class SyntheticDataModule(SYSUDataModule):
@@ -37,8 +39,8 @@ class SyntheticDataModule(SYSUDataModule):
         world: additional effect of infrared cameras: ``contrast`` (none, low contrast is the whole gap), ``detail`` (slow changes of
             lightness are removed), ``noise`` (fine grain), ``lamp`` (a bright spot), ``bars`` (a letterbox), ``exposure`` (another
             contrast and level in every image) or ``mixed`` (detail behind bars).
-        image_height: height of the drawn images, in pixels.
-        image_width: width of the drawn images, in pixels.
+        image_height: height of the drawn images, in pixels, at most 2048.
+        image_width: width of the drawn images, in pixels, at most 2048.
         difficulty: knobs that differ from the benchmark, see ``vireid.data.synthetic.Difficulty``.
         shared: arguments for trials, network input, batches, split and reading of images, as in :class:`SYSUDataModule`.
 
@@ -47,6 +49,7 @@ class SyntheticDataModule(SYSUDataModule):
     """
 
     dataset_name = "synthetic"
+    acting = ("root",)
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class SyntheticDataModule(SYSUDataModule):
     ) -> None:
         if not 1 <= test_identities < identities:
             raise SettingsError(f"`test_identities` must be 1 to {identities - 1}, got {test_identities}.")
+        at_most(LONGEST_SIDE, image_height=image_height, image_width=image_width)
         try:
             self.difficulty = Difficulty(**(difficulty or {}))
         except (TypeError, ValueError) as error:
@@ -99,7 +103,7 @@ class SyntheticDataModule(SYSUDataModule):
         """Write the images, unless the folder already holds them. The folder appears complete or not at all.
 
         Raises:
-            DatasetError: ``root`` holds something other than these images.
+            DatasetError: ``root`` holds something other than these images, or a file asks to write there.
         """
         marker = self.root / MARKER
         if marker.is_file() and marker.read_text(encoding="utf-8") == self._key:
@@ -109,6 +113,13 @@ class SyntheticDataModule(SYSUDataModule):
                 f"`root={str(self.root)!r}` exists but holds no images drawn with these arguments (its {MARKER} differs or is absent). "
                 "Delete it, or set `data.init_args.root` to another folder."
             )
+        if self.only_reads and self.root != self._cache_folder():
+            raise DatasetError(
+                f"The checkpoint's people are not in {str(self.root)!r}, and a file may not ask to draw them there. "
+                f"Say so yourself: --data.root {str(self.root)!r}, or --data.root null for the cache."
+            )
+        if self.only_reads and self._drawing["identities"] > MOST_UNASKED:
+            raise DatasetError(f"The checkpoint asks to draw {self._drawing['identities']:,} people. Say so yourself: --data.root FOLDER.")
         self.root.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=self.root.parent, prefix=f".{self.root.name}."))
         try:
