@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SYSUDataModule as SYSUDataModule,
     )
     from vireid.deploy.embedder import Embedder as Embedder
+    from vireid.deploy.gallery.gallery import Gallery as Gallery
     from vireid.structures import Genotype as Genotype
     from vireid.tasks import ClassificationModule as ClassificationModule, RetrainModule as RetrainModule, SearchModule as SearchModule
 
@@ -39,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy(
             "SYSUDataModule",
             "SyntheticDataModule",
         ],
-        "vireid.deploy": ["Embedder"],
+        "vireid.deploy": ["Embedder", "Gallery"],
         "vireid.structures": ["Genotype"],
         "vireid.tasks": ["ClassificationModule", "RetrainModule", "SearchModule"],
     },

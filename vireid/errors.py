@@ -61,3 +61,11 @@ class DivergedError(VireidError, ArithmeticError):
 
 class OutputError(VireidError, OSError):
     """Results cannot be written, or would overwrite what is there."""
+
+
+class GalleryError(VireidError, ValueError):
+    """A gallery is damaged, of another version, or does not fit the model or what is asked of it."""
+
+
+class BusyError(VireidError, BlockingIOError):
+    """Another process is changing what is asked for."""

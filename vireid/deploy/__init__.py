@@ -9,6 +9,10 @@ from vireid.lazy import lazy
 if TYPE_CHECKING:
     from vireid.deploy.card import Card as Card, Preparation as Preparation
     from vireid.deploy.embedder import Embedder as Embedder
+    from vireid.deploy.gallery.answer import Answer as Answer, Candidate as Candidate
+    from vireid.deploy.gallery.calibration import Calibration as Calibration
+    from vireid.deploy.gallery.entries import Entry as Entry, Where as Where
+    from vireid.deploy.gallery.gallery import Gallery as Gallery, Probes as Probes
     from vireid.deploy.image_embedder import ImageEmbedder as ImageEmbedder
     from vireid.deploy.onnx_embedder import OnnxEmbedder as OnnxEmbedder
     from vireid.deploy.verification import Verified as Verified, verify as verify
@@ -18,6 +22,10 @@ __getattr__, __dir__, __all__ = lazy(
     {
         ".card": ["Card", "Preparation"],
         ".embedder": ["Embedder"],
+        ".gallery.answer": ["Answer", "Candidate"],
+        ".gallery.calibration": ["Calibration"],
+        ".gallery.entries": ["Entry", "Where"],
+        ".gallery.gallery": ["Gallery", "Probes"],
         ".image_embedder": ["ImageEmbedder"],
         ".onnx_embedder": ["OnnxEmbedder"],
         ".verification": ["Verified", "verify"],

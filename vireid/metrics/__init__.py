@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     )
     from vireid.metrics.intervals import clopper_pearson as clopper_pearson, design_effect as design_effect
     from vireid.metrics.open_set import (
+        OperatingPoint as OperatingPoint,
         Searches as Searches,
         Threshold as Threshold,
         TooFewSearchesError as TooFewSearchesError,
         det_curve as det_curve,
         fnir as fnir,
         fpir as fpir,
+        operating_points as operating_points,
         threshold_at as threshold_at,
     )
     from vireid.metrics.permutation import GroupTest as GroupTest, permutation_test as permutation_test
@@ -63,7 +65,17 @@ __getattr__, __dir__, __all__ = lazy(
             "rerank_embeddings",
         ],
         ".intervals": ["clopper_pearson", "design_effect"],
-        ".open_set": ["Searches", "Threshold", "TooFewSearchesError", "det_curve", "fnir", "fpir", "threshold_at"],
+        ".open_set": [
+            "OperatingPoint",
+            "Searches",
+            "Threshold",
+            "TooFewSearchesError",
+            "det_curve",
+            "fnir",
+            "fpir",
+            "operating_points",
+            "threshold_at",
+        ],
         ".permutation": ["GroupTest", "permutation_test"],
         ".retrieval": ["CrossModalRetrieval"],
         ".searching": ["cosine_scores", "search_people"],

@@ -8,6 +8,7 @@ scores are tied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +179,45 @@ def threshold_at(searches: Searches, target: float, level: float = 0.95) -> Thre
     rate = float(alarms.mean())
     low, high = clopper_pearson(rate * effective, effective, level)
     return Threshold(target, value, rate, low, high, len(scores), len(np.unique(people)), alarm_people, effective, searches.size)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a target rate costs: threshold and missed people, or the reason why there is no threshold.
+
+    Attributes:
+        target: wanted false-positive identification rate.
+        threshold: chosen threshold; ``None`` if it was refused.
+        fnir: share of the searches whose own person is not first, or not accepted; ``None`` if it was refused, or no search is mated.
+        refused: reason; empty if there is a threshold.
+    """
+
+    target: float
+    threshold: Threshold | None
+    fnir: float | None
+    refused: str = ""
+
+
+def operating_points(searches: Searches, targets: Sequence[float]) -> tuple[OperatingPoint, ...]:
+    """Threshold and FNIR at rank 1 for each target rate; :func:`threshold_at` says when one is refused.
+
+    Args:
+        searches: best scores of people who were not trained on.
+        targets: wanted rates, each between 0 and 1.
+
+    Raises:
+        ValueError: a target is out of range.
+    """
+    points = []
+    for target in targets:
+        try:
+            threshold = threshold_at(searches, target)
+        except TooFewSearchesError as error:
+            points.append(OperatingPoint(target, None, None, str(error)))
+            continue
+        missed = None if np.isnan(searches.mated).all() else fnir(searches.mated, searches.ranks, threshold.value)
+        points.append(OperatingPoint(target, threshold, missed))
+    return tuple(points)
 
 
 def _known(name: str, values: ArrayLike) -> Floats:

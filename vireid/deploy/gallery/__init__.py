@@ -1,0 +1,1 @@
+"""A gallery of people on disk, and the search in it; without torch."""
