@@ -70,18 +70,19 @@ say("done")
 )
 
 
-def killed(program: str, path: Path, start: int, chance: random.Random, quantised: bool = False) -> list[list[str]]:
-    """Lines that a program wrote before it was killed, some time after it was ready."""
+def killed(program: str, path: Path, start: int, chance: random.Random, quantised: bool = False, fewest: int = 0) -> list[list[str]]:
+    """Lines that a program wrote before it was killed, some time after it was ready and had written some."""
     words = [sys.executable, "-c", program, str(path), str(start), str(quantised)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    time.sleep(chance.uniform(0, 0.15))
+    lines = [process.stdout.readline().strip() for _ in range(chance.randint(fewest, fewest + 6))]
+    time.sleep(chance.uniform(0, 0.01))
     process.send_signal(signal.SIGKILL)
-    lines = process.stdout.read().splitlines()
+    lines += process.stdout.read().splitlines()
     process.stdout.close()
     process.wait()
-    return [line.split() for line in lines]
+    return [line.split() for line in lines if line]
 
 
 def add_kills(path: Path, kills: int) -> None:
@@ -105,7 +106,7 @@ def delete_kills(path: Path, kills: int) -> None:
     gone: set[str] = set()
     tried: set[str] = set()
     for kill in range(kills):
-        for word, person in killed(DELETE, path, 0, random.Random(kill)):
+        for word, person in killed(DELETE, path, 0, random.Random(kill), fewest=2):
             (gone if word == "done" else tried).add(person)
         with Gallery.open(path, Projection()) as gallery:
             there = [entry.person or "" for entry in gallery.entries()]

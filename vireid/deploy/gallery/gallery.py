@@ -76,6 +76,8 @@ class Gallery(Members):
         ('bob', 2)
     """
 
+    _calibrated: tuple[tuple[str | None, int], Calibration] | None = None
+
     @classmethod
     def open(cls, path: str | os.PathLike[str], embedder: ImageEmbedder | None = None, **settings: Any) -> Gallery:
         """Open a gallery that exists; ``settings`` are those of the class."""
@@ -86,8 +88,12 @@ class Gallery(Members):
         """The gallery's own calibration, and that of the model's card for pairs of modalities that it lacks."""
         stored = self._store.get("calibration")
         card = self.embedder.card.calibration if self.embedder is not None else None
-        pairs = dict(Calibration.from_dict(card).pairs) if card else {}
-        return Calibration(pairs | dict(Calibration.from_dict(json.loads(stored)).pairs if stored else {}))
+        key = stored, id(card)
+        if self._calibrated is None or self._calibrated[0] != key:
+            pairs = dict(Calibration.from_dict(card).pairs) if card else {}
+            pairs |= Calibration.from_dict(json.loads(stored)).pairs if stored else {}
+            self._calibrated = key, Calibration(pairs)
+        return self._calibrated[1]
 
     def search(
         self,

@@ -17,13 +17,13 @@ from vireid.deploy.gallery.additions import embedded, labels
 from vireid.deploy.gallery.derived import Derived
 from vireid.deploy.gallery.entries import Entry, NewImage, Where, as_name, as_time, checked, shown
 from vireid.deploy.gallery.kept_images import KeptImage
+from vireid.deploy.gallery.lock import only_one
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.schema import WAIT
 from vireid.deploy.gallery.store import FIELDS, Store
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality, pictures
 from vireid.errors import GalleryError, SettingsError
-from vireid.deploy.gallery.lock import only_one
 from vireid.structures import Modality
 
 M = TypeVar("M", bound="Members")
