@@ -1,0 +1,1 @@
+"""Targets of atheris, which looks for bytes that a reader stumbles over: ``python -m tests.trust.fuzz SECONDS [TARGET ...]``."""
