@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.arguments.table import Change, Table
+from tests.arguments.tasks import fit_loop
 from vireid.tasks import FrozenBase, LastCheckpoint, Recalibration, SearchModule, StopWhenStable
 
 
@@ -49,7 +50,7 @@ def observe_recalibrated(callback: Recalibration) -> Tensor:
 
 def observe_stop(callback: StopWhenStable) -> int:
     """Epochs until a search ends whose order never changes."""
-    module, trainer = mock.Mock(spec=SearchModule), SimpleNamespace(should_stop=False)
+    module, trainer = mock.Mock(spec=SearchModule), SimpleNamespace(should_stop=False, fit_loop=fit_loop(2, 2), num_training_batches=2)
     module.strategy, module.architecture = mock.Mock(), mock.Mock()
     module.architecture.ranking.return_value = {"site": ["first", "second"]}
     epochs = 0
@@ -64,6 +65,7 @@ def observe_checkpoints(callback: LastCheckpoint) -> list[Any]:
     trainer: Any = mock.Mock(num_training_batches=6, accumulate_grad_batches=1)
     counts = []
     for batch in range(6):
+        trainer.fit_loop = fit_loop(batch + 1, 6)
         callback.on_train_batch_end(trainer, mock.Mock(spec=[]), None, None, batch)
         counts.append(trainer.save_checkpoint.call_count)
     callback.on_train_epoch_end(trainer, mock.Mock())

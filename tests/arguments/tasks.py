@@ -64,6 +64,12 @@ def batch(seed: int) -> Batch:
     return Batch(images, labels, labels, rows, rows, rows, n_visible=4, key=(0, seed), images_per_identity=2)
 
 
+def fit_loop(ready: int, batches: int) -> Any:
+    """Lightning's loop after ``ready`` batches of an epoch."""
+    progress = SimpleNamespace(is_last_batch=ready == batches, current=SimpleNamespace(ready=ready))
+    return SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+
+
 def trainer() -> Any:
     """In the last of four epochs, before the first of two batches."""
     return SimpleNamespace(
@@ -80,6 +86,7 @@ def trainer() -> Any:
         progress_bar_callback=None,
         log_dir=".",
         datamodule=SimpleNamespace(search_split="image"),
+        fit_loop=fit_loop(2, 2),
     )
 
 

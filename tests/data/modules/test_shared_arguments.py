@@ -42,7 +42,10 @@ def test_a_parser_shows_the_shared_arguments_with_type_default_and_help(name: st
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("SYSU", "height of the network input, in pixels, at most 2048; images are resized with the Lanczos filter. (type: int, default: 256)"),
+        (
+            "SYSU",
+            "height of the network input, in pixels, at most 2048; images are resized with the Lanczos filter. (type: int, default: 256)",
+        ),
         ("Market1501", "drawn uniformly over all images; null draws P x K images instead."),
         ("MSMT17", "drawn uniformly over all images; null draws P x K images instead."),
         ("MSMT17", "--data.train_on {train,trainval,all}"),
