@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
-BOTTOM = {"structures", "settings", "files", "errors", "importable", "lazy", "pickles", "torch_files", "version"}
+BOTTOM = {"structures", "settings", "files", "locks", "errors", "importable", "lazy", "pickles", "torch_files", "version"}
 ALLOWED = {
     "lazy": set(),
-    "files": {"errors"},
+    "files": {"errors", "locks"},
+    "locks": {"errors"},
     "settings": {"errors", "importable", "lazy"},
     "structures": {"settings", "files", "errors", "lazy"},
     "errors": set(),

@@ -7,12 +7,12 @@ import errno
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from vireid.errors import OutputError
+from vireid.locks import FolderLock
 
 
 @contextlib.contextmanager
@@ -51,8 +51,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 def atomic_folder(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
 
+    What a killed process left of it is removed first. One process writes at a time.
+
     Raises:
-        OutputError: a file cannot be written, or ``target`` holds files when the block ends.
+        OutputError: a file cannot be written, another process writes, or ``target`` holds files when the block ends.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -62,15 +64,20 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         ...     [path.name for path in Path(folder).rglob("*")]
         ['tree', 'a.txt']
     """
-    tree = target.absolute().parent / f".{target.absolute().name}.{uuid.uuid4().hex[:8]}.partial"
-    try:
-        tree.mkdir(parents=True)
-        yield tree
-        tree.replace(target)
-    except OSError as error:
-        raise OutputError(f"Cannot write {os.fspath(target)!r} ({error.strerror or error}); nothing was left there.") from error
-    finally:
+    place = target.absolute()
+    tree = place.with_name(f".{place.name}.partial")
+    with FolderLock(target, beside=True):
         shutil.rmtree(tree, ignore_errors=True)
+        try:
+            tree.mkdir(parents=True)
+            yield tree
+            tree.replace(target)
+        except OutputError:
+            raise
+        except OSError as error:
+            raise OutputError(f"Cannot write {os.fspath(target)!r} ({error.strerror or error}); nothing was left there.") from error
+        finally:
+            shutil.rmtree(tree, ignore_errors=True)
 
 
 def write_text_atomically(path: Path, text: str) -> None:

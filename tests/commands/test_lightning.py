@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import yaml
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
 
 from tests.commands.runs import run
-from vireid.commands.lightning import VireidCLI, VireidParser
+from vireid.commands.lightning import RunConfig, VireidCLI, VireidParser
 from vireid.commands.logger import RunLogger
 
 Capsys = pytest.CaptureFixture[str]
@@ -38,3 +41,16 @@ def test_options_of_each_command(capsys: Capsys) -> None:
     assert all({"run_dir", "allow", "ckpt_path"} <= set(options) for options in printed.values())
     assert [command for command, options in printed.items() if "checkpoint_every_n_batches" in options] == ["fit"]
     assert [command for command, options in printed.items() if "seed" not in options["model"]["init_args"]] == ["fit"]
+
+
+def test_the_configuration_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    class Killed:
+        def save(self, config: object, path: str, **_: object) -> None:
+            Path(path).write_text("half")
+            raise KeyboardInterrupt
+
+    (tmp_path / "config.yaml").write_text("whole")
+    saved = RunConfig(Killed(), object())  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        saved.save_config(SimpleNamespace(default_root_dir=tmp_path), None, "fit")  # type: ignore[arg-type]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"config.yaml": "whole"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from vireid.commands.run_directory import HEADER, LAST, RunDirectory
+from vireid import locks
+from vireid.commands.run_directory import HEADER, LAST, RunDirectory, next_free
 from vireid.errors import OutputError, SettingsError
 
 
@@ -43,6 +45,7 @@ def test_a_run_goes_on_in_its_own_folder_only() -> None:
     assert (other.resuming, other.checkpoint) == (False, str(checkpoint))
     assert not RunDirectory("test", "run", str(checkpoint)).resuming
     last.make()
+    last.release()
     with pytest.raises(SettingsError, match="name its folder with --run_dir"):
         RunDirectory("fit", None, "last")
     with pytest.raises(OutputError, match="is not empty, and nothing is overwritten"):
@@ -55,6 +58,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew_in_its_f
     again = RunDirectory("fit", "run", "last")
     assert (again.resuming, again.checkpoint) == (True, None)
     again.make()
+    again.release()
     Path("strange").mkdir()
     (Path("strange") / "config.yaml").write_text("somebody: else\n")
     assert not RunDirectory("fit", "strange", "last").resuming
@@ -80,6 +84,62 @@ def test_only_what_was_made_is_discarded_and_results_stay() -> None:
     directory.make()
     directory.discard()
     assert Path("empty").is_dir()
+
+
+def test_a_run_that_was_killed_in_its_first_moments_is_started_again() -> None:
+    left = {
+        "config.yaml": f"# {HEADER}\n",
+        ".config.yaml.part": "half",
+        ".write-test": "",
+        ".vireid.lock": "1 here\n",
+        ".slurm.json": "{}",
+        "checkpoints/.last.ckpt.part": "half",
+    }
+    for number, names in enumerate([[], *([name] for name in left), list(left)]):
+        for name in names:
+            path = Path(f"run{number}") / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(left[name])
+        for command in ("fit", "test"):
+            directory = RunDirectory(command, f"run{number}", None)
+            directory.make()
+            directory.release()
+    for name, text in {"config.yaml": "of: somebody else\n", "notes.txt": "", "checkpoints/last.ckpt": "", "other/x": ""}.items():
+        path = Path("theirs") / name.replace("/", "-") / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        with pytest.raises(OutputError, match="is not empty"):
+            RunDirectory("fit", str(Path("theirs") / name.replace("/", "-")), None).make()
+        assert path.read_text() == text
+
+
+def test_a_folder_is_taken_once_and_the_loser_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    first, second = RunDirectory("fit", "new/run", None), RunDirectory("fit", "new/run", None)
+    first.make()
+    first.make()  # twice does no harm
+    with pytest.raises(OutputError, match="'new/run' is in use"):
+        second.make()
+    second.discard()
+    assert first.path.is_dir()
+    first.release()
+    second.make()
+
+
+def test_every_process_that_asks_gets_a_folder_of_its_own() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: next_free(Path("runs"), "fit"), range(24)))
+    assert sorted(found) == sorted(Path(f"runs/fit-{number}") for number in range(1, 25))
+    Path("file").touch()
+    with pytest.raises(OutputError, match=r"Cannot make 'file/test-1'.*--run_dir"):
+        next_free(Path("file"), "test")
+
+
+def test_a_folder_that_was_chosen_is_given_back() -> None:
+    directory = RunDirectory("fit", None, None)
+    assert directory.path.is_dir()
+    directory.discard()
+    assert not Path("runs").exists()
 
 
 def test_what_is_said_after_a_run() -> None:

@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from vireid import locks
 from vireid.data import LLCM, Market1501
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, layouts, write_dataset
 from vireid.data.synthetic.people import BLOCK, Bag, Hair, Hat, Lower, Pattern, draw_people
 from vireid.data.synthetic.render import MOUNT, Drawn, Look, Unit, render
 from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
+from vireid.locks import FolderLock
 
 SMALL = {"height": 32, "width": 16}
 INFRARED = (3, 6)
@@ -462,3 +464,14 @@ class TestWriting:
         with pytest.raises(ValueError, match=re.escape(message)):
             write_dataset(tmp_path / "x", **given)  # type: ignore[arg-type]
         assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_and_two_runs_do_not_write_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    for name in (".people.partial", ".people-2.partial"):
+        (tmp_path / name / "cam1").mkdir(parents=True)
+    root = tmp_path / "people"
+    with FolderLock(root, beside=True), pytest.raises(OutputError, match=r"people' is in use"):
+        write_dataset(root, identities=4, images=1, **SMALL)
+    write_dataset(root, identities=4, images=1, **SMALL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".people-2.partial", "people"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -30,10 +31,12 @@ from vireid.commands.refusals import refusal
 from vireid.commands.resume_settings import run_settings
 from vireid.commands.resuming import check_resumed
 from vireid.commands.run_directory import HEADER, RunDirectory
+from vireid.commands.slurm import Requeue, requeue_of
 from vireid.commands.stopping import check_terminated, stops
 from vireid.commands.trainer import Trainer
 from vireid.data import BatchDataModule
 from vireid.errors import CheckpointError, SettingsError, VireidError
+from vireid.files import write_text_atomically
 from vireid.importable import also_importable, importable
 from vireid.models.allocations import Bounded
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
@@ -50,12 +53,24 @@ def main(words: list[str]) -> int:
     return 0
 
 
+LAUNCHED = {"RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}
+"""Variables by which a launcher tells a process that it is one of several."""
+
+
 class RunConfig(SaveConfigCallback):
     """Saves ``config.yaml`` in the run directory, which is new or belongs to the run that is resumed."""
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Tell all processes of the run which folder that of rank 0 took, and save there."""
+        pl_module.run_dir = trainer.strategy.broadcast(pl_module.run_dir)
+        super().setup(trainer, pl_module, stage)
+
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002 (interface)
-        path = Path(trainer.default_root_dir) / self.config_filename
-        self.parser.save(self.config, str(path), skip_none=False, overwrite=True)
+        with tempfile.TemporaryDirectory() as folder:  # files that -c files name are saved too
+            self.parser.save(self.config, str(Path(folder) / self.config_filename), skip_none=False)
+            written = sorted(Path(folder).iterdir(), key=lambda path: path.name == self.config_filename)
+            for path in written:  # the configuration that names the others is the last
+                write_text_atomically(Path(trainer.default_root_dir) / path.name, path.read_text(encoding="utf-8"))
 
 
 class VireidParser(ShortErrors, LightningArgumentParser):
@@ -70,6 +85,7 @@ class VireidCLI(LightningCLI):
     """
 
     directory: RunDirectory | None = None
+    requeue: Requeue | None = None
 
     def __init__(self, words: list[str]) -> None:
         self.parsers: dict[str, LightningArgumentParser] = {}  # by subcommand; the one above them has no name
@@ -103,11 +119,23 @@ class VireidCLI(LightningCLI):
         except KeyboardInterrupt:
             if self.directory is not None and words[0] == "fit":
                 _say(self.directory.how_to_go_on())
+                self._requeue()
             raise
+        finally:
+            if self.directory is not None:
+                self.directory.release()
+            if self.requeue is not None:
+                self.requeue.end()
 
     def _discard(self) -> None:
         if self.directory is not None:
             self.directory.discard()
+
+    def _requeue(self) -> None:
+        """Put the job back into the queue, if its time was over."""
+        assert self.directory is not None
+        if self.requeue is not None and self.trainer.is_global_zero:
+            _say(self.requeue.put_back(self.directory.path))
 
     def _begun(self) -> bool:
         trainer = getattr(self, "trainer", None)
@@ -167,13 +195,13 @@ class VireidCLI(LightningCLI):
     # --- the run --------------------------------------------------------------------------------------------------------------------
 
     def before_instantiate_classes(self) -> None:
-        """Choose the run directory before any work."""
+        """Choose the run directory before any work. A process that may be one of several takes it when its Trainer says so."""
         assert self.subcommand is not None
         config = self.config[self.subcommand]
         self.directory = RunDirectory(self.subcommand, config.get("run_dir"), self._checkpoint)
         config["ckpt_path"] = self.directory.checkpoint
         config["run_dir"] = str(self.directory.path)
-        if getattr(rank_zero_only, "rank", 0) == 0:
+        if not LAUNCHED & os.environ.keys():
             self.directory.make()
 
     def instantiate_classes(self) -> None:
@@ -201,6 +229,7 @@ class VireidCLI(LightningCLI):
             assert isinstance(self.trainer, Trainer)
             _warn("\n".join(check_resumed(checkpoint, content, self.model, self.datamodule, self.trainer.run_settings or {})))
             check_fits(checkpoint, content, self.model)
+        self.requeue = requeue_of(self.trainer)
 
     def before_validate(self) -> None:
         """Refuse a validation for which the data holds out no identities."""
@@ -232,7 +261,18 @@ class VireidCLI(LightningCLI):
         made = super().instantiate_trainer(callbacks=callbacks, plugins=[*plugins, SafeCheckpointIO()], **kwargs)
         assert isinstance(made, Trainer)
         made.run_settings = run_settings(made, self.config[self.subcommand]["trainer"].as_dict())
+        self._take_folder(made)
         return made
+
+    def _take_folder(self, trainer: Trainer) -> None:
+        """Rank and number of processes are those of the Trainer: with one device every process is a run of its own."""
+        assert self.directory is not None
+        rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]  # Lightning guesses it from the environment
+        if trainer.is_global_zero:
+            self.directory.make()
+            self.directory.note_job(trainer.world_size)
+        else:
+            self.directory.discard()
 
     def after_fit(self) -> None:
         """Print the result of the training, and where the files are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 import yaml
 
 from tests.commands.runs import everything, run
-from vireid import Genotype
+from vireid import Genotype, locks
 from vireid.cli import main
 from vireid.commands.configs import packaged_configs
 from vireid.commands.study import study as module
+from vireid.locks import LOCK_FILE, FolderLock
 from vireid.results import read_results
 
 SMOKE = packaged_configs() / "study" / "smoke.yaml"
@@ -257,3 +259,19 @@ def test_folders_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert done.code == 2
     assert "is not empty and holds no study (plan.json). Name another --folder." in done.err
     assert everything(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_one_study_writes_into_a_folder_and_one_that_was_killed_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    monkeypatch.setattr(module, "_run", lambda *_: {"a": "was not run"})
+    folder = tmp_path / "out"
+    with FolderLock(folder):
+        assert "is in use: process" in run(capsys, "study", "--config", SMOKE, "--folder", folder).err
+    (folder / LOCK_FILE).write_text("1 here\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "prepare", lambda *_: sys.exit(9))  # killed as soon as the recipes were written
+        assert run(capsys, "study", "--config", SMOKE, "--folder", folder).code == 9
+    assert run(capsys, "study", "--config", SMOKE, "--folder", folder).code == 1
+    assert (folder / "study.json").exists()

@@ -95,6 +95,22 @@ def test_files_of_results_hold_names(tmp_path: Path) -> None:
             assert written["people"].tolist() == [record.name for record in evaluation.records]
 
 
+def test_embeddings_are_written_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = PairedFolder(make_folder(tmp_path / "people")).evaluation().records
+    path = tmp_path / "embeddings.npz"
+    write_embeddings(path, {"embeddings": torch_rows(len(records))}, records)
+    before = path.read_bytes()
+
+    def killed(file: Any, **_: Any) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_embeddings(path, {"embeddings": torch_rows(len(records))}, records)
+    assert path.read_bytes() == before
+
+
 def torch_rows(count: int) -> Any:
     import torch
 

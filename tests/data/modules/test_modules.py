@@ -328,6 +328,12 @@ class TestSynthetic(Contract):
             SyntheticDataModule(drawn_root.parent / "other", **DRAWN).setup("fit")  # draws if prepare_data was skipped
         assert [path.name for path in drawn_root.parent.iterdir()] == [drawn_root.name]  # nothing half-written stays
 
+    def test_what_a_killed_process_left_is_removed_before_people_are_drawn(self, tmp_path: Path) -> None:
+        for name in (".people.drawn", "..people.drawn.partial"):
+            (tmp_path / name / "cam1").mkdir(parents=True)
+        SyntheticDataModule(tmp_path / "people", **DRAWN).prepare_data()
+        assert [path.name for path in tmp_path.iterdir()] == ["people"]
+
     def test_the_cache_folder_depends_on_what_changes_an_image(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(Path, "home", lambda: tmp_path)
         same: list[dict[str, Any]] = [{}, {"height": 32}, {"seed": 3}, {"trials": 1}]

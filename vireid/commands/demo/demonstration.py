@@ -15,9 +15,10 @@ from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
-from vireid.commands.run_directory import RUNS, fresh_directory, next_free
+from vireid.commands.run_directory import RUNS, check_fresh, next_free
 from vireid.commands.stopping import check_terminated, stop_code, stops
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
+from vireid.locks import FolderLock
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving, SmoothAveragePrecision
 from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation, Confirm, MostProbable
@@ -51,9 +52,10 @@ FAST = Budget(34, 8, 2, 3, warmup_epochs=1, search_epochs=2, retrain_epochs=2, w
 def demonstrate(output: str | None, seed: int, fast: bool) -> int:
     """Run a demonstration; arguments are those of the command. Returns its exit code."""
     quiet_lightning()
-    folder = fresh_directory(next_free(RUNS, "demo") if output is None else Path(output))
+    folder = next_free(RUNS, "demo") if output is None else Path(output)
     try:
-        with stops():
+        with stops(), FolderLock(folder):
+            check_fresh(folder)
             Demo(folder, seed, FAST if fast else FULL).run()
     except KeyboardInterrupt as stop:
         Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)

@@ -14,7 +14,6 @@ from rich.console import Console
 from vireid.commands.configs import resolve_configs
 from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
-from vireid.commands.run_directory import writable
 from vireid.commands.stopping import stop_code
 from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes
@@ -26,6 +25,7 @@ from vireid.commands.study.settings import StudySettings
 from vireid.commands.study.table import markdown
 from vireid.errors import OutputError, SettingsError, VireidError
 from vireid.files import write_text_atomically
+from vireid.locks import LOCK_FILE, FolderLock
 from vireid.results import write_metrics
 from vireid.settings import instantiate
 
@@ -51,10 +51,20 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
             raise SettingsError("`report_only` is about the study that lies in the folder: leave out `config` and `data_seed`.")
         return _tell(_plan(_settings(path, None, None), path), console)  # runs of an older vireid, with fewer settings, count as they are
     settings = _settings(path, config, data_seed)
+    try:
+        with FolderLock(path):
+            return _go(settings, path, jobs, console)
+    except VireidError:
+        with contextlib.suppress(OSError):  # it holds something
+            path.rmdir()
+        raise
+
+
+def _go(settings: StudySettings, path: Path, jobs: int, console: Console) -> int:
     plan = _plan(settings, path)
     states = [prepare(job, path) for job in plan.jobs]
     write_genotypes(list(plan.networks), path)
-    write_text_atomically(path / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
+    _write(settings, path)
     console.print(
         f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {path}", highlight=False, soft_wrap=True
     )
@@ -71,7 +81,7 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
 
 def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudySettings:
     kept = folder / SETTINGS_FILE
-    if not kept.exists() and folder.is_dir() and any(folder.iterdir()):
+    if not kept.exists() and folder.is_dir() and any(path.name not in (LOCK_FILE, f".{SETTINGS_FILE}.part") for path in folder.iterdir()):
         raise OutputError(f"{str(folder)!r} is not empty and holds no study ({SETTINGS_FILE}). Name another --folder.")
     if config is None and not kept.exists():
         raise SettingsError(
@@ -86,16 +96,21 @@ def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudyS
 
 
 def _plan(settings: StudySettings, folder: Path) -> Plan:
-    """The plan. If the study cannot begin, its folder is removed again."""
-    writable(folder)
+    """The plan. A study that is killed from now on can be started again; what one that cannot begin has written is removed again."""
+    begun = (folder / SETTINGS_FILE).exists()
+    if not begun:
+        _write(settings, folder)
     try:
         return make_plan(settings, folder)
     except VireidError:
-        if not (folder / SETTINGS_FILE).exists():
+        if not begun:
             shutil.rmtree(folder / "configs", ignore_errors=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            (folder / SETTINGS_FILE).unlink()
         raise
+
+
+def _write(settings: StudySettings, folder: Path) -> None:
+    write_text_atomically(folder / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
 
 
 def _run(plan: Plan, jobs: int, console: Console) -> dict[str, str]:

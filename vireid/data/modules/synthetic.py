@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
-import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +17,7 @@ from vireid.data.split import heldout_count
 from vireid.data.synthetic import GENERATOR_VERSION, Difficulty, write_dataset
 from vireid.data.synthetic.worlds import WorldName
 from vireid.errors import DatasetError, SettingsError
+from vireid.locks import FolderLock
 from vireid.structures import Evaluation
 
 MARKER = "vireid-synthetic.json"
@@ -105,9 +106,18 @@ class SyntheticDataModule(SYSUDataModule):
         Raises:
             DatasetError: ``root`` holds something other than these images, or a file asks to write there.
         """
-        marker = self.root / MARKER
-        if marker.is_file() and marker.read_text(encoding="utf-8") == self._key:
+        if self._is_drawn():
             return
+        self._check_free()
+        with FolderLock(self.root, beside=True, patience=math.inf):  # another process may be drawing the same
+            if not self._is_drawn():
+                self._draw()
+
+    def _is_drawn(self) -> bool:
+        marker = self.root / MARKER
+        return marker.is_file() and marker.read_text(encoding="utf-8") == self._key
+
+    def _check_free(self) -> None:
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise DatasetError(
                 f"`root={str(self.root)!r}` exists but holds no images drawn with these arguments (its {MARKER} differs or is absent). "
@@ -120,13 +130,15 @@ class SyntheticDataModule(SYSUDataModule):
             )
         if self.only_reads and self._drawing["identities"] > MOST_UNASKED:
             raise DatasetError(f"The checkpoint asks to draw {self._drawing['identities']:,} people. Say so yourself: --data.root FOLDER.")
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self.root.parent, prefix=f".{self.root.name}."))
+
+    def _draw(self) -> None:
+        self._check_free()
+        temporary = self.root.absolute().with_name(f".{self.root.absolute().name}.drawn")
+        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
         try:
             self._write(temporary)
             (temporary / MARKER).write_text(self._key, encoding="utf-8")
-            temporary.chmod(0o755)
-            self._move(temporary)
+            temporary.replace(self.root)  # onto nothing or an empty folder
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -135,14 +147,6 @@ class SyntheticDataModule(SYSUDataModule):
             write_dataset(folder, layout="sysu", workers=0, difficulty=self.difficulty, progress=True, **self._drawing)
         except ValueError as error:
             raise SettingsError(str(error)) from error
-
-    def _move(self, temporary: Path) -> None:
-        try:
-            temporary.replace(self.root)  # onto nothing or an empty folder
-        except OSError:
-            marker = self.root / MARKER  # another process may have been first
-            if not (marker.is_file() and marker.read_text(encoding="utf-8") == self._key):
-                raise
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - the same for all stages
         """Check that the images exist, for a caller that skipped :meth:`prepare_data`."""

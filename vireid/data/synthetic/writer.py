@@ -48,6 +48,8 @@ def write_dataset(
     The same arguments give the same bytes for any ``workers``. The tree is built in a hidden folder next to ``root`` and is moved
     into place when it is complete, so an interrupted run leaves nothing at ``root``. Infrared files have three equal channels.
 
+    A tree that a killed run left unfinished is removed by the next one with this ``root``; two runs do not write it at the same time.
+
     * ``sysu``: ``cam1``..``cam6`` / ``NNNN`` / ``NNNN.jpg``; cameras 3 and 6 are infrared. A fifth of the identities are for the test, a
       fifth of the others for validation, the rest for training, drawn by the seed (SYSU-MM01 has 96, 99 and 296).
       Unlike SYSU-MM01, every identity is in all six cameras, validation included, and there is no ``rand_perm_cam.mat``.
@@ -100,9 +102,10 @@ def write_dataset(
     if test_identities is not None:
         _check_number("test_identities", test_identities, 1, identities - 2, " (two must remain to train and validate)")
     target = Path(root)
-    _check_target(target)
     work = units(plan.cameras(style), identities, images)
+    _check_target(target)
     with _finished_tree(target, workers) as tree:
+        _check_target(target)  # another process may have been at it
         with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty, world)), work, workers)) as done:
             for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
                 pass

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vireid.errors import SettingsError
+from vireid.files import atomic_file
 from vireid.structures import Record
 
 
@@ -82,14 +83,13 @@ def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequ
         embeddings: ``(N, D)`` each, by the names that they have in the file.
         records: the N images.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     people = {"people": np.array([record.who for record in records])} if any(record.name for record in records) else {}
-    np.savez(
-        path,
-        **{name: rows.numpy() for name, rows in embeddings.items()},  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-        paths=np.array([record.path for record in records]),
-        pids=np.array([record.pid for record in records]),
-        **people,  # type: ignore[arg-type]
-        camids=np.array([record.camid for record in records]),
-        modalities=np.array([int(record.modality) for record in records]),
-    )
+    columns = {
+        "paths": np.array([record.path for record in records]),
+        "pids": np.array([record.pid for record in records]),
+        **people,
+        "camids": np.array([record.camid for record in records]),
+        "modalities": np.array([int(record.modality) for record in records]),
+    }
+    with atomic_file(path) as file:
+        np.savez(file, **{name: rows.numpy() for name, rows in embeddings.items()}, **columns)  # type: ignore[arg-type]  # numpy's stub
