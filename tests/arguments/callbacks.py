@@ -62,7 +62,7 @@ def observe_stop(callback: StopWhenStable) -> int:
 
 def observe_checkpoints(callback: LastCheckpoint) -> list[Any]:
     """Files that an epoch of six batches writes, and after which batch."""
-    trainer: Any = mock.Mock(num_training_batches=6, accumulate_grad_batches=1)
+    trainer: Any = mock.Mock(num_training_batches=6, accumulate_grad_batches=1, fast_dev_run=False)
     counts = []
     for batch in range(6):
         trainer.fit_loop = fit_loop(batch + 1, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ class Watcher(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
+def make_data(root: Path, workers: int, search_split: Any) -> RegDBDataModule:
+    return RegDBDataModule(
+        root, height=8, width=8, identities_per_batch=1, images_per_identity=4, num_workers=workers, search_split=search_split
+    )
+
+
 def fit(folder: Path, make: Callable[[], RegDBDataModule], stop: int | None = None, every: int = 1, ckpt: Path | None = None) -> Seen:
     model = Watcher(stop)
     trainer = pl.Trainer(
@@ -56,15 +63,25 @@ def fit(folder: Path, make: Callable[[], RegDBDataModule], stop: int | None = No
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("search_split", ["none", "identity"])
+def test_the_same_images_come_again_where_a_network_is_to_overfit(regdb_root: Path, workers: int, search_split: Any) -> None:
+    make = partial(make_data, regdb_root, workers, search_split)
+    model = Watcher()
+    quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    pl.Trainer(max_epochs=3, overfit_batches=2, accelerator="cpu", **quiet).fit(model, datamodule=make())
+    first, second = model.seen[:2]
+    assert model.seen == [first, second] * 3
+    assert first[1] != second[1]
+    assert len(make().train_dataloader()) > 2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
 @pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("search_split", ["none", "identity"])
 def test_a_killed_run_goes_on_exactly(regdb_root: Path, tmp_path: Path, workers: int, search_split: Any) -> None:
-    def make() -> RegDBDataModule:
-        return RegDBDataModule(
-            regdb_root, height=8, width=8, identities_per_batch=1, images_per_identity=4, num_workers=workers, search_split=search_split
-        )
-
+    make = partial(make_data, regdb_root, workers, search_split)
     whole = fit(tmp_path / "whole", make)
     length = len(make().train_dataloader())
     assert len(whole) == 3 * length > 12

@@ -42,6 +42,7 @@ from vireid.models.allocations import Bounded
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 
+TRIED = "It runs. This was a trial of a few batches (`trainer.fast_dev_run`), of which nothing is kept."
 FILES = "vireid predict --ckpt PATH --images FOLDER --modality infrared embeds image files without labels."
 
 
@@ -86,6 +87,7 @@ class VireidCLI(LightningCLI):
 
     directory: RunDirectory | None = None
     requeue: Requeue | None = None
+    trial: tempfile.TemporaryDirectory[str] | None = None  # where a trial of a few batches writes, which leaves nothing
 
     def __init__(self, words: list[str]) -> None:
         self.parsers: dict[str, LightningArgumentParser] = {}  # by subcommand; the one above them has no name
@@ -122,10 +124,17 @@ class VireidCLI(LightningCLI):
                 self._requeue()
             raise
         finally:
-            if self.directory is not None:
-                self.directory.release()
-            if self.requeue is not None:
-                self.requeue.end()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Give back what the command has taken."""
+        if self.trial is not None:
+            self._discard()
+            self.trial.cleanup()
+        if self.directory is not None:
+            self.directory.release()
+        if self.requeue is not None:
+            self.requeue.end()
 
     def _discard(self) -> None:
         if self.directory is not None:
@@ -200,7 +209,9 @@ class VireidCLI(LightningCLI):
         config = self.config[self.subcommand]
         self.directory = RunDirectory(self.subcommand, config.get("run_dir"), self._checkpoint)
         config["ckpt_path"] = self.directory.checkpoint
-        config["run_dir"] = str(self.directory.path)
+        if config["trainer"].get("fast_dev_run"):
+            self.trial = tempfile.TemporaryDirectory(prefix="vireid-trial-")
+        config["run_dir"] = self.trial.name if self.trial is not None else str(self.directory.path)
         if not LAUNCHED & os.environ.keys():
             self.directory.make()
 
@@ -278,20 +289,22 @@ class VireidCLI(LightningCLI):
         """Print the result of the training, and where the files are."""
         assert self.directory is not None
         self.model.show_training()
-        _say(self.directory.what_was_written())
+        _say(self.directory.what_was_written() if self.trial is None else TRIED)
 
     def after_test(self) -> None:
         """Print the table, and where the files are."""
         if self.model.show_results():
             _say(f"Results in {self.model.run_dir / 'metrics.json'}")
-        elif not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning
+        elif self.trial is not None:
+            _say(TRIED)
+        else:
             raise SettingsError("No image was embedded: set `trainer.limit_test_batches` (or val) back to 1.0.")
 
     after_validate = after_test
 
     def after_predict(self) -> None:
         """Print where the embeddings are."""
-        _say(f"Embeddings in {self.model.run_dir / 'embeddings.npz'}")
+        _say(f"Embeddings in {self.model.run_dir / 'embeddings.npz'}" if self.trial is None else TRIED)
 
 
 def _seed(value: bool | int) -> int:

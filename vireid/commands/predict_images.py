@@ -69,5 +69,6 @@ def predict_images(
     except BaseException:
         folder.discard()
         raise
+    folder.release()
     Console().print(f"{len(paths)} embeddings in {folder.path / 'embeddings.npz'}", soft_wrap=True, highlight=False, markup=False)
     return 0

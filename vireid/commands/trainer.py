@@ -20,7 +20,8 @@ class Trainer(pl.Trainer):
         limit_val_batches: batches of a validation: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
         limit_test_batches: batches of a test: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
         limit_predict_batches: batches of a prediction: a whole number of them, or a fraction, 0.0 to 1.0. Null for all.
-        overfit_batches: batches that are trained on again and again, to see a network overfit: a whole number of them, or a fraction.
+        overfit_batches: batches of the same images, with the same augmentation, that every epoch trains on, to see a network overfit: a
+            whole number of them, or a fraction. Validation has all its images, as ``limit_val_batches`` says.
         val_check_interval: training batches between validations within an epoch: a whole number of them, or a fraction of the epoch, 0.0 to
             1.0; or a time. Null for one validation at the end of an epoch.
         lightning: other arguments of Lightning's Trainer.
@@ -51,3 +52,5 @@ class Trainer(pl.Trainer):
             val_check_interval=val_check_interval,
             **lightning,
         )
+        if overfit_batches:  # Lightning would cut validation too, and a gallery of a few batches says nothing
+            self.limit_val_batches = 1.0 if limit_val_batches is None else limit_val_batches

@@ -182,6 +182,8 @@ class LastCheckpoint(Checkpoint):
             LOG.warning("No checkpoint was written when the run was stopped. %s", error)
 
     def _save(self, trainer: pl.Trainer) -> None:
+        if getattr(trainer, "fast_dev_run", False):  # a trial is not gone on from
+            return
         if trainer.is_global_zero and self._ours and self.path.is_file():  # somebody may have taken it away
             keep_as(self.path.with_name(PREVIOUS), self.path)
         trainer.save_checkpoint(self.path)

@@ -109,6 +109,8 @@ class BatchDataModule(Recorded, pl.LightningDataModule, ABC):
 
     def _training_loader(self, dataset: Dataset[Any], sampler: KeyedSampler | SearchSampler) -> DataLoader[Any]:
         """Batches from the point where training resumes."""
+        if getattr(self.trainer, "overfit_batches", 0):
+            sampler.hold()
         epoch, batch = self._resume_point()
         sampler.set_epoch(epoch)  # Lightning does so only after workers have begun to read
         sampler.start_at(min(batch, len(sampler)))

@@ -37,10 +37,12 @@ class Position:
     Attributes:
         epoch: epoch of the iteration.
         start: first batch of the iteration.
+        held: whether every epoch is epoch 0, in which the same images come again.
     """
 
     epoch: int = 0
     start: int = 0
+    held: bool = False
 
     def steps(self, length: int) -> Iterator[tuple[int, int]]:
         """Epoch and iteration of each batch.
@@ -48,7 +50,7 @@ class Position:
         The epoch is the epoch at the time of the call. The start is read once, when the first batch is asked for, because a loader with
         workers makes two iterators and uses the second.
         """
-        return self._from_start(self.epoch, length)
+        return self._from_start(0 if self.held else self.epoch, length)
 
     def _from_start(self, epoch: int, length: int) -> Iterator[tuple[int, int]]:
         start, self.start = self.start, 0
@@ -106,6 +108,10 @@ class KeyedSampler(Sampler[list[int]], ABC):
         if not 0 <= batch <= len(self):
             raise SettingsError(f"`batch` must be 0 to {len(self)}, got {batch}.")
         self.position.start = batch
+
+    def hold(self) -> None:
+        """Let every epoch be epoch 0."""
+        self.position.held = True
 
     def __iter__(self) -> Iterator[BatchRows]:
         return (self.batch(epoch, iteration) for epoch, iteration in self.position.steps(len(self)))

@@ -49,6 +49,10 @@ class SearchSampler(Sampler[Any]):
         """As :meth:`KeyedSampler.start_at`."""
         self.weights.start_at(batch)
 
+    def hold(self) -> None:
+        """As :meth:`KeyedSampler.hold`."""
+        self.weights.hold()
+
     def __len__(self) -> int:
         return len(self.weights)
 
