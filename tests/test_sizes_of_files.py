@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from tests.published_files import rewritten
-from vireid import Genotype, RetrainModule, SYSUDataModule
+from vireid import Genotype, RetrainModule, SYSUDataModule, archives
 from vireid.commands.layers import read_layers
 from vireid.commands.study.settings import StudySettings
 from vireid.data.datasets.cifar import CIFAR100Source
@@ -28,7 +28,7 @@ from vireid.data.datasets.mat5 import read_mat
 from vireid.errors import CheckpointError, DatasetError, GenotypeError, ResultsError, SettingsError, VireidError
 from vireid.models import allocations
 from vireid.models.published.loading import read_state
-from vireid.results import queries, read_results
+from vireid.results import read_results
 from vireid.search import BNSeparation, read_genotype, resolve_genotype, space_of
 from vireid.tasks import read_checkpoint
 
@@ -134,7 +134,7 @@ def header(shape: tuple[int, ...]) -> bytes:
     ],
 )
 def test_a_small_archive_of_arrays(array: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "LARGEST", 100_000)
+    monkeypatch.setattr(archives, "LARGEST", 100_000)
     row: dict[str, Any] = dict.fromkeys(("protocol", "remark", "variant", "images_sha256"), "")
     row |= {"queries": 1, "values": {name: [0.5] for name in ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")}}
     (tmp_path / "metrics.json").write_text(json.dumps({"format": "vireid.metrics", "version": 1, "results": [row]}))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from vireid.printable import visible
 from vireid.version import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -112,5 +113,5 @@ def usage() -> str:
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    sys.stderr.write(f"vireid: error: {message}\n")
+    sys.stderr.write(f"vireid: error: {visible(message)}\n")
     raise SystemExit(code)

@@ -87,7 +87,7 @@ def write_text_atomically(path: Path, text: str) -> None:
         OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
     """
     with atomic_file(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", errors="backslashreplace"))  # a name of a file may hold halves of letters
 
 
 def open_regular(path: str | os.PathLike[str], buffer: int = -1) -> IO[bytes]:

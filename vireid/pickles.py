@@ -12,6 +12,7 @@ from typing import IO
 ENCODE = "_codecs encode"
 ARCHIVE, NAMES_AT = b"PK\x03\x04", 26  # how an entry begins, and where it says how long its names are
 OLD_PICKLES = 5  # of a file of torch before 1.6: magic number, version, system, content, names of storages
+MOST_STEPS = 1_000_000  # a checkpoint has fewer than a tenth of them
 LONGEST_NAME = 64  # letters of the name of an encoding
 
 
@@ -44,11 +45,13 @@ def check_pickle(file: IO[bytes], size: int) -> None:
         size: bytes of the file.
 
     Raises:
-        ValueError: a step numbers a value higher than there are bytes, because a reader keeps room for as many; or values are encoded
-            into bytes again and again, each time twice as many.
+        ValueError: it has too many steps; a step numbers a value higher than there are bytes, because a reader keeps room for as many; or
+            values are encoded into bytes again and again, each time twice as many.
     """
     encodes, names = False, set[str]()
-    for step, argument, _ in pickletools.genops(file):
+    for count, (step, argument, _) in enumerate(pickletools.genops(file)):
+        if count > MOST_STEPS:
+            raise ValueError(f"it has more than {MOST_STEPS:,} steps")
         if isinstance(argument, int) and "PUT" in step.name and argument > size:
             raise ValueError(f"a value is numbered {argument}")
         encodes = encodes or argument == ENCODE

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vireid.errors import CheckpointError
 from vireid.pickles import check_pickles
+from vireid.printable import printable
 from vireid.settings.bounds import leaves
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +108,9 @@ def read_published(path: str | os.PathLike[str]) -> Any:
         CheckpointError: damaged, or holding something other than tensors, plain values and numbers of NumPy.
     """
     if entry := wrong_checksum(path):
-        LOG.warning("%s: the checksum of %s is wrong. The file may be damaged; compare its size with the published one.", path, entry)
+        LOG.warning(
+            "%s: the checksum of %s is wrong. The file may be damaged; compare its size with the published one.", printable(path), entry
+        )
     with torch.serialization.safe_globals([(NumpyValue, name) for name in NUMPY]):
         return read_torch_file(path)
 

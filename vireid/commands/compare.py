@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import auto_cli
-from rich.markup import escape
 from rich.table import Table
 
 from vireid.commands.parser import ShortErrors
 from vireid.errors import ResultsError, SettingsError
+from vireid.printable import printable
 from vireid.results import RunResults, read_results
 from vireid.results.comparison import Comparison, compare_runs, compare_series
 from vireid.results.summary import check_distinct
-from vireid.results.table import COLUMNS, table_console
+from vireid.results.table import COLUMNS
+from vireid.terminal import table_console
 
 ALPHA = 0.05
 HEADS = {metric: column for column, metric in COLUMNS.items()}
@@ -54,15 +55,15 @@ def compare(a: str, b: str) -> int:
     if not compared:
         raise ResultsError("Nothing can be compared. " + " ".join(f"{name}: {reason}." for name, reason in refused.items()))
     console = table_console()
-    console.print(f"A = {a}\nB = {b}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"A = {printable(a)}\nB = {printable(b)}", soft_wrap=True)
     console.print(_table(compared))
     for name, reason in refused.items():
-        console.print(f"{name}: not compared, {reason}.", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{name}: not compared, {reason}.", soft_wrap=True)
     verdicts = [found for found in compared if found.metric == "mAP"]
     for found in verdicts:
-        console.print(f"{found.name}: {verdict(found)}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{found.name}: {verdict(found)}", soft_wrap=True)
     for over in dict.fromkeys(found.evidence.over for found in compared if found.evidence.test):
-        console.print(COVERS[over], highlight=False, markup=False, soft_wrap=True)
+        console.print(COVERS[over], soft_wrap=True)
     return 0
 
 
@@ -99,7 +100,7 @@ def _table(compared: Sequence[Comparison]) -> Table:
     shown = ""
     for found in compared:
         cells = [f"{100 * found.a:.2f}", f"{100 * found.b:.2f}", f"{100 * (found.a - found.b):+.2f}", *_evidence(found)]
-        table.add_row("" if found.name == shown else escape(found.label), HEADS[found.metric], *cells)
+        table.add_row("" if found.name == shown else found.label, HEADS[found.metric], *cells)
         shown = found.name
     return table
 

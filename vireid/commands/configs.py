@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vireid.errors import SettingsError
 from vireid.files import read_bytes
+from vireid.printable import visible
 
 FLAGS = ("-c", "--config")
 LARGEST = 1_000_000  # bytes of a configuration
@@ -33,7 +34,7 @@ def main(words: list[str]) -> int:
     elif flags or len(names) > 1:
         raise SettingsError(f"`vireid configs` takes one name at most, got {' '.join(words[1:])}.")
     elif names:
-        sys.stdout.write(Path(_find(names[0])).read_text(encoding="utf-8"))
+        sys.stdout.write(visible(read_bytes(_find(names[0]), LARGEST).decode("utf-8", errors="replace")))
     else:
         sys.stdout.write(config_table(shutil.get_terminal_size().columns))
     return 0

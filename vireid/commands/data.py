@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from jsonargparse import auto_cli
 
 from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
+from vireid.printable import printable
 
 
 def main(words: list[str]) -> int:
@@ -103,10 +103,8 @@ def synthesize(
         SettingsError: a number is out of range.
         OutputError: the folder is not empty or cannot be written.
     """
-    from rich.console import Console
-    from rich.markup import escape
-
     from vireid.data.synthetic import write_dataset
+    from vireid.terminal import say
 
     try:
         path = write_dataset(
@@ -125,5 +123,5 @@ def synthesize(
         )
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    Console().print(f"Wrote {identities} identities to {escape(os.fspath(path))}.", soft_wrap=True)
+    say(f"Wrote {identities} identities to {printable(path)}.")
     return 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from jsonargparse import auto_cli
-from rich.console import Console
 
 from vireid.commands.parser import ShortErrors
 from vireid.deploy import verify as verify_folder
 from vireid.errors import OutputError
+from vireid.printable import printable
+from vireid.terminal import say
 
 
 def main(words: list[str]) -> int:
@@ -54,13 +54,12 @@ def export(
 
     allowed = tuple(filter(None, (allow or "").split(",")))
     card = export_network(checkpoint, output, results, height, width, allowed)
-    console = Console()
     for modality, name in card.graphs.items():
         difference = (card.parity or {})["largest_difference"][modality.name.lower()]
-        _say(console, f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
+        say(f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
     if not card.results:
-        _say(console, "The card tells no result: no test of this checkpoint was found. Name one with --results.")
-    _say(console, f"Wrote {output}. Check it anywhere with: vireid export verify {output}")
+        say("The card tells no result: no test of this checkpoint was found. Name one with --results.")
+    say(f"Wrote {printable(output)}. Check it anywhere with: vireid export verify {printable(output)}")
     return 0
 
 
@@ -71,13 +70,8 @@ def verify(folder: str) -> int:
         folder: a folder that vireid export wrote.
     """
     found = verify_folder(folder)
-    console = Console()
     for modality, difference in found.differences.items():
         name = found.card.graphs[modality]
-        _say(console, f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
-    _say(console, f"{os.fspath(folder)} is what was exported: {len(found.card.files)} files, model {found.card.digest[:12]}.")
+        say(f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")
+    say(f"{printable(folder)} is what was exported: {len(found.card.files)} files, model {found.card.digest[:12]}.")
     return 0
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import auto_cli
-from rich.console import Console
 from rich.table import Table
 
 from vireid.commands.command_line import with_flag
@@ -16,9 +15,11 @@ from vireid.commands.genotype_sites import cost_table, site_cost_table, ties
 from vireid.commands.parser import ShortErrors
 from vireid.commands.picture import stage_table
 from vireid.errors import GenotypeError, OutputError
+from vireid.printable import printable
 from vireid.results.shortlist import shortlist_of, shortlist_table
 from vireid.search.genotype_files.formats import read_genotype, target_format
 from vireid.structures import Genotype
+from vireid.terminal import console, say
 
 
 def main(words: list[str]) -> int:
@@ -36,40 +37,40 @@ def show(path: str, backbone: str | None = None, cost: bool = False) -> int:
         backbone: backbone of a .cfg or .txt list; resnet50 and osnet_ain_x1_0 by default.
         cost: compute ties and cost from the search space, instead of reading them from the file; takes a few seconds.
     """
-    genotype, console = _read(path, backbone), Console()
-    console.print(stage_table({Path(path).name: genotype}))
+    genotype = _read(path, backbone)
+    console().print(stage_table({printable(Path(path).name): genotype}))
     counts = ", ".join(f"{count} {candidate}" for candidate, count in sorted(Counter(genotype.choices.values()).items()))
-    _say(console, f"{len(genotype.choices)} sites: {counts}")
-    _show_sites(console, genotype, ask=cost)
+    say(f"{len(genotype.choices)} sites: {counts}")
+    _show_sites(genotype, ask=cost)
     if probabilities_of(genotype):
-        console.print(certainty_table(genotype))
-        _say(console, f"Least certain: {least_certain(genotype)}")
+        console().print(certainty_table(genotype))
+        say(f"Least certain: {least_certain(genotype)}")
     for key in ("seed", "epoch", "data"):
         if key in genotype.provenance:
             value = genotype.provenance[key]
-            _say(console, f"{key}: { {k: v for k, v in value.items() if not isinstance(v, list)} if isinstance(value, dict) else value }")
+            say(f"{key}: { {k: v for k, v in value.items() if not isinstance(v, list)} if isinstance(value, dict) else value }")
     return 0
 
 
-def _show_sites(console: Console, genotype: Genotype, ask: bool) -> None:
+def _show_sites(genotype: Genotype, ask: bool) -> None:
     """Show ties and cost from the file, or from its space; for the latter, the genotype must be a point of the space."""
     if ask:
         try:
             genotype = _asked(genotype)
         except GenotypeError as error:
-            _say(console, f"No cost: {error}")
+            say(f"No cost: {error}")
             return
     if tied := ties(genotype):
         free = len(genotype.choices) - sum(len(sites) - 1 for sites in tied.values())
-        _say(console, f"{free} free choices; tied: {', '.join(f'{group} ({len(sites)})' for group, sites in tied.items())}")
+        say(f"{free} free choices; tied: {', '.join(f'{group} ({len(sites)})' for group, sites in tied.items())}")
     if tried := shortlist_of(genotype):
-        console.print(shortlist_table(tried))
+        console().print(shortlist_table(tried))
     if (table := cost_table(genotype)) is not None:
-        console.print(table)
+        console().print(table)
     else:
-        _say(console, "The file tells no cost; --cost asks its search space.")
+        say("The file tells no cost; --cost asks its search space.")
     if (by_site := site_cost_table(genotype)) is not None:
-        console.print(by_site)
+        console().print(by_site)
 
 
 def _asked(genotype: Genotype) -> Genotype:
@@ -88,14 +89,13 @@ def diff(first: str, second: str, backbone: str | None = None) -> int:
         backbone: backbone of .cfg and .txt lists.
     """
     differences = _read(first, backbone).diff(_read(second, backbone))
-    console = Console()
     if not differences:
-        console.print("The genotypes are equal.")
+        console().print("The genotypes are equal.")
         return 0
-    table = Table("site", first, second, title=f"{len(differences)} sites differ")
+    table = Table("site", printable(first), printable(second), title=f"{len(differences)} sites differ")
     for site, (mine, theirs) in differences.items():
-        table.add_row(site, mine or "-", theirs or "-")
-    console.print(table)
+        table.add_row(printable(site), mine or "-", theirs or "-")
+    console().print(table)
     return 1
 
 
@@ -110,7 +110,7 @@ def validate(path: str, backbone: str | None = None) -> int:
 
     genotype = _read(path, backbone)
     space_of(genotype).validate(genotype)
-    _say(Console(), f"{path} is a valid genotype of {genotype.space['class_path']}.")
+    say(f"{printable(path)} is a valid genotype of {genotype.space['class_path']}.")
     return 0
 
 
@@ -128,13 +128,9 @@ def convert(source: str, target: str, to: str | None = None, backbone: str | Non
     if Path(target).exists():
         raise OutputError(f"{target!r} exists, and nothing is overwritten. Name another file.")
     kind.write(genotype, target)
-    _say(Console(), f"Wrote {target}")
+    say(f"Wrote {printable(target)}")
     return 0
 
 
 def _read(path: str, backbone: str | None) -> Genotype:
     return read_genotype(path, {} if backbone is None else {"backbone": backbone})
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.markup import escape
 from rich.table import Table
 
+from vireid.printable import printable
 from vireid.structures import Genotype
 
 
@@ -41,7 +41,7 @@ def site_cost_table(genotype: Genotype) -> Table | None:
     table = Table("site", "candidate", *map(_words, names), title="What sites add; others add nothing", title_justify="left")
     for site, cost in costs.items():
         if cost:
-            table.add_row(escape(site), escape(genotype.choices[site]), *(_written(cost.get(name, 0)) for name in names))
+            table.add_row(printable(site), printable(genotype.choices[site]), *(_written(cost.get(name, 0)) for name in names))
     return table
 
 
@@ -51,7 +51,7 @@ def _numbers(told: object) -> dict[str, int | float]:
 
 
 def _words(name: str) -> str:
-    return escape(name.replace("_", " "))
+    return printable(name.replace("_", " "))
 
 
 def _written(value: float) -> str:

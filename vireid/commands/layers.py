@@ -105,7 +105,9 @@ def _value(text: str, name: str) -> Any:
 def _read(name: str) -> dict[str, Any] | None:
     try:
         content = read_configuration(name)
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError):
+    except SettingsError:
+        raise
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
     return _flat(content) if isinstance(content, dict) else None
 
@@ -115,7 +117,7 @@ def read_configuration(path: str | Path) -> Any:
 
     Raises:
         SettingsError: it means more than it holds: it is nested too deeply, or repeats parts of itself.
-        OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError: it cannot be read.
+        OSError, ValueError, RecursionError, yaml.YAMLError: it cannot be read.
     """
     content = yaml.safe_load(read_text(path, LARGEST))
     try:

@@ -15,7 +15,6 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import Console
 
 from vireid.commands.class_arguments import load_public_classes
 from vireid.commands.class_changes import class_changes
@@ -39,8 +38,10 @@ from vireid.errors import CheckpointError, SettingsError, VireidError
 from vireid.files import write_text_atomically
 from vireid.importable import also_importable, importable
 from vireid.models.allocations import Bounded
+from vireid.printable import printable
 from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
+from vireid.terminal import say
 
 TRIED = "It runs. This was a trial of a few batches (`trainer.fast_dev_run`), of which nothing is kept."
 FILES = "vireid predict --ckpt PATH --images FOLDER --modality infrared embeds image files without labels."
@@ -294,7 +295,7 @@ class VireidCLI(LightningCLI):
     def after_test(self) -> None:
         """Print the table, and where the files are."""
         if self.model.show_results():
-            _say(f"Results in {self.model.run_dir / 'metrics.json'}")
+            _say(f"Results in {printable(self.model.run_dir / 'metrics.json')}")
         elif self.trial is not None:
             _say(TRIED)
         else:
@@ -304,7 +305,7 @@ class VireidCLI(LightningCLI):
 
     def after_predict(self) -> None:
         """Print where the embeddings are."""
-        _say(f"Embeddings in {self.model.run_dir / 'embeddings.npz'}" if self.trial is None else TRIED)
+        _say(f"Embeddings in {printable(self.model.run_dir / 'embeddings.npz')}" if self.trial is None else TRIED)
 
 
 def _seed(value: bool | int) -> int:
@@ -329,13 +330,13 @@ def _parsed_over(parser: LightningArgumentParser, words: list[str], defaults: di
 @rank_zero_only
 def _say(text: str) -> None:
     if text:
-        Console().print(text, soft_wrap=True, highlight=False)
+        say(text)
 
 
 @rank_zero_only
 def _warn(text: str) -> None:
     if text:
-        Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
+        say(text, stderr=True)
 
 
 def _own_error(error: BaseException, parser: LightningArgumentParser) -> VireidError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 
+from vireid.printable import visible
+
 
 def quiet_lightning() -> None:
     """Silence advice of Lightning that does not apply here, one message at a time."""
@@ -16,7 +18,10 @@ def quiet_lightning() -> None:
 
 
 def _says_something(record: logging.LogRecord) -> bool:
-    return not any(text in record.getMessage() for text in ADVICE)
+    """Whether a message is no advice. What it says of paths becomes visible, whatever they hold."""
+    text = record.getMessage()
+    record.msg, record.args = visible(text), ()
+    return not any(advice in text for advice in ADVICE)
 
 
 ADVICE = ("💡", "`weights_only` was not set", "TPU available")  # advertisement; decided by our checkpoint reader; of no interest

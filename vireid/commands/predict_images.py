@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.console import Console
 
 from vireid.commands.parser import ShortErrors
 from vireid.commands.run_directory import RunDirectory
@@ -11,6 +10,8 @@ from vireid.deploy.image_lists import image_files
 from vireid.deploy.pictures import as_modality
 from vireid.errors import SettingsError
 from vireid.files import atomic_file
+from vireid.printable import printable
+from vireid.terminal import say
 
 OPTION = "--images"
 
@@ -70,5 +71,5 @@ def predict_images(
         folder.discard()
         raise
     folder.release()
-    Console().print(f"{len(paths)} embeddings in {folder.path / 'embeddings.npz'}", soft_wrap=True, highlight=False, markup=False)
+    say(f"{len(paths)} embeddings in {printable(folder.path / 'embeddings.npz')}")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from vireid.commands.slurm import JOB_FILE, Job
 from vireid.errors import OutputError, SettingsError
 from vireid.locks import LOCK_FILE, FolderLock
+from vireid.printable import printable
 from vireid.results.files import FORKS_FILE
 from vireid.version import __version__
 
@@ -114,14 +115,14 @@ class RunDirectory:
     def how_to_go_on(self) -> str:
         """What to tell a user who stopped the run; empty before the first checkpoint and the first finished fork."""
         kept = any((self.path / name).exists() for name in (LAST, FORKS_FILE))
-        return f"To go on, give the same command with --run_dir {self.path} --ckpt_path last" if kept else ""
+        return f"To go on, give the same command with --run_dir {printable(self.path)} --ckpt_path last" if kept else ""
 
     def what_was_written(self) -> str:
         """What to tell a user after a training."""
         written = [name for name in ("genotype.json", "shortlist.csv", str(LAST), "metrics.csv") if (self.path / name).exists()]
-        lines = [f"Results in {self.path}: {', '.join(written)}"]
+        lines = [f"Results in {printable(self.path)}: {', '.join(written)}"]
         if str(LAST) in written:
-            lines.append(f"Go on with: vireid test --ckpt {self.path / LAST}")
+            lines.append(f"Go on with: vireid test --ckpt {printable(self.path / LAST)}")
         return "\n".join(lines)
 
 

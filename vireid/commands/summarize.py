@@ -8,10 +8,11 @@ from typing import Literal
 from vireid.commands.parser import ShortErrors
 from vireid.errors import OutputError, SettingsError
 from vireid.files import write_text_atomically
+from vireid.printable import printable, visible
 from vireid.results import read_results
 from vireid.results.formats import FORMATS, terminal_table
 from vireid.results.summary import SummaryRow, over_seeds_rows, over_trials_rows, single_rows
-from vireid.results.table import table_console
+from vireid.terminal import table_console
 
 Format = Literal["terminal", "markdown", "latex", "csv"]
 
@@ -45,12 +46,12 @@ def summarize(
     note, console = _note(rows), table_console()
     if output is not None:
         write_text_atomically(Path(output), FORMATS[format](rows, note))
-        console.print(f"Wrote {output}", highlight=False, soft_wrap=True)
+        console.print(f"Wrote {printable(output)}", soft_wrap=True)
     elif format == "terminal":
         console.print(terminal_table(rows))
-        console.print(note, highlight=False, markup=False)
+        console.print(note)
     else:
-        console.out(FORMATS[format](rows, note), end="", highlight=False)
+        console.out(visible(FORMATS[format](rows, note)), end="")
     return 0
 
 

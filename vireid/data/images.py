@@ -22,6 +22,7 @@ from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.settings.choices import check_choices
 from vireid.structures import Batch, Modality, Record, SearchBatch
+from vireid.terminal import console
 
 OnBadImage = Literal["error", "skip"]
 
@@ -97,7 +98,7 @@ class ImageBatches(Dataset[Batch]):
             store[row] = torch.from_numpy(self._pixels(row).copy()).permute(2, 0, 1)
 
         with ThreadPoolExecutor(max(1, workers)) as pool:
-            for _ in track(pool.map(fill, range(len(self))), "Reading images", len(self), transient=True):
+            for _ in track(pool.map(fill, range(len(self))), "Reading images", len(self), transient=True, console=console()):
                 pass
         self._cache = store
         return self

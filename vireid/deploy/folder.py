@@ -11,6 +11,7 @@ from typing import Any
 
 from vireid.deploy.card import Card
 from vireid.errors import FolderError, MissingFileError
+from vireid.files import read_text
 from vireid.settings.bounds import check_bounds
 
 CARD, WEIGHTS, GENOTYPE, PROBE, README = "card.json", "weights.safetensors", "genotype.json", "probe.npz", "README.md"
@@ -28,7 +29,7 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     path = Path(folder) / CARD
     name = repr(os.fspath(path))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         content = json.loads(text)
         check_bounds(content)
     except (FileNotFoundError, NotADirectoryError):

@@ -16,6 +16,7 @@ from vireid.deploy.card import Card
 from vireid.deploy.pictures import Picture, as_modality, looks_coloured, pictures
 from vireid.errors import SettingsError
 from vireid.structures import Modality
+from vireid.terminal import console
 
 READERS = 4  # threads that decode images
 
@@ -63,7 +64,7 @@ class ImageEmbedder(ABC):
         coloured: list[str] = []
         starts = range(0, len(found), self.batch_size)
         with ThreadPoolExecutor(READERS) as pool:
-            for start in track(starts, "Embedding", transient=True, disable=len(starts) < 2):
+            for start in track(starts, "Embedding", transient=True, console=console(), disable=len(starts) < 2):
                 part = found[start : start + self.batch_size]
                 pixels = np.stack(list(pool.map(lambda picture: self._pixels(picture, kind), part)))
                 if kind is Modality.INFRARED:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from vireid.data.image_files import SUFFIXES
 from vireid.errors import MissingFileError, SettingsError
+from vireid.files import read_text
 
 LIST = ".txt"
+LARGEST = 100_000_000  # bytes of a list
 
 
 def image_files(names: Iterable[str]) -> list[str]:
@@ -34,8 +36,8 @@ def _named(path: Path) -> Iterator[str]:
         yield from (str(file) for file in sorted(inside) if file.suffix.lower() in SUFFIXES and file.is_file())
     elif path.suffix.lower() == LIST and path.is_file():
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
+            lines = read_text(path, LARGEST).splitlines()
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{str(path)!r} is no list of paths: {error}.") from error
         for line in filter(None, map(str.strip, lines)):
             yield str(_existing(path.parent / line, f"line {line!r} of {str(path)!r}"))

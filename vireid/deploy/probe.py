@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vireid.archives import read_arrays
 from vireid.data.image_files import FORMATS
 from vireid.data.synthetic import Difficulty
 from vireid.data.synthetic.render import Look, Unit, render
@@ -78,13 +79,13 @@ def read_probe(path: Path, card: Card) -> dict[Modality, Probe]:
     """
     found = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for modality in card.preparations:
-                name = modality.name.lower()
-                rows = range(len(file[f"{name}_resized"]))
-                files = tuple(file[f"{name}_{row}_file"].tobytes() for row in rows)
-                decoded = tuple(file[f"{name}_{row}_decoded"] for row in rows)
-                found[modality] = Probe(files, decoded, file[f"{name}_resized"], file[f"{name}_embeddings"])
+        arrays = read_arrays(path)
+        for modality in card.preparations:
+            name = modality.name.lower()
+            rows = range(len(arrays[f"{name}_resized"]))
+            files = tuple(arrays[f"{name}_{row}_file"].tobytes() for row in rows)
+            decoded = tuple(arrays[f"{name}_{row}_decoded"] for row in rows)
+            found[modality] = Probe(files, decoded, arrays[f"{name}_resized"], arrays[f"{name}_embeddings"])
     except Exception as error:  # whatever a reader of archives stumbles over
         raise FolderError(f"{path.name} is damaged: {error}. Export the network again.") from error
     return found

@@ -7,12 +7,13 @@ import io
 import math
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from vireid.printable import printable
 from vireid.results.summary import SummaryRow
 from vireid.results.table import COLUMNS
+from vireid.terminal import text_console
 
 STATISTICS = ("mean", "std", "low", "high")
 Formatter = Callable[[Sequence[SummaryRow], str], str]
@@ -25,8 +26,8 @@ def terminal_table(rows: Sequence[SummaryRow]) -> Table:
     for column in ("over", *COLUMNS):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        remark = f"\n[italic]{escape(row.result.remark)}[/italic]" if row.result.remark else ""
-        label = f"[bold]{escape(row.run)}[/bold]\n{escape(row.result.name)}{remark}"
+        remark = ("\n", (printable(row.result.remark), "italic")) if row.result.remark else ()
+        label = Text.assemble((printable(row.run), "bold"), "\n", printable(row.result.name), *remark)
         over = f"{row.over}\n±\n95 % from\nto" if row.count > 1 else row.over
         cells = ("\n".join(_percent(number) for number in row.numbers(key) if not math.isnan(number)) for key in COLUMNS.values())
         table.add_row(label, over, *cells)
@@ -35,9 +36,9 @@ def terminal_table(rows: Sequence[SummaryRow]) -> Table:
 
 def terminal(rows: Sequence[SummaryRow], note: str) -> str:
     """The terminal's table as plain text, 120 columns wide."""
-    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console = text_console()
     console.print(terminal_table(rows))
-    console.print(note, highlight=False, markup=False)
+    console.print(note)
     written = console.file
     assert isinstance(written, io.StringIO)
     return written.getvalue()

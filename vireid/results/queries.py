@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vireid.archives import read_arrays
 from vireid.errors import ResultsError
-from vireid.files import atomic_file, open_regular
+from vireid.files import atomic_file
 from vireid.results.result import Result, TrialQueries
 
 VERSION = 2
 """Version of the file. A file of version 1 states no version and holds only identities and average precisions."""
 
-LARGEST = 500_000_000  # bytes of the arrays together; those of a million queries in ten trials have fewer
 ARRAYS = ("pids", "ap", "inp", "first", "people")
 AGAIN = "run `vireid test` again"
 
@@ -62,33 +60,13 @@ def with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with open_regular(path) as file:
-            _check_sizes(file)
-            with np.load(file, allow_pickle=False) as loaded:
-                arrays = dict(loaded.items())
+        arrays = read_arrays(path)
     except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
         raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Run `vireid test` again.") from error
     version = arrays.get("version", np.array(1))
     if version.tolist() not in (1, VERSION):
         raise ResultsError(f"{os.fspath(path)!r} has version {version.tolist()!r}, this vireid reads 1 and {VERSION}: upgrade the package.")
     return arrays
-
-
-def _check_sizes(file: IO[bytes]) -> None:
-    """Refuse arrays that unpack to more than :data:`LARGEST`, or whose headers name another size than they have."""
-    with zipfile.ZipFile(file) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-            raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
-        for entry in archive.infolist():
-            with archive.open(entry) as array:
-                version = np.lib.format.read_magic(array)
-                read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, kind = read_header(array)
-                if kind.hasobject:
-                    raise ValueError("Object arrays cannot be loaded")
-                if prod(shape) * kind.itemsize + array.tell() != entry.file_size:
-                    raise ValueError(f"{entry.filename} is not of the size that it names")
-    file.seek(0)
 
 
 def _of_row(path: Path, arrays: Mapping[str, NDArray[Any]], row: int, result: Result) -> tuple[TrialQueries, ...]:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vireid.files import write_text_atomically
+from vireid.printable import printable
 from vireid.results.files import FORMAT, QUERIES_FILE, VERSION
 from vireid.results.queries import write_queries
 from vireid.results.result import Result
+from vireid.terminal import table_console
 
 COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}
 
@@ -25,7 +27,7 @@ def results_table(results: Sequence[Result], title: str) -> Table:
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
-        label = f"{result.name}\n[italic]{result.remark}[/italic]" if result.remark else result.name
+        label = Text.assemble(printable(result.name), *(("\n", (printable(result.remark), "italic")) if result.remark else ()))
         table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()))
     return table
 
@@ -38,12 +40,6 @@ def _cell(result: Result, key: str) -> str:
 def print_results(results: Sequence[Result], title: str) -> None:
     """Print the table to the terminal, or 120 columns wide to a pipe."""
     table_console().print(results_table(results, title))
-
-
-def table_console() -> Console:
-    """Console of the terminal, or of 120 columns if the output is a pipe (rich would take 80)."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
 
 
 def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:

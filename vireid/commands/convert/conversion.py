@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
@@ -16,8 +15,10 @@ from vireid.errors import CheckpointError, OutputError
 from vireid.models import StateReport
 from vireid.models.published.loading import read_state, shown
 from vireid.models.published.systems import SYSTEMS, PublishedSystem
+from vireid.printable import printable
 from vireid.settings import instantiate
 from vireid.tasks import ReIDModule, SafeCheckpointIO
+from vireid.terminal import console, say
 
 
 def convert(options: Namespace) -> int:
@@ -33,13 +34,12 @@ def convert(options: Namespace) -> int:
     state = {name.removeprefix("module."): value for name, value in read_state(options.source, options.key).items()}
     module = build(options, system, state)
     report = load(module, system, state, options.source)
-    console = Console()
-    console.print(report_table(report, len(state)))
+    console().print(report_table(report, len(state)))
     if not options.partial:
         check_complete(report, options.source)
     write(module, options.output)
-    console.print(f"Wrote {options.output}", highlight=False, soft_wrap=True)
-    console.print(_advice(options), highlight=False, soft_wrap=True)
+    say(f"Wrote {printable(options.output)}")
+    say(_advice(options))
     return 0
 
 

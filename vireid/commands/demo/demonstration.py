@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import RichProgressBar
-from rich.console import Console
 from rich.table import Table
 
 from vireid.commands.grey_baseline import template_results
@@ -20,10 +19,12 @@ from vireid.commands.stopping import check_terminated, stop_code, stops
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
 from vireid.locks import FolderLock
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving, SmoothAveragePrecision
+from vireid.printable import printable
 from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation, Confirm, MostProbable
 from vireid.structures import Genotype
 from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, TwoLevels, WarmupCosine
+from vireid.terminal import console, say
 
 SHOWN = "sysu/all/single-shot"
 BASELINES = ("all_shared", "all_separate", "stem_separate")
@@ -58,7 +59,7 @@ def demonstrate(output: str | None, seed: int, fast: bool) -> int:
             check_fresh(folder)
             Demo(folder, seed, FAST if fast else FULL).run()
     except KeyboardInterrupt as stop:
-        Console().print(f"\nInterrupted. What is finished lies in {folder}; a new demo writes into a folder of its own.", highlight=False)
+        say(f"\nInterrupted. What is finished lies in {printable(folder)}; a new demo writes into a folder of its own.")
         return stop_code(stop)
     return 0
 
@@ -76,7 +77,7 @@ class Demo:
         self.folder = folder
         self.seed = seed
         self.budget = budget
-        self.console = Console()
+        self.console = console()
         self.space = BNSeparation("resnet10", width=budget.width)
 
     def run(self) -> None:
@@ -97,7 +98,7 @@ class Demo:
         self._tell(genotypes, results, time.monotonic() - began)
 
     def _say(self, text: str) -> None:
-        self.console.print(text, style="bold", highlight=False)
+        self.console.print(text, style="bold")
 
     def _data(self, search_split: str) -> SyntheticDataModule:
         budget = self.budget
@@ -215,8 +216,8 @@ class Demo:
             "all results": "metrics.json",
             "checkpoints": "{" + ",".join(["search", *genotypes]) + "}/checkpoints/last.ckpt",
         }
-        self._say(f"Done in {seconds:.0f} s. In {self.folder}:")
+        self._say(f"Done in {seconds:.0f} s. In {printable(self.folder)}:")
         for what, where in lines.items():
-            self.console.print(f"  {what:<26} {where}", highlight=False, markup=False)
+            self.console.print(f"  {what:<26} {where}")
         child = self.folder / "searched" / "checkpoints" / "last.ckpt"
-        self.console.print(f"Test the child again with: vireid test --ckpt {child}", highlight=False, soft_wrap=True)
+        say(f"Test the child again with: vireid test --ckpt {printable(child)}")

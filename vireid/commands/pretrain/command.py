@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vireid.commands.parser import ShortErrors
 from vireid.commands.pretrain.settings import Pretraining
+from vireid.printable import printable
 
 
 def main(words: list[str]) -> int:
@@ -18,10 +19,9 @@ def main(words: list[str]) -> int:
     output = options.pop("output")
     pretraining = Pretraining(**options)
 
-    from rich.console import Console
-
     from vireid.commands.pretrain.surrogate import pretrained
+    from vireid.terminal import say
 
     path = pretrained(pretraining, None if output is None else Path(output))
-    Console().print(f"Weights in {path}\nStart from them with: --model.weights {path}", soft_wrap=True, highlight=False, markup=False)
+    say(f"Weights in {printable(path)}\nStart from them with: --model.weights {printable(path)}")
     return 0

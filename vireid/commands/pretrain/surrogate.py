@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from vireid.commands.pretrain.settings import Pretraining
@@ -22,6 +21,7 @@ from vireid.commands.study.recipes import Recipe, recipe
 from vireid.data.synthetic import GENERATOR_VERSION, write_dataset
 from vireid.errors import OutputError
 from vireid.files import atomic_file, read_text, write_text_atomically
+from vireid.terminal import say
 from vireid.version import __version__
 
 RECIPE = "pretrain/generated.yaml"
@@ -51,7 +51,7 @@ def pretrained(pretraining: Pretraining, output: Path | None = None) -> Path:
         if output is not None:
             _check_free(output, settings)
         if _lies_at(path, settings):
-            Console().print("These weights have been trained before.", highlight=False)
+            say("These weights have been trained before.")
         else:
             trunk = checked_trunk(found.model("space"), Path(name))
             words = ["fit", *found.words, "--data.root", str(_people(pretraining)), "--seed_everything", str(pretraining.seed)]

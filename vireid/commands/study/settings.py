@@ -81,7 +81,9 @@ class StudySettings:
         """
         try:
             content = read_configuration(path)
-        except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        except SettingsError:
+            raise
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise SettingsError(f"{str(path)!r} cannot be read as YAML: {error}.") from error
         return cls.from_dict(content, repr(str(path)))
 

@@ -26,8 +26,10 @@ from vireid.commands.study.table import markdown
 from vireid.errors import OutputError, SettingsError, VireidError
 from vireid.files import write_text_atomically
 from vireid.locks import LOCK_FILE, FolderLock
+from vireid.printable import printable
 from vireid.results import write_metrics
 from vireid.settings import instantiate
+from vireid.terminal import console, say
 
 SETTINGS_FILE = "plan.json"
 
@@ -45,37 +47,36 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
     if jobs < 0:
         raise SettingsError(f"`jobs` must be at least 0, got {jobs}.")
     quiet_lightning()
-    path, console = Path(folder), Console()
+    path = Path(folder)
     if report_only:
         if config is not None or data_seed is not None:
             raise SettingsError("`report_only` is about the study that lies in the folder: leave out `config` and `data_seed`.")
-        return _tell(_plan(_settings(path, None, None), path), console)  # runs of an older vireid, with fewer settings, count as they are
+        return _tell(_plan(_settings(path, None, None), path))  # runs of an older vireid, with fewer settings, count as they are
     settings = _settings(path, config, data_seed)
     try:
         with FolderLock(path):
-            return _go(settings, path, jobs, console)
+            return _go(settings, path, jobs)
     except VireidError:
         with contextlib.suppress(OSError):  # it holds something
             path.rmdir()
         raise
 
 
-def _go(settings: StudySettings, path: Path, jobs: int, console: Console) -> int:
+def _go(settings: StudySettings, path: Path, jobs: int) -> int:
+    terminal = console()
     plan = _plan(settings, path)
     states = [prepare(job, path) for job in plan.jobs]
     write_genotypes(list(plan.networks), path)
     _write(settings, path)
-    console.print(
-        f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {path}", highlight=False, soft_wrap=True
-    )
+    say(f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {printable(path)}")
     try:
-        failed = _run(plan, jobs, console)
+        failed = _run(plan, jobs, terminal)
     except KeyboardInterrupt as stop:
-        console.print(f"\nInterrupted. To go on: vireid study --folder {path} --jobs {jobs}", highlight=False, soft_wrap=True)
+        say(f"\nInterrupted. To go on: vireid study --folder {printable(path)} --jobs {jobs}")
         return stop_code(stop)
     for name, reason in failed.items():
-        console.print(f"{name} failed: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
-    _tell(plan, console)
+        terminal.print(f"{printable(name)} failed: {printable(reason)}", style="red", soft_wrap=True)
+    _tell(plan)
     return 1 if failed else 0
 
 
@@ -113,17 +114,17 @@ def _write(settings: StudySettings, folder: Path) -> None:
     write_text_atomically(folder / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
 
 
-def _run(plan: Plan, jobs: int, console: Console) -> dict[str, str]:
+def _run(plan: Plan, jobs: int, terminal: Console) -> dict[str, str]:
     """Draw or check the data once, before several runs would, then run everything."""
     data = instantiate({**plan.retrain.data, "init_args": {**plan.retrain.data["init_args"], "seed": plan.settings.retrain_seeds[0]}})
     data.prepare_data()
     template = plan.folder / TEMPLATE_FOLDER / "metrics.json"
     if plan.settings.template and not template.exists():
         write_metrics(template, template_results(data), phase="untrained", evaluated_on="test identities")
-    return Runner(plan.folder, plan.jobs, jobs, console).run()
+    return Runner(plan.folder, plan.jobs, jobs, terminal).run()
 
 
-def _tell(plan: Plan, console: Console) -> int:
+def _tell(plan: Plan) -> int:
     """Write ``study.json``, ``table.md`` and the pictures, and say where they lie."""
     report = _without_nan(study_report(plan))
     written = [plan.folder / "study.json", plan.folder / "table.md"]
@@ -132,9 +133,9 @@ def _tell(plan: Plan, console: Console) -> int:
     try:
         written += draw_study(report, plan.folder)
     except ModuleNotFoundError as error:
-        console.print(str(error), highlight=False, soft_wrap=True)
-    console.print(markdown(report), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Report in {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
+        say(str(error))
+    say(markdown(report))
+    say(f"Report in {', '.join(map(printable, written))}")
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vireid.data.datasets.sysu import CAMERAS, SYSU
+from vireid.printable import printable
 from vireid.structures import Modality, Record
 
 log = logging.getLogger(__name__)
@@ -119,4 +120,4 @@ def warn_of_differences(found: Found) -> None:
     official = sum(count for (split, _), count in release.images.items() if split in found.identities)
     nearly = sum(images for _, images in found.counts.values()) >= COMPLETE * official
     if nearly and (sentences := differences(found)):
-        log.warning("%s differs from %s as released: %s.", found.root, release.name, "; ".join(sentences))
+        log.warning("%s differs from %s as released: %s.", printable(found.root), release.name, "; ".join(sentences))

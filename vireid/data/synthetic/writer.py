@@ -19,6 +19,7 @@ from vireid.data.synthetic.render import Look, Unit, render
 from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
 from vireid.files import atomic_folder
+from vireid.terminal import console
 
 GENERATOR_VERSION = 3
 """Version of the generator. It increases whenever the same arguments give other files, and is part of cache keys."""
@@ -107,7 +108,7 @@ def write_dataset(
     with _finished_tree(target, workers) as tree:
         _check_target(target)  # another process may have been at it
         with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty, world)), work, workers)) as done:
-            for _ in track(done, description="Drawing people", total=len(work), disable=not progress):
+            for _ in track(done, description="Drawing people", total=len(work), console=console(), disable=not progress):
                 pass
         plan.lists(tree, seed, identities, test_identities)
     return target

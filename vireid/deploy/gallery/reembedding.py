@@ -14,6 +14,7 @@ from vireid.deploy.gallery.store import Store
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.errors import BadImageError, GalleryError, VireidError
 from vireid.structures import Modality
+from vireid.terminal import console
 
 BATCH = 64
 Source = tuple[int, Any, Any]  # number, image, box
@@ -46,7 +47,7 @@ def reembed(store: Store, embedder: ImageEmbedder) -> Reembedded:
     for modality in Modality:
         rows = [row for row in todo if row[1] is modality]
         starts = range(0, len(rows), BATCH)
-        for start in track(starts, f"Embedding {modality.name.lower()} images", transient=True, disable=len(starts) < 2):
+        for start in track(starts, f"Embedding {modality.name.lower()} images", transient=True, console=console(), disable=len(starts) < 2):
             sources: list[Source] = []
             for number, _, path, box, digest in rows[start : start + BATCH]:
                 try:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from vireid.errors import CheckpointError, MissingFileError, SettingsError
+from vireid.printable import printable
 from vireid.torch_files import check_weights, read_published
 
 LOG = logging.getLogger(__name__)
@@ -35,13 +36,13 @@ class StateReport(NamedTuple):
         """Warn of what did not fit, naming the file."""
         for meaning, names in (("of the network keep their values", self.missing), ("of the file are not used", self.unused)):
             if names:
-                LOG.warning("%s: %d entries %s: %s", os.fspath(source), len(names), meaning, shown(names))
+                LOG.warning("%s: %d entries %s: %s", printable(source), len(names), meaning, shown(names))
 
 
 def shown(names: Sequence[str], most: int = SHOWN) -> str:
     """The first few of many names."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(printable, names[:most])) + more
 
 
 def other_shapes(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from vireid.errors import SettingsError
 from vireid.files import write_text_atomically
-from vireid.results.table import table_console
 from vireid.structures import Batch
 from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored
+from vireid.terminal import table_console
 
 FORMAT, VERSION = "vireid.classification", 1
 

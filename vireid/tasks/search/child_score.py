@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from vireid.tasks.search.costs import Costs
 from vireid.tasks.search.fork_memory import ForkMemory
 from vireid.tasks.search.run import SearchRun
 from vireid.tasks.search.scored_child import SupernetChild
+from vireid.terminal import console
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def run_derivation(
     total = derivation.evaluations(run.space.sites())
     shown = total > 0 and trainer.is_global_zero and trainer.progress_bar_callback is not None
     costs = Costs()
-    with Progress(console=Console(), transient=True, disable=not shown) as bar:  # a console of its own: Lightning's bar holds the other
+    with Progress(console=console(), transient=True, disable=not shown) as bar:  # a console of its own: Lightning's bar holds the other
         task = bar.add_task("Scoring children", total=total)
 
         def scored(found: Measured) -> None:

@@ -16,7 +16,6 @@ from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
 from vireid.results.files import FORKS_FILE
 from vireid.results.shortlist import shortlist_of, shortlist_table
-from vireid.results.table import table_console
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
 from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
@@ -38,6 +37,7 @@ from vireid.tasks.search.scored_child import SupernetChild
 from vireid.tasks.search.strategies import Strategy
 from vireid.tasks.search.two_levels import TwoLevels
 from vireid.tasks.starting_weights import started
+from vireid.terminal import table_console
 
 UNCONFIRMED = "No training has confirmed this genotype. The derivation vireid.search.Confirm tries it in short trainings."
 
