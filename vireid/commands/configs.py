@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
     elif flags or len(names) > 1:
         raise SettingsError(f"`vireid configs` takes one name at most, got {' '.join(words[1:])}.")
     elif names:
-        sys.stdout.write(visible(read_bytes(_find(names[0]), LARGEST).decode("utf-8", errors="replace")))
+        sys.stdout.write(visible(read_bytes(find_config(names[0]), LARGEST).decode("utf-8", errors="replace")))
     else:
         sys.stdout.write(config_table(shutil.get_terminal_size().columns))
     return 0
@@ -114,7 +114,7 @@ def resolve_configs(words: Sequence[str]) -> list[str]:
 
 def _layer(name: str, word_before: str) -> list[str]:
     """The words that name a configuration; none for a file of comments, which changes nothing and which the parser would refuse."""
-    path = _find(name)
+    path = find_config(name)
     return [] if _says_nothing(Path(path)) else [word_before, path]
 
 
@@ -126,7 +126,12 @@ def _says_nothing(path: Path) -> bool:
     return all(not line.strip() or line.lstrip().startswith("#") or line.rstrip() in ("---", "...") for line in lines)
 
 
-def _find(name: str) -> str:
+def find_config(name: str) -> str:
+    """Path of a configuration: the local file of this name, else the packaged one.
+
+    Raises:
+        SettingsError: there is neither.
+    """
     folder = packaged_configs()
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file():

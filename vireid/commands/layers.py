@@ -116,15 +116,29 @@ def read_configuration(path: str | Path) -> Any:
     """Content of a YAML or JSON file.
 
     Raises:
-        SettingsError: it means more than it holds: it is nested too deeply, or repeats parts of itself.
-        OSError, ValueError, RecursionError, yaml.YAMLError: it cannot be read.
+        SettingsError: it means more than it holds: it is nested too deeply, or repeats parts of itself. Or it holds a number of thousands
+            of digits, or a date that there is not.
+        OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError: it cannot be read; :func:`yaml_problem` says why.
     """
-    content = yaml.safe_load(read_text(path, LARGEST))
+    text = read_text(path, LARGEST)
+    try:
+        content = yaml.safe_load(text)
+    except (ValueError, OverflowError) as error:  # of Python, for numbers and dates
+        raise SettingsError(f"The configuration {str(path)!r} holds a value that cannot be read: {error}.") from error
     try:
         check_bounds(content)
     except ValueError as error:
         raise SettingsError(f"The configuration {str(path)!r} is too large: its {error}.") from error
     return content
+
+
+def yaml_problem(error: Exception) -> str:
+    """What :func:`read_configuration` stumbled over, on one line."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    mark = getattr(error, "problem_mark", None)
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{getattr(error, 'problem', None) or ' '.join(str(error).split())}{place}"
 
 
 def _flat(value: Any) -> Any:

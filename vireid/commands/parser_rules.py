@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from jsonargparse import ArgumentParser
 
 from vireid.commands.class_arguments import argument_names, imported, public_subclasses
-from vireid.commands.layers import INSIDE, Layer, read_configuration
+from vireid.commands.layers import INSIDE, Layer, read_configuration, yaml_problem
 from vireid.commands.parser_messages import Fault
 
 RUNS = ("fit", "validate", "test", "predict")
@@ -235,12 +235,6 @@ def _literals(reason: str) -> list[str]:
 def _yaml_problem(path: Path) -> str:
     try:
         read_configuration(path)
-    except RecursionError:
-        return "it is nested too deeply"
-    except (OSError, ValueError) as error:
-        return str(error)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        return f"{getattr(error, 'problem', None) or error}{place}"
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        return yaml_problem(error)
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def test_defaults_and_plain_values_round_trip() -> None:
         ({"retrain_seeds": [0, 0]}, "`retrain_seeds` of the study must be a list of at least one seed"),
         ({"retrain_seeds": 2}, "`retrain_seeds` of the study must be a list of at least one seed"),
         ({"random": -1}, "`random` of the study must be a whole number from 0, got -1"),
+        ({"random": 10**9}, "the study asks for 2,000,000,0.. searches and trainings, and at most 10,000 are run: lower `random`"),
+        ({"retrain_seeds": list(range(10_000))}, "searches and trainings, and at most 10,000 are run"),
         ({"template": "yes"}, "`template` of the study must be of type bool, got 'yes'"),
         ({"fidelity": "bn"}, "`fidelity` of the study must be a mapping"),
         ({"fidelity": {}}, "`fidelity` of the study lacks `search`"),
@@ -57,9 +60,18 @@ def test_missing_keys_and_files_that_are_no_mapping(tmp_path: Path) -> None:
         StudySettings.from_dict({})
     with pytest.raises(SettingsError, match="must be a mapping with the keys data, space, searches, retrain, got list"):
         StudySettings.from_dict([])
-    (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(SettingsError, match="cannot be read as YAML"):
-        StudySettings.load(tmp_path / "bad.yaml")
+    for text, message in (
+        ("a: [", "cannot be read as YAML: expected the node content, but found '<stream end>', line 1, column 5"),
+        ("? [a, b]\n: 1", "cannot be read as YAML: found unhashable key, line 1, column 3"),
+        ("- " * 5000, "cannot be read as YAML: it is nested too deeply"),
+        ("a: 2001-99-99", "holds a value that cannot be read: month must be in 1..12"),
+        ("a: " + "9" * 5000, "holds a value that cannot be read: Exceeds the limit"),
+        ("a: &a [*a]", "is too large: its values are nested more than 50 deep"),
+        (" ", "must be a mapping with the keys data, space, searches, retrain, got NoneType"),
+    ):
+        (tmp_path / "bad.yaml").write_text(text)
+        with pytest.raises(SettingsError, match=re.escape(message)):
+            StudySettings.load(tmp_path / "bad.yaml")
 
 
 def test_the_packaged_study_is_as_large_as_a_claim_needs() -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # ships no type information
 
-from vireid.commands.layers import read_configuration
+from vireid.commands.layers import read_configuration, yaml_problem
 from vireid.errors import SettingsError
 
 Layers = list[Any]
 """Names of configuration files and inline parts of such files. Later ones win."""
 
+MOST_RUNS = 10_000  # of searches and trainings: a file of a few bytes may ask for any number
 REQUIRED = ("data", "space", "searches", "retrain")
 IGNORED = "definitions"
 """Key whose content is free. It is a place for YAML anchors, such as the numbers of a budget."""
@@ -81,10 +82,8 @@ class StudySettings:
         """
         try:
             content = read_configuration(path)
-        except SettingsError:
-            raise
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise SettingsError(f"{str(path)!r} cannot be read as YAML: {error}.") from error
+        except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+            raise SettingsError(f"{str(path)!r} cannot be read as YAML: {yaml_problem(error)}.") from error
         return cls.from_dict(content, repr(str(path)))
 
     @classmethod
@@ -111,7 +110,19 @@ class StudySettings:
                 given[name] = _seeds(given[name], name, source)
         given["fidelity"] = _fidelity(given.get("fidelity"), given["searches"], source)
         _check_rest(given, source)
-        return cls(**given)
+        found = cls(**given)
+        if found.runs() > MOST_RUNS:
+            raise SettingsError(
+                f"{source} asks for {found.runs():,} searches and trainings, and at most {MOST_RUNS:,} are run: lower `random`, "
+                "`genotypes`, `fidelity.genotypes` or the seeds."
+            )
+        return found
+
+    def runs(self) -> int:
+        """Number of searches and trainings, at most."""
+        searches = len(self.searches) * len(self.search_seeds)
+        ranked = 0 if self.fidelity is None else self.fidelity.genotypes
+        return searches + (searches + len(self.genotypes) + self.random + ranked) * len(self.retrain_seeds)
 
 
 def _check_keys(given: Mapping[str, Any], known: Sequence[str], required: Sequence[str], source: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from vireid.commands.configs import resolve_configs
+from vireid.commands.configs import find_config
 from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.stopping import stop_code
@@ -88,7 +88,7 @@ def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudyS
         raise SettingsError(
             f"There is no study in {str(folder)!r} to go on with: name its configuration, such as --config study/generated.yaml."
         )
-    source = kept if config is None else Path(resolve_configs(["--config", config])[1])
+    source = kept if config is None else Path(find_config(config))
     settings = StudySettings.load(source)
     if data_seed is None:
         return settings
