@@ -11,14 +11,14 @@ import onnx
 import pytest
 import yaml
 
-from tests.deploy.trained import SPACE, checkpoint, module, photograph, randomised
+from tests.deploy.trained import SPACE, checkpoint, module, photograph, randomised, scene, settle
 from vireid import Embedder, RetrainModule
 from vireid.commands.configs import packaged_configs
 from vireid.deploy import OnnxEmbedder, verify
 from vireid.deploy.export import export_network
 from vireid.models import FineGrainedHead, Timm, Torchvision
 from vireid.nn import CANDIDATES
-from vireid.search import CombinedDepth, JointNorm, OSNetAIN
+from vireid.search import BNSeparation, CombinedDepth, JointNorm, OSNetAIN
 from vireid.settings import instantiate, settings_of
 from vireid.structures import Genotype, Modality
 
@@ -50,24 +50,28 @@ NETWORKS: dict[str, Callable[[], RetrainModule]] = {
     **{name: lambda name=name: system(name) for name in SYSTEMS if name != "hhrg"},  # type: ignore[misc]
     "hhrg": lambda: system("hhrg", stripes=3, width=16),
     "osnet_ain": lambda: module("osnet_ain", OSNetAIN("x0_25")),
-    "cdnet": lambda: module("published", CombinedDepth(), head=FineGrainedHead(fc_dims=[16], dropout=0.2)),
-    "torchvision": lambda: module("random-1", JointNorm(Torchvision("mobilenet_v2"))),
+    "cdnet": lambda: module("published", CombinedDepth(width=0.25), head=FineGrainedHead(fc_dims=[16], dropout=0.2)),
+    "torchvision": lambda: module("all_separate", BNSeparation(Torchvision("mobilenet_v2"))),
     "timm": lambda: module("random-1", JointNorm(Timm("resnet10t"))),
-    "resnet50": lambda: module("random-2", JointNorm("resnet50", width=16)),
+    "resnet50": lambda: module("random-2", JointNorm("resnet50")),
 }
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parity_of_every_network(name: str, tmp_path: Path) -> None:
-    network = Embedder.load(checkpoint(NETWORKS[name](), tmp_path / "any.ckpt", SIZE))
+    task = NETWORKS[name]()
+    settle(task.network, SIZE["height"], SIZE["width"])
+    network = Embedder.load(checkpoint(task, tmp_path / "any.ckpt", SIZE))
     export_network(tmp_path / "any.ckpt", tmp_path / "out")
     assert max(verify(tmp_path / "out").differences.values()) <= 1e-5
     runtime = OnnxEmbedder(tmp_path / "out", threads=1)
-    images = [photograph(tmp_path / f"{seed}.png", seed, grey=True, size=(60, 110)) for seed in range(30)]
+    images: list[Any] = [photograph(tmp_path / f"{seed}.png", seed, grey=True, size=(60, 110)) for seed in range(3)]
+    images += [scene(seed) for seed in range(27)]
     images += [np.zeros((96, 48), np.uint8), np.full((96, 48), 200, np.uint8), np.full((5, 5), 255, np.uint8)]
     for modality in Modality:
         expected = network.embed(images, modality)
         assert np.isfinite(expected).all()
+        assert np.abs(expected[3] - expected[4]).max() > 1e-3  # they tell images apart
         for size in (1, 2, 7, 33):
             runtime.batch_size = size
             assert np.abs(runtime.embed(images, modality) - expected).max() <= 1e-5

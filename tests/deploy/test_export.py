@@ -143,7 +143,8 @@ def test_the_card_tells_what_the_network_is(exported: Folder, tested: Path) -> N
         {key: row[key] for key in card["results"][0]} for row in json.loads((folder / "metrics.json").read_text())["results"]
     ]
     assert all(row["images_sha256"] for row in card["results"])
-    assert max(card["parity"]["largest_difference"].values()) <= 1e-5
+    assert max(card["parity"]["largest_difference"].values()) <= card["parity"]["tolerance"] == 1e-5
+    assert max(card["parity"]["rounding"].values()) < 2e-6
     part = card["modalities"]["infrared"]
     assert (part["file"], part["resize"]) == ("infrared.onnx", {"height": 32, "width": 16, "filter": "lanczos"})
     assert part["sha256"] == card["files"]["infrared.onnx"]

@@ -67,8 +67,7 @@ def test_a_full_disk_leaves_nothing(step: str, embedder: Embedder, tmp_path: Pat
 
 def test_a_graph_that_differs_is_not_written(embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "onnx_graph", lambda *_: b"")
-    monkeypatch.setattr(writer, "OnnxEmbedder", lambda _: embedder)
-    monkeypatch.setattr(writer, "largest_difference", lambda *_: float("nan"))
+    monkeypatch.setattr(writer, "measured", lambda *_: {"visible": float("nan"), "infrared": 0.0})
     with pytest.raises(FolderError, match="The graph of visible images differs by nan from the network"):
         writer.write_folder(tmp_path / "out", embedder.network, embedder, graphs=True)
     assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,21 @@ def randomised(network: nn.Module, seed: int = 0) -> None:
                 value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
 
 
+def settle(network: nn.Module, height: int, width: int) -> None:
+    """Give every batch norm the statistics of images, as training does: numbers neither grow nor vanish from layer to layer."""
+    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean
+    generator = torch.Generator().manual_seed(1)
+    network.train()
+    with torch.no_grad():
+        for _ in range(2):
+            coarse = torch.randn(12, 3, height // 8, width // 8, generator=generator)
+            network(nn.functional.interpolate(coarse, (height, width), mode="bicubic"), 6)
+    network.eval()
+
+
 def module(genotype: str = "all_separate", space: SearchSpace = SPACE, **arguments: Any) -> vireid.RetrainModule:
     """A task whose network was not trained, but has statistics of its own."""
     task = vireid.RetrainModule(4, genotype, space, weights=None, **arguments)
@@ -64,6 +79,12 @@ def checkpoint(task: vireid.RetrainModule, path: Path, data: dict[str, Any] | No
     content[SECTION] = {"version": VERSION, "vireid": vireid.__version__, "model": settings_of(task), "data": settings}
     SafeCheckpointIO().save_checkpoint(content, path)
     return path
+
+
+def scene(seed: int, size: tuple[int, int] = (60, 110)) -> np.ndarray:
+    """A grey image that varies slowly, as those of cameras do."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (14, 7), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC))
 
 
 def photograph(path: Path, seed: int = 0, grey: bool = False, size: tuple[int, int] = (40, 90)) -> Path:

@@ -66,7 +66,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--help"),
     "demo": ("--output", "--seed", "--fast", "--help"),
     "convert": ("-c", "--config", "--from", "--output", "--key", "--partial", "--model", "--help"),
-    "export": ("--output", "--results", "--height", "--width", "--allow", "--help"),
+    "export": (
+        *("--output", "--results", "--height", "--width", "--allow", "--help"),
+        *("--fp16", "--int8_visible", "--int8_infrared", "--openvino"),
+    ),
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
     "data": ("check", "synthesize"),

@@ -12,6 +12,7 @@ from vireid.structures import Modality
 Triple = tuple[float, float, float]
 Feature = Literal["embeddings", "features"]
 Weights = Literal["raw", "average"]
+Precision = Literal["fp32", "fp16", "int8"]
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 FILTER, COMPARISON, INPUT, OUTPUT = "lanczos", "cosine", "images", "embeddings"
@@ -56,6 +57,7 @@ class Card:
         files: SHA-256 of the other files of the folder but its README, by name.
         parity: largest differences between the graphs and the network in torch, measured when they were written.
         producers: versions of the packages that wrote the folder.
+        precision: of the graphs.
     """
 
     digest: str
@@ -72,6 +74,7 @@ class Card:
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     parity: Mapping[str, Any] | None = field(default=None, repr=False)
     producers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    precision: Precision = "fp32"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -79,6 +82,7 @@ class Card:
             "digest": self.digest,
             "width": self.width,
             "comparison": COMPARISON,
+            "precision": self.precision,
             "feature": self.feature,
             "weights": self.weights,
             "flip": "mean" if self.flip else "none",
@@ -135,11 +139,13 @@ class Card:
             {str(name): str(digest) for name, digest in content["files"].items()},
             content["parity"],
             dict(content["producers"]),
+            content["precision"],
         )
 
 
 def _check_words(content: Mapping[str, Any]) -> None:
-    known = {"comparison": (COMPARISON,), "feature": get_args(Feature), "weights": get_args(Weights), "flip": ("none", "mean")}
+    literals = {"feature": get_args(Feature), "weights": get_args(Weights), "precision": get_args(Precision)}
+    known = {"comparison": (COMPARISON,), "flip": ("none", "mean"), **literals}
     for name, words in known.items():
         if content[name] not in words:
             raise ValueError(f"`{name}` must be {' or '.join(words)}, got {content[name]!r}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from vireid.deploy.card import Card
 from vireid.deploy.embedder import Embedder
 from vireid.deploy.tested import rows_in, rows_of_test
+from vireid.deploy.variants import Variants
 from vireid.deploy.writer import write_folder
 
 
@@ -18,6 +19,7 @@ def export_network(
     height: int | None = None,
     width: int | None = None,
     allowed: tuple[str, ...] = (),
+    variants: Variants | None = None,
 ) -> Card:
     """Write a folder with graphs that give what ``vireid test`` compared.
 
@@ -27,6 +29,7 @@ def export_network(
         results: test whose rows the card tells; ``None`` for the newest of this checkpoint, if there is one.
         height, width: size of the network's images, for a checkpoint without data settings.
         allowed: class paths of the user that the checkpoint may name.
+        variants: graphs of lower precision to write too.
 
     Returns:
         The card of the folder.
@@ -39,4 +42,4 @@ def export_network(
         rows = rows_in(results, embedder.card.feature)
     else:
         rows = rows_of_test(checkpoint, embedder.card.feature) if Path(checkpoint).is_file() else tuple(map(dict, embedder.card.results))
-    return write_folder(folder, embedder.network, embedder, graphs=True, facts={"results": rows})
+    return write_folder(folder, embedder.network, embedder, graphs=True, facts={"results": rows}, variants=variants)

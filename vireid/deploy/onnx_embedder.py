@@ -96,6 +96,10 @@ def onnxruntime() -> Any:
 
 def run(graph: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """``(B, D)`` what a graph gives for ``(B, H, W, 3)`` RGB pixels, not normalised."""
-    images = ((pixels.astype(np.float32) / np.float32(255) - MEAN) / STD).transpose(0, 3, 1, 2)
-    (found,) = graph.run(None, {INPUT: np.ascontiguousarray(images)})
+    (found,) = graph.run(None, {INPUT: normalised(pixels)})
     return np.asarray(found, np.float32)
+
+
+def normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """``(B, 3, H, W)`` what a graph takes, of ``(B, H, W, 3)`` RGB pixels."""
+    return np.ascontiguousarray(((pixels.astype(np.float32) / np.float32(255) - MEAN) / STD).transpose(0, 3, 1, 2))

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx
 
 from vireid.deploy.card import INPUT, OUTPUT, Card
-from vireid.deploy.folder import file_digest
+from vireid.deploy.sidecar import OPSET
 from vireid.deploy.tracing import BATCH, example
 from vireid.errors import SettingsError
 from vireid.structures import Modality
 from vireid.version import __version__
 
-OPSET, IR = 20, 10
-"""Of the files; both are read by onnxruntime 1.24, which trackers pin."""
+IR = 10
+"""Of the files; it is read by onnxruntime 1.24, which trackers pin."""
 
 
 def onnx_graph(module: fx.GraphModule, card: Card, modality: Modality) -> bytes:
@@ -85,24 +83,6 @@ def _clean(model: Any) -> None:
     del model.functions[:]
     graph.name = "embedding"
     model.ir_version, model.producer_name, model.producer_version = IR, "vireid", __version__
-
-
-def write_sidecar(path: Path, card: Card, modality: Modality, precision: str = "fp32") -> None:
-    """``NAME.metadata.json`` beside a graph, with what BoxMOT's re-identification reads of it."""
-    how = card.preparations[modality]
-    content = {
-        "schema_version": 1,
-        "model_name": f"vireid_{path.stem}",
-        "img_size": [how.height, how.width],
-        "preprocess": "resize",
-        "artifact_sha256": file_digest(path),
-        "input_name": INPUT,
-        "output_names": [OUTPUT],
-        "dynamic_batch": True,
-        "opset": OPSET,
-        "precision": precision,
-    }
-    path.with_name(f"{path.name}.metadata.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,10 @@ import warnings
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from vireid.deploy.card import IMAGENET_MEAN, IMAGENET_STD, Card, Preparation
@@ -74,6 +77,23 @@ def traced(network: ReIDNetwork | BranchNetwork, card: Card, modality: Modality)
         return folded(program.module(check_guards=False))
 
 
+def rounding(network: ReIDNetwork | BranchNetwork, card: Card, modality: Modality, images: NDArray[np.float32]) -> float:
+    """How far the network in float32 is from itself in float64: the largest difference of unit embeddings.
+
+    Args:
+        network: with the weights that embed; it is not changed.
+        card: what it is.
+        modality: of the images.
+        images: ``(B, 3, H, W)``, normalised by ImageNet's mean and deviation.
+    """
+    module = OneModality(copy.deepcopy(network).cpu().float(), card, modality).eval()
+    batch = torch.from_numpy(images)
+    with torch.inference_mode():
+        single = F.normalize(module(batch).double())
+        double = F.normalize(module.double()(batch.double()))
+    return float((single - double).abs().max())
+
+
 def example(card: Card, modality: Modality) -> Tensor:
     """A batch that shows the size of images."""
     how = card.preparations[modality]
@@ -84,8 +104,8 @@ def same(first: fx.GraphModule, second: fx.GraphModule) -> bool:
     """Whether two traced networks compute the same."""
     if first.code != second.code:
         return False
-    names = [str(node.target) for node in first.graph.nodes if node.op == "get_attr"]
-    return all(torch.equal(_value(first, name), _value(second, name)) for name in names)
+    pairs = [(_value(first, str(node.target)), _value(second, str(node.target))) for node in first.graph.nodes if node.op == "get_attr"]
+    return all(same(*pair) if isinstance(pair[0], fx.GraphModule) else torch.equal(*pair) for pair in pairs)
 
 
 def _value(module: fx.GraphModule, name: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.deploy.card import Card
-from vireid.deploy.folder import PROBE, damages, read_card
+from vireid.deploy.folder import CARD, PROBE, damages, read_card
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.deploy.onnx_embedder import OnnxEmbedder
 from vireid.deploy.probe import Probe, picture, read_probe
@@ -19,7 +19,9 @@ from vireid.errors import FolderError
 from vireid.structures import Modality
 
 TOLERANCE = 1e-5
-"""Largest difference of unit embeddings between a graph and the network in torch."""
+"""Largest difference of unit embeddings between a graph in single precision and the network in torch."""
+LARGEST_TOLERANCE = 1e-3
+"""Whatever a card says of a graph in single precision."""
 BATCHES = (1, 2, 7, 33)
 
 
@@ -37,7 +39,7 @@ class Verified:
 
 
 def verify(folder: str | os.PathLike[str]) -> Verified:
-    """Check a folder from its files: digests, decoding, resizing, and every graph at several batch sizes.
+    """Check a folder from its files: digests, decoding, resizing, and every graph at several batch sizes; and the folders in it.
 
     Raises:
         MissingFileError: no folder, or no card in it.
@@ -57,13 +59,24 @@ def verify(folder: str | os.PathLike[str]) -> Verified:
         differences = {modality: largest_difference(embedder, probe, modality) for modality, probe in probes.items()}
         problems += [
             f"{card.graphs[modality]}: {modality.name.lower()} embeddings differ by {value:.2g} from those of the network, "
-            f"more than {TOLERANCE:g}."
+            f"more than {tolerance(card):.2g}."
             for modality, value in differences.items()
-            if not value <= TOLERANCE
+            if not value <= tolerance(card)
         ]
     if problems:
         raise FolderError(_message(path, problems))
+    for name in sorted(name for name in card.files if name.endswith(f"/{CARD}")):
+        verify((path / name).parent)
     return Verified(card, differences)
+
+
+def tolerance(card: Card) -> float:
+    """Largest difference of unit embeddings that graphs may have from the network in torch.
+
+    The card tells it: for a graph of lower precision, and for a network that in float32 is itself further from float64.
+    """
+    told = TOLERANCE if card.parity is None else float(card.parity["tolerance"])
+    return min(told, LARGEST_TOLERANCE) if card.precision == "fp32" else told
 
 
 def largest_difference(embedder: ImageEmbedder, probe: Probe, modality: Modality) -> float:

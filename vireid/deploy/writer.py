@@ -13,12 +13,14 @@ from typing import Any
 from vireid.deploy.card import Card
 from vireid.deploy.folder import PROBE, README, digests_of, write_card
 from vireid.deploy.image_embedder import ImageEmbedder
-from vireid.deploy.onnx_embedder import OnnxEmbedder
-from vireid.deploy.onnx_graph import onnx_graph, write_sidecar
+from vireid.deploy.onnx_embedder import normalised
+from vireid.deploy.onnx_graph import onnx_graph
 from vireid.deploy.probe import Probe, make_probe, write_probe
 from vireid.deploy.readme import readme
-from vireid.deploy.tracing import same, traced
-from vireid.deploy.verification import BATCHES, TOLERANCE, largest_difference
+from vireid.deploy.sidecar import write_sidecar
+from vireid.deploy.tracing import rounding, same, traced
+from vireid.deploy.variants import Variants, measured, write_variants
+from vireid.deploy.verification import BATCHES, LARGEST_TOLERANCE, TOLERANCE
 from vireid.deploy.weights import write_network
 from vireid.errors import FolderError, OutputError
 from vireid.files import atomic_folder
@@ -27,6 +29,8 @@ from vireid.structures import Modality
 
 PACKAGES = ("vireid", "torch", "onnx", "onnxscript", "onnxruntime", "safetensors", "numpy", "pillow")
 SHARED = "shared.onnx"
+ROOM = 4.0
+"""How much further from the network a graph may be than the network in float32 is from itself in float64, if that is more than usual."""
 
 
 def write_folder(
@@ -35,6 +39,7 @@ def write_folder(
     embedder: ImageEmbedder,
     graphs: bool,
     facts: Mapping[str, Any] | None = None,
+    variants: Variants | None = None,
 ) -> Card:
     """Write a new folder: weights, genotype, card, probe and README; with ``graphs`` also one ONNX file for each modality.
 
@@ -44,6 +49,7 @@ def write_folder(
         embedder: of this network; it gives the embeddings that graphs are compared with.
         graphs: whether to write graphs. If those of the modalities are equal, there is one.
         facts: fields of the card that the embedder does not know, such as ``results``.
+        variants: graphs of lower precision to write too.
 
     Returns:
         The card of the folder.
@@ -63,6 +69,7 @@ def write_folder(
         write_probe(tree / PROBE, probes)
         if graphs:
             card = _with_graphs(tree, network, card, probes)
+            card = write_variants(tree, card, probes, variants or Variants())
         (tree / README).write_text(readme(card), encoding="utf-8")
         card = dataclasses.replace(card, files=digests_of(tree))
         write_card(tree, card)
@@ -81,15 +88,16 @@ def _with_graphs(tree: Path, network: ReIDNetwork | BranchNetwork, card: Card, p
         path.write_bytes(onnx_graph(modules[modality], card, modality))
         write_sidecar(path, card, modality)
     card = dataclasses.replace(card, graphs=names, files=digests_of(tree))
-    write_card(tree, card)
-    embedder = OnnxEmbedder(tree)
-    found = {modality.name.lower(): largest_difference(embedder, probe, modality) for modality, probe in probes.items()}
-    if wrong := [name for name, value in found.items() if not value <= TOLERANCE]:
+    found = measured(tree, card, probes)
+    own = {modality.name.lower(): rounding(network, card, modality, normalised(probe.resized)) for modality, probe in probes.items()}
+    allowed = max(TOLERANCE, min(LARGEST_TOLERANCE, ROOM * max(own.values())))
+    if wrong := [name for name, value in found.items() if not value <= allowed]:
         raise FolderError(
-            f"The graph of {wrong[0]} images differs by {found[wrong[0]]:.2g} from the network, more than {TOLERANCE:g}, so nothing was "
-            "written. Networks whose numbers overflow or are not trained may do so; otherwise report it."
+            f"The graph of {wrong[0]} images differs by {found[wrong[0]]:.2g} from the network, more than {allowed:.2g}, so nothing was "
+            "written. Networks whose numbers overflow may do so; otherwise report it."
         )
-    return dataclasses.replace(card, parity={"largest_difference": found, "tolerance": TOLERANCE, "batches": list(BATCHES)})
+    parity = {"largest_difference": found, "tolerance": allowed, "rounding": own, "batches": list(BATCHES)}
+    return dataclasses.replace(card, parity=parity)
 
 
 def _producers(graphs: bool) -> dict[str, str]:
