@@ -93,3 +93,11 @@ def test_deployment_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     runtime = OnnxEmbedder("deployed")
     scores = runtime.embed(sorted(Path("day").iterdir()), "visible") @ runtime.embed("night.jpg", "infrared")[0]
     assert str(["abc"[row] + ".jpg" for row in scores.argsort()[::-1]]) == ranked
+    commands = [command for command in COMMANDS if command.startswith("vireid gallery")]
+    assert len(commands) == 4
+    for command in commands:
+        main(words(command))
+    told = capsys.readouterr().out
+    assert "Added 3 images. people.gallery holds 3 images of 0 people." in told
+    assert told.index(ranked[2:7]) < told.index("the file is whole")
+    assert "Removed 1 images; no byte of them is left." in told

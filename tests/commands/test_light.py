@@ -11,11 +11,12 @@ import pytest
 
 from tests.results.written import average_precisions, result, write
 from vireid.cli import COMMANDS
+from vireid.commands.completion import SUBCOMMANDS as SUBCOMMANDS_OF
 from vireid.search import BNSeparation
 
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "matplotlib", "PIL")
 LIGHTNING = {name for name, (module, _) in COMMANDS.items() if module == "vireid.commands.run"}
-SUBCOMMANDS = {"data": ("check", "synthesize"), "genotype": ("show", "diff", "validate", "convert")}
+SUBCOMMANDS = {"data": ("check", "synthesize"), "genotype": ("show", "diff", "validate", "convert"), "gallery": SUBCOMMANDS_OF["gallery"]}
 PROGRAM = f"""
 import sys
 from vireid.cli import main

@@ -73,6 +73,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
     "data": ("check", "synthesize"),
+    "gallery": ("add", "remove", "search", "info", "calibrate", "reembed", "backup", "vacuum"),
     "genotype": ("show", "diff", "validate", "convert"),
     "completion": tuple(SCRIPTS),
 }

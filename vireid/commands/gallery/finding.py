@@ -1,0 +1,154 @@
+"""Searches, calibration and contents of a gallery, as tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from vireid.commands.gallery.actions import embedder_of, say
+from vireid.commands.gallery.folders import groups
+from vireid.deploy import Answer, Calibration, Entry, Gallery, Probes, Where
+from vireid.deploy.gallery.entries import shown
+from vireid.deploy.image_lists import image_files
+from vireid.errors import SettingsError
+from vireid.results.table import table_console
+from vireid.structures import Modality
+
+
+def search_images(
+    gallery: str,
+    images: str,
+    modality: str | None,
+    model: str | None,
+    k: int,
+    target: float | None,
+    by_person: bool,
+    within: Where,
+    quantised: bool,
+    form: str,
+) -> int:
+    """Run ``vireid gallery search``."""
+    if modality is None:
+        raise SettingsError("Say of which modality the query is: --modality visible or infrared.")
+    paths = image_files([images])
+    with Gallery.open(gallery, embedder_of(model), quantised=quantised) as opened:
+        answer = opened.search(paths, modality, k, within, target, by_person)
+    if form == "json":
+        sys.stdout.write(json.dumps(_plain(answer), indent=1) + "\n")
+        return 0
+    if answer.candidates:
+        table_console().print(_candidates(answer))
+    if answer.threshold is not None:
+        found = answer.threshold
+        rate = f"a stranger passes in {100 * found.low:.2g} to {100 * found.high:.2g} % of searches"
+        say(f"{'Nobody is' if answer.unknown else 'Somebody is'} accepted at the threshold {found.value:.4f}, at which {rate}.")
+    for remark in answer.remarks:
+        say(remark)
+    return 0
+
+
+def calibrate_gallery(
+    gallery: str, targets: Sequence[float], probes: str | None, model: str | None, modality: str | None, wait: float
+) -> int:
+    """Run ``vireid gallery calibrate``."""
+    asked = []
+    for group in groups(probes, modality, None)[0] if probes is not None else []:
+        if None in group.people:
+            raise SettingsError(f"`--probes` must hold one folder for each person; {probes!r} holds images of nobody known.")
+        asked.append(Probes(group.paths, group.modality, [name or "" for name in group.people]))
+    with Gallery.open(gallery, None if model is None and not asked else embedder_of(model), wait=wait) as opened:
+        calibration = opened.calibrate(targets, asked)
+    show_calibration(calibration)
+    return 0
+
+
+def show_info(gallery: str, images: bool) -> int:
+    """Run ``vireid gallery info``; 1 if the file is damaged."""
+    with Gallery.open(gallery) as opened:
+        entries, people, cameras = opened.entries(), opened.people, opened.cameras
+        model, width, waiting, calibration, damage = opened.model, opened.width, opened.waiting, opened.calibration, opened.damage()
+        size = opened.path.stat().st_size
+    sides = " and ".join(f"{sum(e.modality is side for e in entries)} {side.name.lower()}" for side in Modality)
+    say(f"{gallery}: {len(entries)} images ({sides}) of {len(people)} people, {len(cameras)} cameras, {size / 2**20:.1f} MiB")
+    times = sorted(entry.time for entry in entries if entry.time is not None)
+    if times:
+        say(f"taken from {_time(times[0])} to {_time(times[-1])}")
+    say(f"model {model[:12]}, embeddings of {width} numbers" if model else "no model yet")
+    if waiting:
+        say(f"{waiting} images wait for embeddings of this model, and no search finds them: see `vireid gallery reembed`")
+    if calibration.pairs:
+        show_calibration(calibration)
+    if images:
+        table_console().print(_entries(entries))
+    say("the file is whole" if not damage else f"THE FILE IS DAMAGED: {damage}. Restore a backup of it.")
+    return int(bool(damage))
+
+
+def show_calibration(calibration: Calibration) -> None:
+    """Print thresholds, and why some were refused."""
+    table = Table(title="Thresholds by false-positive identification rate (FPIR)", title_justify="left")
+    table.add_column("query - gallery", overflow="fold")
+    for column in ("FPIR", "threshold", "95 % interval", "FNIR", "searches", "people", "N"):
+        table.add_column(column, justify="right", no_wrap=True)
+    refused: dict[str, list[str]] = {}
+    for name, pair in calibration.pairs.items():
+        for point in pair.points:
+            if point.threshold is None:
+                refused.setdefault(point.refused, []).append(f"{name} at {point.target:g}")
+                continue
+            found = point.threshold
+            missed = "-" if point.fnir is None else f"{point.fnir:.3f}"
+            interval = f"{found.low:.4f} .. {found.high:.4f}"
+            table.add_row(
+                name, f"{point.target:g}", f"{found.value:.4f}", interval, missed, str(found.searches), str(found.people), str(found.size)
+            )
+    if table.rows:
+        table_console().print(table)
+    for reason, names in refused.items():
+        say(f"No threshold of {', '.join(names)}: {reason}")
+
+
+def _candidates(answer: Answer) -> Table:
+    decided = answer.threshold is not None
+    table = Table("#", "person", "image", "modality", "camera", "time", "file")
+    for column in ("score", "calibrated", *(["accepted"] if decided else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    for place, found in enumerate(answer.candidates, 1):
+        calibrated = "-" if found.calibrated is None else f"{found.calibrated:.2f}"
+        accepted = [("yes" if found.accepted else "no")] if decided else []
+        entry = _cells(found.entry)
+        table.add_row(str(place), entry[1], entry[0], *entry[2:], f"{found.score:.4f}", calibrated, *accepted)
+    return table
+
+
+def _entries(entries: Sequence[Entry]) -> Table:
+    table = Table("image", "person", "modality", "camera", "time", "file")
+    for entry in entries:
+        table.add_row(*_cells(entry))
+    return table
+
+
+def _cells(entry: Entry) -> list[str]:
+    """Number, person, modality, camera, time and file, as they are."""
+    texts = [str(entry.id), entry.person, entry.modality.name.lower(), entry.camera, None if entry.time is None else _time(entry.time)]
+    return [escape(shown(text)) if text is not None else "-" for text in (*texts, entry.path)]
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    candidates = []
+    for found in answer.candidates:
+        entry = {**asdict(found.entry), "modality": found.entry.modality.name.lower()}
+        candidates.append({**asdict(found), "entry": entry})
+    threshold = None if answer.threshold is None else asdict(answer.threshold)
+    return {"candidates": candidates, "threshold": threshold, "unknown": answer.unknown, "remarks": list(answer.remarks)}
