@@ -19,7 +19,7 @@ from vireid.results.result import Result, TrialQueries
 VERSION = 2
 """Version of the file. A file of version 1 states no version and holds only identities and average precisions."""
 
-ARRAYS = ("pids", "ap", "inp", "first", "people")
+ARRAYS = ("pids", "ap", "inp", "first", "people", "mated", "non_mated")
 AGAIN = "run `vireid test` again"
 
 
@@ -78,7 +78,7 @@ def _of_row(path: Path, arrays: Mapping[str, NDArray[Any]], row: int, result: Re
         pids, ap = columns["pids"], columns["ap"]
         if pids is None or ap is None or len({column.shape for column in columns.values() if column is not None}) > 1 or ap.ndim != 1:
             raise ResultsError(f"{os.fspath(path)!r} is damaged: trial {trial} of `{result.name}` is not whole. Run `vireid test` again.")
-        queries = TrialQueries(pids, ap, columns["inp"], columns["first"], columns["people"])
+        queries = TrialQueries(pids, ap, columns["inp"], columns["first"], columns["people"], columns["mated"], columns["non_mated"])
         for metric, values in queries.scores().items():
             if not _has_mean(values, result.values[metric][trial]):
                 raise ResultsError(f"{os.fspath(path)!r} does not give the {metric} of the metrics.json beside it: {AGAIN}.")

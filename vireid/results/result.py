@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vireid.metrics import OperatingPoint
 
 TOPK = (1, 5, 10, 20)
 METRICS = (*(f"rank{k}" for k in TOPK), "mAP", "mINP")
@@ -22,6 +24,8 @@ class TrialQueries:
         inp: float64 inverse negative penalties: matches divided by the rank of the last one; ``None`` if an older file lacks them.
         first: float64 ranks of the first match from 1, as the protocol's CMC counts them; ``None`` if they are not known.
         people: names of the identities on disk; ``None`` where they are the numbers.
+        mated: float64 cosine of the best counted image of the own person; NaN if there is none. ``None`` if it was not computed.
+        non_mated: float64 cosine of the best counted image of another person: the top score of the same search among strangers.
     """
 
     pids: NDArray[np.int64]
@@ -29,6 +33,8 @@ class TrialQueries:
     inp: NDArray[np.float64] | None = None
     first: NDArray[np.float64] | None = None
     people: NDArray[np.str_] | None = None
+    mated: NDArray[np.float64] | None = None
+    non_mated: NDArray[np.float64] | None = None
 
     def scores(self) -> dict[str, NDArray[np.float64]]:
         """Contribution of every query to the mean, by the name of each known measure (:data:`METRICS`)."""
@@ -51,6 +57,8 @@ class Result:
         variant: what was done in addition to the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.
         images_sha256: digest of the query and gallery images of all trials; rows with equal digests are comparable query by query.
         per_query: scores of every query, per trial; empty if they were not kept.
+        open_set: thresholds and missed people at each false-positive identification rate, per trial; empty if they were not computed, or
+            were read from a file.
     """
 
     protocol: str
@@ -60,6 +68,7 @@ class Result:
     variant: str = ""
     images_sha256: str = ""
     per_query: tuple[TrialQueries, ...] = field(default=(), repr=False, compare=False)
+    open_set: tuple[tuple[OperatingPoint, ...], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def trials(self) -> int:
@@ -93,4 +102,11 @@ class Result:
             "queries": self.queries,
             "images_sha256": self.images_sha256,
             "remark": self.remark,
+            **({"open_set": [[asdict(point) for point in points] for points in self.open_set]} if self.open_set else {}),
         }
+
+    def fnir(self, target: float) -> float | None:
+        """Mean over the trials of the false-negative identification rate at a false-positive one; ``None`` if a trial has no threshold."""
+        found = [point.fnir for points in self.open_set for point in points if point.target == target]
+        known = [rate for rate in found if rate is not None]
+        return float(np.mean(known)) if known and len(known) == self.trials else None

@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vireid.metrics import Searches, operating_points
 from vireid.metrics.functional import RetrievalScores, evaluate
 from vireid.metrics.functional.draws import evaluate_draws
+from vireid.results.open_set import TARGETS, search_trial
 from vireid.results.reranking import Reranking
 from vireid.results.result import METRICS, TOPK, Result, TrialQueries
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
@@ -28,6 +30,7 @@ def score(
     variant: str = "",
     reranking: Reranking | None = None,
     before_each: Callable[[], None] = lambda: None,
+    open_set: bool = False,
 ) -> list[Result]:
     """Results of every setting by cosine distance, or re-ranked.
 
@@ -38,6 +41,7 @@ def score(
         variant: how the embeddings were computed, if differently from the protocols.
         reranking: re-ranking of each trial's query and gallery, which is added to the variant; ``None``: plain cosine distances.
         before_each: called before each trial that is re-ranked, and before each set of trials with the same queries. It may raise.
+        open_set: whether to search every query with its own person taken out too, and to report thresholds; not of re-ranked distances.
 
     Returns:
         One result per setting.
@@ -47,7 +51,11 @@ def score(
     scores = iter(_scores(evaluation, embeddings, pids, camids, reranking, before_each))
     results = []
     for setting in evaluation.settings:
-        results.append(_result(setting, [next(scores) for _ in setting.trials], evaluation.records, remark, name))
+        found = [next(scores) for _ in setting.trials]
+        searches: list[Searches | None] = [None] * len(found)
+        if open_set and reranking is None:
+            searches = [search_trial(trial, setting.rule, embeddings, pids, camids) for trial in _each(setting.trials, before_each)]
+        results.append(_result(setting, found, searches, evaluation.records, remark, name))
     return results
 
 
@@ -85,8 +93,16 @@ def _reranked(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids
     return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
 
 
-def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequence[Record], remark: str, variant: str) -> Result:
+def _result(
+    setting: Setting,
+    scores: Sequence[RetrievalScores],
+    searches: Sequence[Searches | None],
+    records: Sequence[Record],
+    remark: str,
+    variant: str,
+) -> Result:
     table = [(*score["cmc"].tolist(), score["mAP"], score["mINP"]) for score in scores]
+    trials = zip(setting.trials, scores, searches, strict=True)
     return Result(
         setting.protocol,
         dict(zip(METRICS, zip(*table, strict=True), strict=True)),
@@ -94,14 +110,16 @@ def _result(setting: Setting, scores: Sequence[RetrievalScores], records: Sequen
         remark,
         variant,
         images_sha256=_digest(setting, records),
-        per_query=tuple(_queries(trial, score, records) for trial, score in zip(setting.trials, scores, strict=True)),
+        per_query=tuple(_queries(trial, score, found, records) for trial, score, found in trials),
+        open_set=tuple(operating_points(found, TARGETS) for found in searches if found is not None),
     )
 
 
-def _queries(trial: Trial, score: RetrievalScores, records: Sequence[Record]) -> TrialQueries:
+def _queries(trial: Trial, score: RetrievalScores, found: Searches | None, records: Sequence[Record]) -> TrialQueries:
     queries = [records[row] for row in trial.query]
     people = np.array([record.who for record in queries]) if any(record.name for record in queries) else None
-    return TrialQueries(np.array([record.pid for record in queries]), score["ap"], score["inp"], score["first"], people)
+    tops = (None, None) if found is None else (found.mated, found.non_mated)
+    return TrialQueries(np.array([record.pid for record in queries]), score["ap"], score["inp"], score["first"], people, *tops)
 
 
 def _digest(setting: Setting, records: Sequence[Record]) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 from vireid.files import write_text_atomically
 from vireid.printable import printable
 from vireid.results.files import FORMAT, QUERIES_FILE, VERSION
+from vireid.results.open_set import TARGETS
 from vireid.results.queries import write_queries
 from vireid.results.result import Result
 from vireid.terminal import table_console
@@ -21,14 +22,24 @@ COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP"
 
 
 def results_table(results: Sequence[Result], title: str) -> Table:
-    """Rows are protocols; columns are R1 R5 R10 R20 mAP mINP in percent, with the deviation over trials below if there are several."""
-    table = Table(title=title, title_justify="left")
+    """Rows are protocols; columns are R1 R5 R10 R20 mAP mINP in percent, with the deviation over trials below if there are several.
+
+    Where a test has enough searches, further columns tell the share of people who are missed (FNIR) if a threshold lets strangers pass in
+    at most a share of searches (FPIR).
+    """
+    targets = [target for target in TARGETS if any(result.fnir(target) is not None for result in results)]
+    caption = "FNIR at FPIR: people missed at rank 1 if strangers pass in so many searches" if targets else None
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     table.add_column("protocol", overflow="fold")  # folds first in a narrow terminal: numbers are never cut
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
+    for target in targets:
+        table.add_column(f"FNIR\n@{target:g}", justify="right", no_wrap=True)
     for result in results:
         label = Text.assemble(printable(result.name), *(("\n", (printable(result.remark), "italic")) if result.remark else ()))
-        table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()))
+        missed = [result.fnir(target) for target in targets]
+        rates = ["-" if rate is None else f"{100 * rate:.2f}" for rate in missed]
+        table.add_row(label, *(_cell(result, key) for key in COLUMNS.values()), *rates)
     return table
 
 

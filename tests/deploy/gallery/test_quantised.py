@@ -85,12 +85,15 @@ def test_a_file_that_does_not_fit_is_made_again(path: Path, damage: str) -> None
     assert not path.with_name(".people.gallery.index.part").exists()
 
 
-def test_a_removed_row_is_not_in_the_file(path: Path) -> None:
+@pytest.mark.parametrize("quantised", [True, False])
+def test_a_removed_row_is_not_in_the_file(path: Path, quantised: bool) -> None:
     index = path.with_name("people.gallery.index")
     before = index.stat().st_size
-    with Gallery.open(path, quantised=True) as gallery:
+    with Gallery.open(path, quantised=quantised) as gallery:
         gallery.remove(Where(ids=range(1, 1001)))
         assert not index.exists()  # until it is written without them
+    with Gallery.open(path, quantised=True) as gallery:
+        assert len(found(gallery, people_rows()[1500])) == 10
     assert before - index.stat().st_size == 1000 * D
     assert remains(path, [row.tobytes() for row in people_rows()[:1000]]) == 0
 

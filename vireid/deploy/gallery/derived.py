@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vireid.deploy.gallery.entries import Entry, NewImage
 from vireid.deploy.gallery.index import ExactIndex, Floats, Index
-from vireid.deploy.gallery.quantised import IndexFile
+from vireid.deploy.gallery.quantised import IndexFile, delete_files
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.store import Store
 
@@ -77,9 +77,8 @@ class Derived:
         return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
 
     def forget_file(self) -> None:
-        """Delete the file of the index, which holds what is about to be deleted."""
-        if self._file is not None:
-            self._file.delete()
+        """Delete the file of an index, of this process or another, which holds what is about to be deleted."""
+        delete_files(self._store.path)
 
     def save(self) -> None:
         """Write the file of the index, if there is one."""

@@ -53,9 +53,13 @@ class Members:
         self._depth = 0
         self._dirty = False
         self._store = Store(self.path, create, wait)
-        self._derived = Derived(self._store, quantised)
-        if embedder is not None and self.model is not None:
-            self._check_model(embedder.card.digest, embedder.card.width)
+        try:
+            self._derived = Derived(self._store, quantised)
+            if embedder is not None and self.model is not None:
+                self._check_model(embedder.card.digest, embedder.card.width)
+        except BaseException:
+            self._store.close()
+            raise
 
     def close(self) -> None:
         """Close the file, after the log is empty and the index is saved; deleted bytes are then in neither."""
@@ -271,7 +275,8 @@ class Members:
         return [ids[row] if row in ids else ids[first[image.digest or b""]] for row, image in enumerate(images)]
 
     def _rows(self) -> Rows:
-        return self._derived.current()[0]
+        with self._mutex:
+            return self._derived.current()[0]
 
     def _embedder(self) -> ImageEmbedder:
         if self.embedder is None:

@@ -73,8 +73,7 @@ class IndexFile:
 
     def __init__(self, gallery: Path) -> None:
         _faiss()
-        self.path = gallery.with_name(f"{gallery.name}.index")
-        self._part = gallery.with_name(f".{gallery.name}.index.part")
+        self.path, self._part = files_of(gallery)
 
     def empty(self, width: int) -> QuantisedIndex:
         """An index without rows."""
@@ -101,7 +100,7 @@ class IndexFile:
             OutputError: it cannot be written.
         """
         if index.faiss_index is None:
-            self.delete()
+            self.path.unlink(missing_ok=True)
             return
         try:
             _faiss().write_index(index.faiss_index, os.fspath(self._part))
@@ -114,10 +113,16 @@ class IndexFile:
             self._part.unlink(missing_ok=True)
             raise OutputError(f"Cannot write {os.fspath(self.path)!r}: {error}. The gallery itself is whole.") from error
 
-    def delete(self) -> None:
-        """Delete the file, and what a killed process left of one."""
-        self.path.unlink(missing_ok=True)
-        self._part.unlink(missing_ok=True)
+
+def files_of(gallery: Path) -> tuple[Path, Path]:
+    """File of the index of a gallery, and the file that becomes it when it is whole."""
+    return gallery.with_name(f"{gallery.name}.index"), gallery.with_name(f".{gallery.name}.index.part")
+
+
+def delete_files(gallery: Path) -> None:
+    """Delete the file of an index, and what a killed process left of one."""
+    for path in files_of(gallery):
+        path.unlink(missing_ok=True)
 
 
 def _faiss() -> Any:

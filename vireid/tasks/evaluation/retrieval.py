@@ -97,7 +97,9 @@ class Retrieval(TaskEvaluation):
         for variant, table in self._tables.items():
             embeddings = table.complete()
             for reranking in rankings:
-                results += score(evaluation, embeddings, remark, variant, reranking, lambda: check_sigterm(task.trainer))
+                results += score(
+                    evaluation, embeddings, remark, variant, reranking, lambda: check_sigterm(task.trainer), _is_final(task.trainer)
+                )
         order = {setting.protocol: place for place, setting in enumerate(evaluation.settings)}
         return sorted(results, key=lambda result: order[result.protocol])  # the variants of a protocol below one another
 
