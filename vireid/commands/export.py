@@ -8,10 +8,6 @@ from jsonargparse import auto_cli
 
 from vireid.commands.command_line import with_flag
 from vireid.commands.parser import ShortErrors
-from vireid.deploy import verify as verify_folder
-from vireid.deploy.image_lists import image_files
-from vireid.deploy.reduced import check_openvino
-from vireid.deploy.variants import Variants
 from vireid.errors import OutputError, SettingsError
 from vireid.printable import printable
 from vireid.structures import Modality
@@ -63,7 +59,10 @@ def export(
         raise OutputError(f"{output!r} exists, and nothing is overwritten. Name another folder.")
     if (int8_visible is None) != (int8_infrared is None):
         raise SettingsError("Graphs of eight bits need images of both modalities: give `--int8_visible` and `--int8_infrared`.")
+    from vireid.deploy.image_lists import image_files
     from vireid.deploy.onnx_graph import check_packages
+    from vireid.deploy.reduced import check_openvino
+    from vireid.deploy.variants import Variants
 
     check_packages()
     if openvino:
@@ -93,6 +92,8 @@ def verify(folder: str) -> int:
     Args:
         folder: a folder that vireid export wrote.
     """
+    from vireid.deploy import verify as verify_folder  # loads pillow
+
     found = verify_folder(folder)
     for modality, difference in found.differences.items():
         name = found.card.graphs[modality]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vireid.commands import predict_images
 from vireid.commands.command_line import configures, option, with_ckpt_path
 from vireid.commands.configs import configs_by_folder, resolve_configs
 from vireid.commands.layers import read_layers
@@ -14,7 +13,9 @@ def main(words: list[str]) -> int:
     """Run one of Lightning's subcommands; ``words[0]`` is its name."""
     words = resolve_configs(with_ckpt_path(words))
     check_complete(words)
-    if words[0] == "predict" and option(words, predict_images.OPTION) is not None:
+    if words[0] == "predict" and option(words, "--images") is not None:
+        from vireid.commands import predict_images  # loads the parser
+
         return predict_images.main(words)
     if words[0] == "fit":
         check_seeds(read_layers(words))

@@ -11,9 +11,6 @@ from vireid.metrics import Searches, search_people
 from vireid.metrics.functional.rules import removed, removed_matches
 from vireid.structures import Rule, Trial
 
-TARGETS = (0.1, 0.01)
-"""False-positive identification rates that a test reports, where it has enough searches."""
-
 
 def search_trial(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor) -> Searches:
     """The best scores of every query of a trial, by cosine; entries that the rule removes do not count.

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from vireid.metrics import OperatingPoint
 
+TARGETS = (0.1, 0.01)
+"""False-positive identification rates that a test reports, where it has enough searches."""
+
 TOPK = (1, 5, 10, 20)
 METRICS = (*(f"rank{k}" for k in TOPK), "mAP", "mINP")
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from vireid.metrics import Searches, operating_points
 from vireid.metrics.functional import RetrievalScores, evaluate
 from vireid.metrics.functional.draws import evaluate_draws
-from vireid.results.open_set import TARGETS, search_trial
+from vireid.results.open_set import search_trial
 from vireid.results.reranking import Reranking
-from vireid.results.result import METRICS, TOPK, Result, TrialQueries
+from vireid.results.result import METRICS, TARGETS, TOPK, Result, TrialQueries
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 
 T = TypeVar("T")

@@ -13,9 +13,8 @@ from rich.text import Text
 from vireid.files import write_text_atomically
 from vireid.printable import printable
 from vireid.results.files import FORMAT, QUERIES_FILE, VERSION
-from vireid.results.open_set import TARGETS
 from vireid.results.queries import write_queries
-from vireid.results.result import Result
+from vireid.results.result import TARGETS, Result
 from vireid.terminal import table_console
 
 COLUMNS = {"R1": "rank1", "R5": "rank5", "R10": "rank10", "R20": "rank20", "mAP": "mAP", "mINP": "mINP"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from vireid.commands.gallery.folders import groups
 from vireid.deploy import Gallery, ImageEmbedder, Where
 from vireid.errors import BadImageError, SettingsError
+from vireid.terminal import console, say
 
 BATCH = 256  # images of one call: as many are stored before the next
 
@@ -32,7 +32,7 @@ def add_images(
         before = len(opened)
         total = sum(len(group.paths) for group in found)
         parts = [(group, slice(start, start + BATCH)) for group in found for start in range(0, len(group.paths), BATCH)]
-        for group, part in track(parts, "Adding", transient=True, disable=len(parts) < 2, console=Console(stderr=True)):
+        for group, part in track(parts, "Adding", transient=True, disable=len(parts) < 2, console=console(stderr=True)):
             try:
                 opened.add(group.paths[part], group.modality, group.people[part], camera, time)
             except BadImageError as error:
@@ -118,8 +118,3 @@ def where(ids: str | None, person: str | None, camera: str | None, modality: str
         raise SettingsError(f"`--ids` must be numbers with commas between, such as 3,17, got {ids!r}.") from None
     people, cameras = ([name] if name is not None else None for name in (person, camera))
     return Where(numbers, people, cameras, modality, since, until)
-
-
-def say(text: str) -> None:
-    """Print a sentence as it is."""
-    Console().print(text, highlight=False, soft_wrap=True, markup=False)

@@ -9,17 +9,16 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from vireid.commands.gallery.actions import embedder_of, say
+from vireid.commands.gallery.actions import embedder_of
 from vireid.commands.gallery.folders import groups
 from vireid.deploy import Answer, Calibration, Entry, Gallery, Probes, Where
 from vireid.deploy.gallery.entries import shown
 from vireid.deploy.image_lists import image_files
 from vireid.errors import SettingsError
-from vireid.results.table import table_console
 from vireid.structures import Modality
+from vireid.terminal import say, table_console
 
 
 def search_images(
@@ -138,7 +137,7 @@ def _entries(entries: Sequence[Entry]) -> Table:
 def _cells(entry: Entry) -> list[str]:
     """Number, person, modality, camera, time and file, as they are."""
     texts = [str(entry.id), entry.person, entry.modality.name.lower(), entry.camera, None if entry.time is None else _time(entry.time)]
-    return [escape(shown(text)) if text is not None else "-" for text in (*texts, entry.path)]
+    return [shown(text) if text is not None else "-" for text in (*texts, entry.path)]
 
 
 def _time(seconds: float) -> str:
