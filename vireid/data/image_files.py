@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from typing import IO
@@ -38,8 +39,7 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]
     """
     try:
         with open_regular(path, BUFFER) as file, Image.open(_not_empty(file), formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise ValueError(f"it has {image.width} x {image.height} pixels, more than {max_pixels:,}")
+            _check_size(image, max_pixels)
             yield image
     except FileNotFoundError:
         raise DatasetNotFoundError(f"There is no image {path!r}, although the dataset's lists or folders name it.") from None
@@ -47,6 +47,25 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]
         raise
     except Exception as error:  # a damaged file can raise anything in a decoder
         raise BadImageError(f"Cannot read image {path!r}: {_reason(error)}. Replace the file.") from error
+
+
+def decoded_image(content: bytes, name: str) -> Image.Image:
+    """The image of a file's content, decoded; bounds are those of :func:`open_image`.
+
+    Args:
+        content: bytes of a file in one of :data:`FORMATS`.
+        name: how the message calls it.
+
+    Raises:
+        BadImageError: it is damaged, too large, or not an image in one of the formats.
+    """
+    try:
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        _check_size(image, MAX_PIXELS)
+        image.load()
+    except Exception as error:  # a damaged file can raise anything in a decoder
+        raise BadImageError(f"{name} cannot be read: {_reason(error)}.") from error
+    return image
 
 
 def read_image(path: str, height: int, width: int, pixel_range: PixelRange | None = None) -> NDArray[np.uint8]:
@@ -65,6 +84,11 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
     """
     with open_image(path) as image:
         return resized(to_rgb(image, pixel_range), height, width)
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise ValueError(f"it has {image.width} x {image.height} pixels, more than {max_pixels:,}")
 
 
 def resized(rgb: Image.Image, height: int, width: int) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vireid.archives import read_arrays
-from vireid.data.image_files import FORMATS
+from vireid.data.image_files import decoded_image
 from vireid.data.synthetic import Difficulty
 from vireid.data.synthetic.render import Look, Unit, render
 from vireid.deploy.card import Card
@@ -57,7 +57,8 @@ def make_probe(embedder: ImageEmbedder, modality: Modality) -> Probe:
 
 def picture(file: bytes) -> Picture:
     """The image of a file's content."""
-    return Picture(Image.open(io.BytesIO(file), formats=FORMATS), "an image of the probe")
+    name = "an image of the probe"
+    return Picture(decoded_image(file, name), name)
 
 
 def write_probe(path: Path, probes: Mapping[Modality, Probe]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from vireid.data.image_files import FORMATS
+from vireid.data.image_files import decoded_image
 from vireid.data.pixels import PixelRange
 from vireid.deploy.pictures import Picture
 from vireid.errors import BadImageError
@@ -71,12 +71,7 @@ def opened(original: bytes, number: int) -> Image.Image:
     Raises:
         BadImageError: it is damaged.
     """
-    try:
-        image = Image.open(io.BytesIO(original), formats=FORMATS)
-        image.load()
-    except Exception as error:  # a damaged file can raise anything in a decoder
-        raise BadImageError(f"The kept original of image {number} is damaged: {error}.") from error
-    return image
+    return decoded_image(original, f"The kept original of image {number}")
 
 
 def thumbnail(rgb: Image.Image) -> bytes:
