@@ -65,7 +65,3 @@ class OutputError(VireidError, OSError):
 
 class GalleryError(VireidError, ValueError):
     """A gallery is damaged, of another version, or does not fit the model or what is asked of it."""
-
-
-class BusyError(VireidError, BlockingIOError):
-    """Another process is changing what is asked for."""

@@ -16,7 +16,7 @@ import pytest
 from tests.deploy.gallery.stand_in import Projection, contents, files, image, unit_rows
 from vireid import Gallery
 from vireid.deploy import Where
-from vireid.errors import BadImageError, BusyError, GalleryError, MissingFileError, OutputError, SettingsError, VireidError
+from vireid.errors import BadImageError, GalleryError, MissingFileError, OutputError, SettingsError, VireidError
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_another_program_that_holds_the_database(path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with Gallery.open(path, Projection(), wait=0.1) as gallery:
-        with pytest.raises(BusyError, match="Another program holds the gallery"):
+        with pytest.raises(OutputError, match="Another program holds the gallery"):
             gallery.remove(Where(people=["a"]))
         assert gallery.people == ["a", "b", "c"]
         assert gallery.search(image(0), "visible").candidates[0].entry.person == "a"  # reading goes on

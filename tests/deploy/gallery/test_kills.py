@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.gallery.stand_in import Projection, files, image, remains, unit_rows
 from vireid import Gallery
 from vireid.deploy import Where
-from vireid.errors import BusyError
+from vireid.errors import OutputError
 
 HEAD = """
 import sys
@@ -199,7 +199,7 @@ with gallery._writing():
 
     first = holder()
     with Gallery(path, Projection(), wait=0.2) as gallery:
-        with pytest.raises(BusyError, match=rf"Process {first.pid} is changing the gallery .*Wait until it has ended"):
+        with pytest.raises(OutputError, match=rf"people\.gallery' is in use: process {first.pid} on .* writes into it\. Wait until"):
             gallery.add(image(1), "visible")
         assert gallery.search(image(1), "visible").candidates == ()  # searching needs no lock
     with Gallery(path, Projection(), wait=60) as gallery:

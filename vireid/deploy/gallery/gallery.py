@@ -209,7 +209,7 @@ class Gallery(Members):
 
         Raises:
             SettingsError: there are too few images of known people, or a target is no rate.
-            BusyError: another process is changing the gallery.
+            OutputError: another process is changing the gallery.
         """
         if not targets or not all(0 < target < 1 for target in targets):
             raise SettingsError(f"`targets` must be rates between 0 and 1, such as 0.01, got {list(targets)}.")
@@ -246,7 +246,7 @@ class Gallery(Members):
 
         Raises:
             GalleryError: no image can be embedded again; the gallery is as it was.
-            BusyError: another process is changing the gallery.
+            OutputError: another process is changing the gallery.
         """
         with self._writing():
             self._derived.forget_file()
@@ -276,7 +276,7 @@ class Gallery(Members):
         """Give the space of removed images back to the file system.
 
         Raises:
-            BusyError: another process is using the gallery.
+            OutputError: another process is using the gallery.
         """
         with self._writing():
             self._store.vacuum()

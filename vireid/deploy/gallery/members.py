@@ -17,13 +17,13 @@ from vireid.deploy.gallery.additions import embedded, labels
 from vireid.deploy.gallery.derived import Derived
 from vireid.deploy.gallery.entries import Entry, NewImage, Where, as_name, as_time, checked, shown
 from vireid.deploy.gallery.kept_images import KeptImage
-from vireid.deploy.gallery.lock import only_one
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.schema import WAIT
 from vireid.deploy.gallery.store import FIELDS, Store
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality, pictures
 from vireid.errors import GalleryError, SettingsError
+from vireid.locks import FolderLock
 from vireid.structures import Modality
 
 M = TypeVar("M", bound="Members")
@@ -136,7 +136,7 @@ class Members:
         Raises:
             GalleryError: the gallery was opened without an embedder, or is of another model.
             SettingsError: a name, a time or a box is none, or an image is there already under another name.
-            BusyError: another process is changing the gallery.
+            OutputError: another process is changing the gallery.
             BadImageError, MissingFileError: an image cannot be read.
         """
         embedder = self._embedder()
@@ -209,7 +209,7 @@ class Members:
 
         Raises:
             SettingsError: ``where`` says nothing, or names what is not in the gallery.
-            BusyError: another process is changing the gallery.
+            OutputError: another process is changing the gallery.
         """
         with self._writing():
             rows = np.flatnonzero(self._rows().mask(checked(where, needed=True)))
@@ -228,7 +228,7 @@ class Members:
 
         Raises:
             SettingsError: as for :meth:`remove`, or a value is not allowed.
-            BusyError: another process is changing the gallery.
+            OutputError: another process is changing the gallery.
         """
         if not values or set(values) - set(FIELDS):
             raise SettingsError(f"`update` changes person, camera or time, got {', '.join(values) or 'nothing'}.")
@@ -298,21 +298,10 @@ class Members:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Let no other thread and no other process change the gallery inside the block."""
-        with self._mutex:
-            lock = (
-                contextlib.nullcontext()
-                if self._depth
-                else only_one(lock_of(self.path), f"the gallery {os.fspath(self.path)!r}", self._wait)
-            )
-            with lock:
-                self._depth += 1
-                self._dirty = True
-                try:
-                    yield
-                finally:
-                    self._depth -= 1
-
-
-def lock_of(path: Path) -> Path:
-    """Lock file of a gallery."""
-    return path.with_name(f"{path.name}.lock")
+        with self._mutex, contextlib.nullcontext() if self._depth else FolderLock(self.path, beside=True, patience=self._wait):
+            self._depth += 1
+            self._dirty = True
+            try:
+                yield
+            finally:
+                self._depth -= 1

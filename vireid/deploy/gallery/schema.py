@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from vireid.errors import BusyError, GalleryError, MissingFileError, OutputError
+from vireid.errors import GalleryError, MissingFileError, OutputError
 
 APPLICATION = 0x56524731  # "VRG1", which marks a database as a gallery
 VERSION = 1
@@ -99,7 +99,7 @@ def meaning(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         text = str(error)
         if "locked" in text or "busy" in text:
-            raise BusyError(
+            raise OutputError(
                 f"Another program holds the gallery {name!r}. Wait until it has ended, or end it; nothing was changed."
             ) from error
         if "full" in text:
