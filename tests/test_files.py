@@ -1,10 +1,12 @@
 """A file is written as a whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from vireid import locks
 from vireid.errors import OutputError
 from vireid.files import atomic_file, open_regular, read_bytes, read_text, write_text_atomically
 
@@ -18,7 +20,7 @@ def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def half_written(path: Path, error: Exception) -> None:
+def half_written(path: Path, error: BaseException) -> None:
     with atomic_file(path) as file:
         file.write(b"half")
         raise error
@@ -48,3 +50,50 @@ def test_files_are_read_up_to_a_size(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(OSError, match="it is not a regular file"):
             open_regular(path)
+
+
+def test_a_stop_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        half_written(tmp_path / "file", KeyboardInterrupt())
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_that_write_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with atomic_file(path) as file:
+        file.write(b"first")
+        with pytest.raises(OutputError, match=r"Cannot write '.*file' \(another process writes it\)"), atomic_file(path):
+            pass
+    assert path.read_bytes() == b"first"
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".file.part").write_bytes(b"much longer than the new one")
+    with atomic_file(tmp_path / "file") as file:
+        file.write(b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_file_that_was_moved_into_place_in_between_is_not_emptied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, moved = tmp_path / ".file.part", tmp_path / "file"
+    part.write_bytes(b"whole")
+    real = locks.fcntl.flock
+
+    def late(file: int, operation: int) -> None:
+        if not moved.exists():
+            part.rename(moved)
+        real(file, operation)
+
+    monkeypatch.setattr(locks.fcntl, "flock", late)
+    os.close(locks.open_alone(part))
+    assert (moved.read_bytes(), part.read_bytes()) == (b"whole", b"")
+
+
+def test_a_file_system_without_locks_is_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks.fcntl, "flock", absent)
+    with atomic_file(tmp_path / "file") as file:
+        file.write(b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import IO
 
 from vireid.errors import OutputError
-from vireid.locks import FolderLock
+from vireid.locks import FolderLock, open_alone
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file beside ``path``. When the block ends, the file is flushed to disk and moved into place.
 
-    Missing folders are created.
+    Missing folders are created. One process writes at a time.
 
     Raises:
         OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
@@ -35,14 +35,17 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     temporary = path.with_name(f".{path.name}.part")  # one name: what a killed run left is overwritten by the next
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with os.fdopen(open_alone(temporary), "wb") as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)  # before another process may write it
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
 

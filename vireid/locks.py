@@ -131,6 +131,38 @@ class FolderLock:
         return said if self._is_real else f"{said} If there is no such process, delete {os.fspath(self.path)!r}."
 
 
+def open_alone(path: Path) -> int:
+    """Open a file that one process writes at a time, and empty it. What a process that is no more left in it is lost.
+
+    Returns:
+        A descriptor; the lock is free when it is closed.
+
+    Raises:
+        OSError: another process writes it, or it cannot be opened.
+    """
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            if fcntl is not None:
+                _lock_or_refuse(file)
+            if _is_file(path, file):  # it was not moved into place in between
+                os.ftruncate(file, 0)
+                return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+
+
+def _lock_or_refuse(file: int) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another process writes it") from error
+    except OSError:  # there are no locks here
+        pass
+
+
 def _is_file(path: Path, file: int) -> bool:
     """Whether an open file is still the one at a path."""
     try:
