@@ -58,7 +58,7 @@ def test_full_disk_leaves_the_old_file_as_it_was(tmp_path: Path, monkeypatch: py
     genotype().save(path)
     before = path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(os if call == "fsync" else Path, call, no_space)
+        patch.setattr(Path if call == "replace" else os, call, no_space)
         with pytest.raises(OutputError, match=r"Cannot write .*genotype\.json.*No space left.*what was there before is intact"):
             genotype(bn1="separate_bn").save(path)
     assert path.read_bytes() == before
