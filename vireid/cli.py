@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),
     "convert": ("vireid.commands.convert.command", "turn a checkpoint of a published project into one of ours"),
     "export": ("vireid.commands.export", "write a network as a folder that runs without torch; verify it"),
-    "gallery": ("vireid.commands.gallery.command", "a file of people: add and find day and night images (add, search, ...)"),
+    "gallery": ("vireid.commands.gallery.command", "find people in a file of day and night images (add, search, ...)"),
     "genotype": ("vireid.commands.genotype", "show genotype files (show, diff, validate, convert)"),
     "configs": ("vireid.commands.configs", "list the configuration files of the package, or print one"),
     "completion": ("vireid.commands.completion", "let the Tab key complete commands and files (bash, zsh)"),
