@@ -12,7 +12,7 @@ from typing import Any, get_args
 from vireid.commands.class_arguments import ROOMS
 from vireid.commands.layers import read_layers
 from vireid.settings import Recorded
-from vireid.settings.kinds import constructor_hints, is_plain, takes_paths, tells_nothing
+from vireid.settings.kinds import constructor_hints, is_plain, takes_paths, tells_nothing, wants_object
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 PARTS = ("model", "data", "trainer")
@@ -52,6 +52,13 @@ def _classes(value: Any, name: str = "") -> Iterator[str]:
 
 def _is_class(value: str, name: str) -> bool:
     return name == "class_path" or (name in {*PARTS, *OF_TRAINER, *_objects()} and not os.path.lexists(value))
+
+
+@functools.cache
+def imported_arguments() -> frozenset[str]:
+    """Names of arguments for which a parser may import what a text names, in some public class or in the Trainer."""
+    hints = [pair for cls in public_classes() for pair in constructor_hints(cls).items()]
+    return OF_TRAINER | {name for name, hint in hints if wants_object(hint) and not (tells_nothing(hint) or takes_paths(hint))}
 
 
 @functools.cache

@@ -12,7 +12,9 @@ def main(words: list[str]) -> int:
     return study(**vars(parser.parse_args(words[1:])))
 
 
-def study(folder: str, config: str | None = None, jobs: int = 1, data_seed: int | None = None, report_only: bool = False) -> int:
+def study(
+    folder: str, config: str | None = None, jobs: int = 1, data_seed: int | None = None, report_only: bool = False, allow: str | None = None
+) -> int:
     """Run a study, or resume it, and write its report.
 
     Args:
@@ -21,7 +23,8 @@ def study(folder: str, config: str | None = None, jobs: int = 1, data_seed: int 
         jobs: number of runs at once, each in a process of its own with a share of the cores; 0 runs all in this process.
         data_seed: seed_data of generated people, instead of the configured one.
         report_only: write the report of the finished runs, and run nothing.
+        allow: classes of your own that the plan in the folder may name, with commas between; those of config may be named anyway.
     """
     from vireid.commands.study.study import run_study
 
-    return run_study(folder, config, jobs, data_seed, report_only)
+    return run_study(folder, config, jobs, data_seed, report_only, allow)

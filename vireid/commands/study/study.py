@@ -18,6 +18,7 @@ from vireid.commands.stopping import stop_code
 from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes
 from vireid.commands.study.plan import Plan, make_plan
+from vireid.commands.study.plan_classes import check_plan_classes
 from vireid.commands.study.plots import draw_study
 from vireid.commands.study.report import TEMPLATE_FOLDER, study_report
 from vireid.commands.study.runner import Runner
@@ -34,7 +35,7 @@ from vireid.terminal import console, say
 SETTINGS_FILE = "plan.json"
 
 
-def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None, report_only: bool) -> int:
+def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None, report_only: bool, allow: str | None = None) -> int:
     """Run a study, or resume it, and write its report. The arguments are those of the command.
 
     Returns:
@@ -51,8 +52,8 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
     if report_only:
         if config is not None or data_seed is not None:
             raise SettingsError("`report_only` is about the study that lies in the folder: leave out `config` and `data_seed`.")
-        return _tell(_plan(_settings(path, None, None), path))  # runs of an older vireid, with fewer settings, count as they are
-    settings = _settings(path, config, data_seed)
+        return _tell(_plan(_settings(path, None, None, allow), path))  # runs of an older vireid, with fewer settings, count as they are
+    settings = _settings(path, config, data_seed, allow)
     try:
         with FolderLock(path):
             return _go(settings, path, jobs)
@@ -80,7 +81,7 @@ def _go(settings: StudySettings, path: Path, jobs: int) -> int:
     return 1 if failed else 0
 
 
-def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudySettings:
+def _settings(folder: Path, config: str | None, data_seed: int | None, allow: str | None) -> StudySettings:
     kept = folder / SETTINGS_FILE
     if not kept.exists() and folder.is_dir() and any(path.name not in (LOCK_FILE, f".{SETTINGS_FILE}.part") for path in folder.iterdir()):
         raise OutputError(f"{str(folder)!r} is not empty and holds no study ({SETTINGS_FILE}). Name another --folder.")
@@ -90,6 +91,8 @@ def _settings(folder: Path, config: str | None, data_seed: int | None) -> StudyS
         )
     source = kept if config is None else Path(find_config(config))
     settings = StudySettings.load(source)
+    if config is None:
+        check_plan_classes(settings, allow)
     if data_seed is None:
         return settings
     layer = {"data": {"init_args": {"seed_data": data_seed}}}
