@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vireid.errors import CheckpointError
 from vireid.models import Backbone
-from vireid.models.published.loading import read_state
+from vireid.models.published.loading import StateReport, read_state
 from vireid.models.trunks.pretrained import TRUNK
 
 
@@ -21,22 +21,25 @@ def started(build: Callable[[str | None], Backbone], weights: str | None) -> Bac
         weights: a name or a file. The checkpoint of a task whose trunk has the same tensors as the one that is built gives all of them,
             the layers at its sites included; every other file is left to ``build``.
     """
-    state = _trunk_of(weights)
+    if weights is None:
+        return build(None)
+    whole = _state_of(weights)
+    state = {name.removeprefix(TRUNK): value for name, value in whole.items() if name.startswith(TRUNK)}
     if state:
         made = build(None)
         mine = made.trunk.state_dict()
         if {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in state.items()}:
             made.trunk.load_state_dict(state)
+            StateReport([], [name for name in whole if not name.startswith(TRUNK)]).log(weights)
             return made
     return build(weights)
 
 
-def _trunk_of(weights: str | None) -> Mapping[str, Tensor]:
-    """The trunk in a checkpoint of ours; nothing for a name, or for a file of others."""
-    if weights is None or not Path(weights).is_file():
+def _state_of(weights: str) -> Mapping[str, Tensor]:
+    """What a checkpoint of ours holds; nothing for a name, or for a file of others."""
+    if not Path(weights).is_file():
         return {}
     try:
-        state = read_state(weights)
+        return read_state(weights)
     except CheckpointError:  # the trunk may read other files, or says what is wrong
         return {}
-    return {name.removeprefix(TRUNK): value for name, value in state.items() if name.startswith(TRUNK)}
