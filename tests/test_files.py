@@ -2,13 +2,16 @@
 
 import errno
 import os
+import resource
+from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from vireid import locks
 from vireid.errors import OutputError
-from vireid.files import atomic_file, open_regular, read_bytes, read_text, write_text_atomically
+from vireid.files import atomic_file, open_regular, read_bytes, read_text, write_picture, write_text_atomically
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -97,3 +100,18 @@ def test_a_file_system_without_locks_is_written_too(tmp_path: Path, monkeypatch:
     with atomic_file(tmp_path / "file") as file:
         file.write(b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_picture_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
+    image = Image.effect_noise((64, 64), 50)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"Cannot write '.*a\.png' \(File too large\)"):
+            write_picture(tmp_path / "a.png", partial(image.save, format="PNG"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+    write_picture(tmp_path / "a.png", partial(image.save, format="PNG"))
+    with Image.open(tmp_path / "a.png") as read:
+        assert read.tobytes() == image.tobytes()

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,8 +77,15 @@ def test_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "sysu/all/single-shot" in capsys.readouterr().out
 
 
-def test_deployment_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name is short, so that a table does not fold the names of files in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_deployment_runs(short_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(short_path)
     for folder in ("day", "runs/child/checkpoints"):
         Path(folder).mkdir(parents=True)
     for seed, name in enumerate(("night.jpg", "day/a.jpg", "day/b.jpg", "day/c.jpg")):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -91,6 +92,24 @@ def write_text_atomically(path: Path, text: str) -> None:
     """
     with atomic_file(path) as file:
         file.write(text.encode("utf-8", errors="backslashreplace"))  # a name of a file may hold halves of letters
+
+
+def write_picture(path: Path, save: Callable[[IO[bytes]], object]) -> None:
+    """Write a picture beside ``path``, flush it to disk, then move it into place.
+
+    It goes through memory: pillow takes a write that a full disk cut short for a whole one.
+
+    Args:
+        path: the file.
+        save: writes the picture into the file that it is given.
+
+    Raises:
+        OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
+    """
+    memory = io.BytesIO()
+    save(memory)
+    with atomic_file(path) as file:
+        file.write(memory.getvalue())
 
 
 def open_regular(path: str | os.PathLike[str], buffer: int = -1) -> IO[bytes]:

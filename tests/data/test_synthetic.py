@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import resource
 from dataclasses import fields
 from pathlib import Path
 
@@ -475,3 +476,15 @@ def test_what_a_killed_run_left_is_removed_and_two_runs_do_not_write_one_folder(
         write_dataset(root, identities=4, images=1, **SMALL)
     write_dataset(root, identities=4, images=1, **SMALL)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".people-2.partial", "people"]
+
+
+@pytest.mark.parametrize("layout", ["sysu", "regdb"])
+def test_an_image_that_a_full_disk_cuts_short_is_an_error(layout: layouts.LayoutName, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+    try:
+        with pytest.raises(OutputError, match="File too large"):
+            write_dataset(tmp_path / "people", layout, identities=4, images=1, height=32, width=16)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

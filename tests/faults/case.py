@@ -11,15 +11,11 @@ from typing import Any
 
 from tests.faults.outcomes import assert_equal, check_readable, hidden, logged, of_files
 from tests.faults.points import Arm, count_file_changes
-from tests.faults.processes import LIMIT, Ended, Running
-from tests.faults.subjects import NAMES, Subject, subjects
+from tests.faults.processes import LIMIT, Absent, Ended, Running, in_a_fork
+from tests.faults.subjects import NAMES, READ_A_RUN, Subject, make_run, subjects
 
 MOST_LINES = 6
 """Lines of a message."""
-
-
-class Absent(Exception):
-    """A fault that cannot be tried here, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,8 @@ class World:
         """
         if name not in self._references:
             subject = self.subject(name)
+            if name in READ_A_RUN and not (self.good / "run").exists() and (said := in_a_fork(lambda: make_run(self.good))):
+                raise RuntimeError(f"The run cannot be written: {said}")
             place = Place(self, f"undisturbed-{name}")
             memory = mmap(-1, 16)
             ended = place.run(subject.words, count_file_changes(memory))

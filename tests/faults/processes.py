@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from vireid.cli import main
 LIMIT = 1200.0
 """Seconds after which a command is taken to hang, on a machine that has much else to do."""
 POLL = 0.005
+CRASHED = 3
 WARM = (  # commands that load what every command loads
     ("test", "--ckpt", "absent.ckpt"),
     ("fit", "-c", "train/agw.yaml", "-c", "data/sysu.yaml", "--data.root", "absent"),
@@ -28,6 +29,10 @@ WARM = (  # commands that load what every command loads
     ("data", "check", "absent"),
     ("study", "--folder", "absent"),
 )
+
+
+class Absent(Exception):
+    """A fault that cannot be tried here, with the reason."""
 
 
 def warm() -> None:
@@ -153,3 +158,27 @@ def _child(words: Sequence[str], folder: Path, arms: Sequence[Arm], environment:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def in_a_fork(act: Callable[[], object]) -> str:
+    """What ``act`` raised in a process of its own; empty if nothing."""
+    read, write = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(read)
+        try:
+            with (Path("/dev/null")).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+                os.dup2(nowhere.fileno(), 2)
+            act()
+        except BaseException as error:
+            known = isinstance(error, (AssertionError, Absent))
+            said = f"{type(error).__name__}: {error}" if known else "".join(traceback.format_exception(error))
+            os.write(write, said.encode()[-60_000:])
+            os._exit(CRASHED)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return said or (f"ended with {code}" if code else "")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import disks, folders, ranks, stops
-from tests.faults.case import Absent, Case, Place, Verdict, World
+from tests.faults.case import Case, Place, Verdict, World
 from tests.faults.mounts import own_mounts
-from tests.faults.processes import warm
+from tests.faults.processes import Absent, in_a_fork, warm
 from tests.faults.subjects import make_good
 
 CASES = [*stops.cases(), *disks.cases(), *folders.cases(), *ranks.cases()]
-CRASHED = 3
 
 
 def run_cases(folder: Path, cases: Iterable[Case]) -> Iterator[Verdict]:
@@ -27,7 +25,7 @@ def run_cases(folder: Path, cases: Iterable[Case]) -> Iterator[Verdict]:
     """
     warm()
     (folder / "good").mkdir()
-    if said := _in_a_fork(lambda: make_good(folder / "good")):
+    if said := in_a_fork(lambda: make_good(folder / "good")):
         raise RuntimeError(f"The good files cannot be written: {said}")
     world = World(folder)
     for number, case in enumerate(cases):
@@ -40,7 +38,7 @@ def _tried(world: World, case: Case, name: str) -> Verdict:
     try:
         if case.isolated:
             world.reference(case.subject)
-            verdict.fault = _in_a_fork(lambda: _with_mounts(case, place))
+            verdict.fault = in_a_fork(lambda: _with_mounts(case, place))
         else:
             case.run(place)
     except Absent as reason:
@@ -66,30 +64,6 @@ def _with_mounts(case: Case, place: Place) -> None:
         case.run(place)
     finally:
         place.close()
-
-
-def _in_a_fork(act: Callable[[], object]) -> str:
-    """What ``act`` raised in a process of its own; empty if nothing."""
-    read, write = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(read)
-        try:
-            with (Path("/dev/null")).open("w") as nowhere:
-                os.dup2(nowhere.fileno(), 1)
-                os.dup2(nowhere.fileno(), 2)
-            act()
-        except BaseException as error:
-            known = isinstance(error, (AssertionError, Absent))
-            said = f"{type(error).__name__}: {error}" if known else "".join(traceback.format_exception(error))
-            os.write(write, said.encode()[-60_000:])
-            os._exit(CRASHED)
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        said = pipe.read().decode(errors="replace")
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return said or (f"ended with {code}" if code else "")
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

@@ -26,7 +26,7 @@ DATA = {"height": 32, "width": 16, "identities_per_batch": 2, "images_per_identi
 TRAINER = {"max_epochs": 2, "limit_train_batches": 4, "enable_progress_bar": False, "accelerator": "cpu"}
 SMALL = ("--model.space", "vireid.search.BNSeparation", "--model.space.backbone", "resnet10", "--model.space.width", "8")
 NAMES = ("search", "joint", "confirmed", "workers", "retrain", "study", "synthesize", "convert", "export", "test", "predict")
-TRAININGS = ("search", "joint", "confirmed", "retrain")
+READ_A_RUN = ("export", "test", "predict")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _training(name: str, good: Path) -> Subject:
 
 
 def make_good(folder: Path) -> None:
-    """Write what the commands read: people, configurations, a run with its test, a published file."""
+    """Write what the commands read: people, configurations, a published file."""
     root = make_sysu(folder / "people")
     many = write_dataset(folder / "many", "sysu", identities=28, test_identities=4, images=1, height=32, width=16)
     for name, (model, data) in MODELS.items():
@@ -104,6 +104,10 @@ def make_good(folder: Path) -> None:
     (folder / "study.yaml").write_text(json.dumps(_study(str(root))))
     trained = RetrainModule(5, "stem_separate", BNSeparation(**SPACE), weights=None)
     torch.save({"model": {f"module.{key}": value for key, value in to_cmnas_state(trained.network).items()}}, folder / "cmnas.pth")
+
+
+def make_run(folder: Path) -> None:
+    """Write a run with its test, beside what :func:`make_good` wrote."""
     main(["fit", "-c", str(folder / "retrain.json"), "--run_dir", str(folder / "run")])
     main(["test", "--ckpt", str(folder / "run" / "checkpoints" / "last.ckpt"), *QUIET])
 

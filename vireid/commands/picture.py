@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from vireid.files import write_picture
 from vireid.structures import Genotype
 from vireid.structures.stages import stages_of
 
@@ -111,8 +113,7 @@ def draw_genotypes(genotypes: Mapping[str, Genotype], path: Path, scores: Mappin
         if scores:
             draw.text((left, top + 4), scores.get(label, ""), fill="#343a40", font=font)
     _legend(draw, font, HEAD + ROW * len(genotypes), known)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)
+    write_picture(path, partial(image.save, format="PNG"))
 
 
 def _legend(

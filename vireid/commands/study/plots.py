@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from vireid.files import write_picture
 
 
 def draw_study(report: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -27,7 +30,7 @@ def draw_study(report: Mapping[str, Any], folder: Path) -> list[Path]:
         if draw is not None:
             figure = Figure(figsize=(7, 4.5), layout="constrained")
             draw(report, figure.add_subplot())
-            figure.savefig(folder / name, dpi=150)
+            write_picture(folder / name, partial(figure.savefig, format="png", dpi=150))
             written.append(folder / name)
     return written
 

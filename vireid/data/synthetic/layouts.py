@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ class Sysu:
             folder = root / f"cam{unit.camid}" / f"{pid:04d}"
             folder.mkdir(parents=True, exist_ok=True)
             for number, image in enumerate(images, start=unit.first + 1):
-                Image.fromarray(image).save(folder / f"{number:04d}.jpg", quality=JPEG_QUALITY)
+                _write(image, folder / f"{number:04d}.jpg")
 
     def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
         """Four lists: one line of identity numbers, separated by commas."""
@@ -89,7 +90,7 @@ class RegDB:
             folder.mkdir(parents=True, exist_ok=True)
             for number, (image, front) in enumerate(zip(images, frontal, strict=True), start=unit.first + 1):
                 name = f"{'male' if pid % 2 else 'female'}_{'front' if front else 'back'}_{letter}_{number:05d}_{pid}.bmp"
-                Image.fromarray(image).save(folder / name)
+                _write(image, folder / name)
 
     def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
         """Ten draws of training and test identities; labels count from 0 within each file, in the order of the folder numbers."""
@@ -125,7 +126,7 @@ class LLCM:
             folder.mkdir(parents=True, exist_ok=True)
             for number, image in enumerate(images, start=unit.first + 1):
                 name = f"{pid:04d}_c{unit.camid % MOUNT:02d}_s{number:06d}_f{number:04d}_{kind}.jpg"
-                Image.fromarray(image).save(folder / name, quality=JPEG_QUALITY)
+                _write(image, folder / name)
 
     def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
         """Index files, and the copies of the test images; a third of the identities is test, as in the release."""
@@ -163,7 +164,7 @@ class Market:
         folder.mkdir(parents=True, exist_ok=True)
         for pid, images in zip(unit.pids, drawn.images, strict=True):
             for number, image in enumerate(images, start=unit.first + 1):
-                Image.fromarray(image).save(folder / f"{pid:04d}_c{unit.camid}s1_{number:06d}_01.jpg", quality=JPEG_QUALITY)
+                _write(image, folder / f"{pid:04d}_c{unit.camid}s1_{number:06d}_01.jpg")
 
     def lists(self, root: Path, seed: int, identities: int, test_identities: int | None) -> None:
         """Move the test people: their first image of each camera to the queries, the others to the gallery. Half of all are test."""
@@ -177,7 +178,7 @@ class Market:
                 pid, camid = pids[index % len(pids)], index % 6 + 1
                 with open_image(str(train / f"{pid:04d}_c{camid}s1_000002_01.jpg")) as image:
                     misplaced = np.roll(np.asarray(image), (image.height // 3, image.width // 2), (0, 1))
-                Image.fromarray(misplaced).save(gallery / f"{name}_c{camid}s1_{index + 1:06d}_02.jpg", quality=JPEG_QUALITY)
+                _write(misplaced, gallery / f"{name}_c{camid}s1_{index + 1:06d}_02.jpg")
         for pid in test:
             for path in sorted(train.glob(f"{pid:04d}_*")):
                 first = path.name.endswith("_000001_01.jpg")
@@ -195,6 +196,16 @@ def units(cameras: dict[int, Sensor], identities: int, images: int) -> list[Unit
         for block in range(-(-identities // BLOCK))
         for first in range(0, images, SHOTS)
     ]
+
+
+def _write(pixels: np.ndarray, path: Path) -> None:
+    """Write a JPEG file or a bitmap from memory: pillow takes a write that a full disk cut short for a whole one."""
+    memory = io.BytesIO()
+    if path.suffix == ".bmp":
+        Image.fromarray(pixels).save(memory, "BMP")
+    else:
+        Image.fromarray(pixels).save(memory, "JPEG", quality=JPEG_QUALITY)
+    path.write_bytes(memory.getvalue())
 
 
 def _divide(seed: int, identities: int, test: int) -> tuple[list[int], list[int]]:

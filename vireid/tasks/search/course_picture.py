@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vireid.files import write_picture
 from vireid.tasks.search.course import ARCHITECTURE_FILE, PICTURE_FILE, SUMMARY_FILE, read_rows
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def draw_architecture(folder: Path) -> Path | None:
         axis.plot(epochs, [float(row[key]) for row in summary], marker=".", label=label)
     axis.set(xlabel="epoch", ylim=(0, None))
     axis.legend()
-    figure.savefig(folder / PICTURE_FILE, dpi=120)
+    write_picture(folder / PICTURE_FILE, partial(figure.savefig, format="png", dpi=120))
     return folder / PICTURE_FILE
 
 

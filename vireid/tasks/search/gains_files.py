@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vireid.files import write_text_atomically
+from vireid.files import write_picture, write_text_atomically
 from vireid.structures import Genotype
 
 GAINS_FILE = "gains.csv"
@@ -75,7 +76,7 @@ def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
     axes[0].legend(fontsize=7, ncols=len(candidates))
     _draw_gaps(axes[-1], rows, places)
     axes[-1].set_xticks(range(len(places)), places, rotation=60, ha="right", fontsize=7)
-    figure.savefig(path, dpi=120)
+    write_picture(path, partial(figure.savefig, format="png", dpi=120))
 
 
 def _draw_gaps(axis: Any, rows: list[dict[str, Any]], places: list[str]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 
-from vireid.files import write_text_atomically
+from vireid.files import write_picture, write_text_atomically
 from vireid.results.shortlist import Tried, describe, shortlist_csv, shortlist_of
 from vireid.structures import Genotype
 
@@ -57,7 +58,7 @@ def draw_shortlist(path: Path, tried: list[Tried]) -> None:
     figure.supxlabel("mAP on held-out people, percent. Bars: standard error of the difference to the best.", fontsize=9)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="best", fontsize=8)
-    figure.savefig(path, dpi=120)
+    write_picture(path, partial(figure.savefig, format="png", dpi=120))
 
 
 def _error(one: Tried, length: str) -> float:
