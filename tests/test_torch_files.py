@@ -64,6 +64,35 @@ def test_torch_does_not_advise_to_run_what_a_file_brings(tmp_path: Path) -> None
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"cbuiltins\nbytearray\n",
+        b"c__builtin__\nbytearray\n",
+        b"ctorch\nFloatTensor\n",
+        b"ctorch\nTensor\n",
+        b"ctorch.sparse\nFloatTensor\n",
+        b"ctorch.storage\nUntypedStorage\n",
+        b"ctorch.storage\nTypedStorage\n",
+    ],
+)
+def test_nothing_is_made_of_a_size_that_the_file_only_names(call: bytes, tmp_path: Path) -> None:
+    """Torch calls these for any pickle; ``8 * 2**40`` bytes would be asked for."""
+    path = written(tmp_path / "a.t", {"a": 1})
+    number = b"\x8a\x06" + (2**43).to_bytes(6, "little")
+    rewritten(path, lambda name, data: b"\x80\x02" + call + number + b"\x85R." if name.endswith("data.pkl") else data)
+    name = call[1:-1].decode().replace("\n", ".")
+    with pytest.raises(CheckpointError, match=f"it asks for {name}"):
+        read_published(path)
+
+
+def test_no_buffer_is_made_for_a_text_that_is_not_there(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.t", {"a": 1})
+    rewritten(path, lambda name, data: b"\x80\x02X\xff\xff\xff\xffabc." if name.endswith("data.pkl") else data)
+    with pytest.raises(CheckpointError, match="expected 4294967295 bytes"):
+        read_published(path)
+
+
 # --- checksums ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -11,6 +12,8 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
+
+import vireid
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = {  # audited call: places of paths among its arguments, and of the descriptors of folders that they are relative to
@@ -35,7 +38,8 @@ PICKLED = re.compile(r"numpy\..*|numpy|_codecs")  # modules whose names a pickle
 LOADERS = ("pickle", "pydoc", "pkgutil", "runpy", "logging.config")  # of the standard library; they import what a text names
 LAZY = ("encodings.",)
 ASKING = ("lightning_fabric", "lightning_utilities", "pytorch_lightning", "torch")  # which use packages of others where these are
-TRACED = ("vireid", "tests.trust.planted")
+TRACED = (str(Path(vireid.__file__).parent) + os.sep, str(Path(__file__).with_name("planted.py")))
+GENERATOR = inspect.CO_GENERATOR  # each value of it would be a call
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|Unable to allocate|bad_alloc|Cannot allocate|array is too big", re.I)
 
 Report = Callable[[str], None]
@@ -137,7 +141,8 @@ def _trace(report: Report) -> None:
         return inside
 
     def call(frame: FrameType, event: str, argument: Any) -> Any:
-        if not str(frame.f_globals.get("__name__")).startswith(TRACED):
+        code = frame.f_code
+        if code.co_flags & GENERATOR or not code.co_filename.startswith(TRACED):
             return None
         frame.f_trace_lines = False
         return inside

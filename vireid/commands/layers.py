@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # ships no type information
 from vireid.commands.configs import LARGEST
 from vireid.errors import SettingsError
 from vireid.files import read_text
-from vireid.settings.bounds import check_bounds
+from vireid.settings.bounds import MOST_SETTINGS, check_bounds
 
 FLAGS = ("-c", "--config")
 INSIDE = ("init_args", "dict_kwargs")  # what lies below these keys belongs to the class beside them
@@ -121,6 +121,8 @@ def read_configuration(path: str | Path) -> Any:
         OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError: it cannot be read; :func:`yaml_problem` says why.
     """
     text = read_text(path, LARGEST)
+    if text.count(",") + text.count("\n") > 2 * MOST_SETTINGS:  # of values, each of which takes a parser a while
+        raise SettingsError(f"The configuration {str(path)!r} is too large: it has more than {MOST_SETTINGS:,} values.")
     try:
         content = yaml.safe_load(text)
     except (ValueError, OverflowError) as error:  # of Python, for numbers and dates
