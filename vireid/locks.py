@@ -30,12 +30,14 @@ class FolderLock:
         folder: the folder.
         beside: whether the file lies beside the folder, for one that is moved into place as a whole; otherwise inside.
         patience: seconds to wait for a process that holds the lock; default 5.
+        stays: whether the file is left, for a lock that is taken often: to make and to remove a file takes longer than the lock itself.
     """
 
-    def __init__(self, folder: Path, beside: bool = False, patience: float | None = None) -> None:
+    def __init__(self, folder: Path, beside: bool = False, patience: float | None = None, stays: bool = False) -> None:
         self.folder = folder
         self.path = folder.absolute().with_name(f".{folder.absolute().name}.lock") if beside else folder / LOCK_FILE
         self.patience = PATIENCE if patience is None else patience
+        self.stays = stays
         self._is_real = True  # whether the system frees it
         self._file: int | None = None
 
@@ -59,10 +61,10 @@ class FolderLock:
             ) from error
 
     def release(self) -> None:
-        """Free the folder, and leave no file. In a fork of the process that took the lock nothing happens."""
+        """Free the folder, and leave no file but one that stays. In a fork of the process that took the lock nothing happens."""
         if self._file is None or self._file not in _HELD:
             return
-        if _is_file(self.path, self._file):
+        if not (self.stays and self._is_real) and _is_file(self.path, self._file):
             with contextlib.suppress(OSError):
                 self.path.unlink()
         _HELD.discard(self._file)
@@ -82,8 +84,7 @@ class FolderLock:
             made = not os.path.lexists(self.path)
             file = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT | os.O_EXCL if made else 0), 0o644)
             if self._locked(file, made) and _is_file(self.path, file):
-                os.ftruncate(file, 0)
-                os.write(file, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                _sign(file)
                 _HELD.add(file)
                 self._file = file
                 return True
@@ -161,6 +162,15 @@ def _lock_or_refuse(file: int) -> None:
         raise OSError(error.errno, "another process writes it") from error
     except OSError:  # there are no locks here
         pass
+
+
+def _sign(file: int) -> None:
+    """Name this process in the file of a lock, which is left alone if it does so already."""
+    name = f"{os.getpid()} {socket.gethostname()}\n".encode()
+    if os.read(file, len(name) + 1) != name:
+        os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, name)
 
 
 def _is_file(path: Path, file: int) -> bool:

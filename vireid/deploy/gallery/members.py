@@ -48,7 +48,7 @@ class Members:
         self.path = Path(path)
         self.embedder = embedder
         self.keep_images = keep_images
-        self._wait = wait
+        self._lock = FolderLock(self.path, beside=True, patience=wait, stays=True)
         self._mutex = threading.RLock()
         self._depth = 0
         self._dirty = False
@@ -298,7 +298,7 @@ class Members:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Let no other thread and no other process change the gallery inside the block."""
-        with self._mutex, contextlib.nullcontext() if self._depth else FolderLock(self.path, beside=True, patience=self._wait):
+        with self._mutex, contextlib.nullcontext() if self._depth else self._lock:
             self._depth += 1
             self._dirty = True
             try:
