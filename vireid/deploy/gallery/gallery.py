@@ -209,17 +209,23 @@ class Gallery(Members):
 
         Raises:
             SettingsError: there are too few images of known people, or a target is no rate.
+            GalleryError: the gallery has got another model meanwhile.
             OutputError: another process is changing the gallery.
         """
         if not targets or not all(0 < target < 1 for target in targets):
             raise SettingsError(f"`targets` must be rates between 0 and 1, such as 0.01, got {list(targets)}.")
         asked = [self._embedded_probes(part) for part in probes]
+        with self._mutex:
+            gallery, model = self._known_people(), self.model
+        chosen = np.arange(len(gallery.people))
+        if len(chosen) > MOST_PROBES:
+            chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_PROBES, replace=False))
+        calibration = calibrate(gallery, Embedded.joined([gallery.of(chosen), *asked]), targets)
         with self._writing():
-            gallery = self._known_people()
-            chosen = np.arange(len(gallery.people))
-            if len(chosen) > MOST_PROBES:
-                chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_PROBES, replace=False))
-            calibration = calibrate(gallery, Embedded.joined([gallery.of(chosen), *asked]), targets)
+            if self.model != model:
+                raise GalleryError(
+                    f"{os.fspath(self.path)!r} has got another model meanwhile, so its thresholds are not stored. Calibrate again."
+                )
             with self._store.change():
                 self._store.put("calibration", json.dumps(calibration.to_dict()))
         return calibration
@@ -241,8 +247,8 @@ class Gallery(Members):
     def reembed(self, embedder: ImageEmbedder) -> Reembedded:
         """Compute every embedding again by another model, from kept originals or from the files that images came from.
 
-        The gallery stays as it is until all are computed, and changes at once. A killed call goes on where it was. What cannot be computed
-        is listed, and is not found any more until a later call can. Thresholds are dropped.
+        The gallery may be used until all are computed, and changes at once. A killed call goes on where it was. What cannot be computed is
+        listed, and is not found any more until a later call can. Thresholds are dropped.
 
         Raises:
             GalleryError: no image can be embedded again; the gallery is as it was.
@@ -250,8 +256,8 @@ class Gallery(Members):
         """
         with self._writing():
             self._derived.forget_file()
-            done = reembed(self._store, embedder)
-            self.embedder = embedder
+        done = reembed(self._store, self._writing, embedder)
+        self.embedder = embedder
         return done
 
     def backup(self, path: str | os.PathLike[str]) -> None:

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.deploy.gallery.additions import embedded, labels
+from vireid.deploy.gallery.additions import Batch, labels
 from vireid.deploy.gallery.derived import Derived
 from vireid.deploy.gallery.entries import Entry, NewImage, Where, as_name, as_time, checked, shown
-from vireid.deploy.gallery.kept_images import KeptImage
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.schema import WAIT
 from vireid.deploy.gallery.store import FIELDS, Store
@@ -49,10 +48,11 @@ class Members:
         self.embedder = embedder
         self.keep_images = keep_images
         self._lock = FolderLock(self.path, beside=True, patience=wait, stays=True)
-        self._mutex = threading.RLock()
+        self._writers = threading.RLock()  # taken before the mutex, never after it
         self._depth = 0
         self._dirty = False
         self._store = Store(self.path, create, wait)
+        self._mutex = self._store.mutex
         try:
             self._derived = Derived(self._store, quantised)
             if embedder is not None and self.model is not None:
@@ -63,12 +63,11 @@ class Members:
 
     def close(self) -> None:
         """Close the file, after the log is empty and the index is saved; deleted bytes are then in neither."""
-        with self._mutex:
-            if self._dirty or self._derived.unsaved:
-                with contextlib.suppress(GalleryError, OSError), self._writing():
-                    self._derived.save()
-                self._store.checkpoint()
-            self._store.close()
+        if self._dirty or self._derived.unsaved:
+            with contextlib.suppress(GalleryError, OSError), self._writing():
+                self._derived.save()
+            self._store.checkpoint()
+        self._store.close()
 
     def __enter__(self: M) -> M:
         return self
@@ -142,26 +141,11 @@ class Members:
         embedder = self._embedder()
         kind, found = as_modality(modality), pictures(images, boxes)
         people, cameras, times = labels(len(found), person, camera, time)
-        preparation = embedder.card.preparations.get(kind)
-        pixel_range = preparation.pixel_range if preparation else None
+        given = list(zip(people, cameras, times, strict=True))
         ids: list[int] = []
-        with self._writing():
-            for start in range(0, len(found), BATCH):
-                part = found[start : start + BATCH]
-                kept = [KeptImage(picture, kind, self.keep_images, pixel_range) for picture in part]
-                rows = np.zeros((len(part), embedder.card.width), np.float32)
-                known = self._store.known({image.digest for image in kept})
-                new = [row for row, image in enumerate(kept) if image.digest not in known]
-                if new:
-                    boxed = [part[row].box for row in new]
-                    rows[new] = embedded(embedder, [part[row].source for row in new], kind, boxed)
-                news = [
-                    NewImage(name, place, taken, kind, rows[row], image.path, part[row].box, image.digest, image.thumbnail, image.original)
-                    for row, (image, name, place, taken) in enumerate(
-                        zip(kept, people[start:], cameras[start:], times[start:], strict=False)
-                    )
-                ]
-                ids += self._insert(news, embedder.card.digest, known)
+        for start in range(0, len(found), BATCH):
+            part = slice(start, start + BATCH)
+            ids += self._add_batch(Batch(embedder, kind, found[part], given[part], self.keep_images))
         return ids
 
     def add_embeddings(
@@ -245,6 +229,16 @@ class Members:
         with self._mutex:
             return self._store.checkpoint()
 
+    def _add_batch(self, batch: Batch) -> list[int]:
+        """Store a batch. Nobody waits for the network: it is asked between two looks at what is there."""
+        while True:
+            with self._writing():
+                known = self._store.known(batch.digests)
+                lacking = batch.lacking(known)
+                if not lacking:
+                    return self._insert(batch.images(), batch.model, known)
+            batch.embed(lacking)
+
     def _insert(self, images: Sequence[NewImage], model: str, known: Mapping[bytes, tuple[int, str | None]]) -> list[int]:
         """Store a batch but for what is there already, and give the numbers of all."""
         width = len(images[0].embedding) if images else self.width
@@ -297,8 +291,8 @@ class Members:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Let no other thread and no other process change the gallery inside the block."""
-        with self._mutex, contextlib.nullcontext() if self._depth else self._lock:
+        """Let no other thread and no other process change the gallery inside the block. Who waits for it keeps no reader waiting."""
+        with self._writers, contextlib.nullcontext() if self._depth else self._lock, self._mutex:
             self._depth += 1
             self._dirty = True
             try:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,20 @@ from vireid.structures import Modality
 
 CHUNK = 4096  # rows read at once
 FIELDS = ("person", "camera", "time")
+Outdated = tuple[int, Modality, str | None, tuple[float, ...] | None, bytes | None]
+"""Number, modality, path, box and digest of an image."""
 
 
 class Store:
-    """Rows of one gallery file. Every change is one transaction, which is on the disk when it returns.
+    """Rows of one gallery file. Every change is one transaction, which is on the disk when it returns. One thread at a time uses it.
 
     Args:
         path: the file.
         create: whether to make it if it does not exist.
         wait: seconds to wait for another process that is writing.
+
+    Attributes:
+        mutex: held while the file is used. Whoever does several things that belong together holds it around them.
 
     Raises:
         VireidError: see :func:`~vireid.deploy.gallery.schema.connect`.
@@ -36,20 +42,21 @@ class Store:
 
     def __init__(self, path: Path, create: bool = True, wait: float = WAIT) -> None:
         self.path = path
+        self.mutex = threading.RLock()
         self._connection = connect(path, create, wait)
 
     def close(self) -> None:
-        with meaning(self.path):
+        with self.mutex, meaning(self.path):
             self._connection.close()
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        with meaning(self.path):
+        with self.mutex, meaning(self.path):
             return self._connection.execute(statement, values).fetchall()
 
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
         """One transaction. It counts as a change, after which derived data of other processes is out of date."""
-        with meaning(self.path):
+        with self.mutex, meaning(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -152,7 +159,7 @@ class Store:
         found = self._run(f"SELECT {kind} FROM pictures WHERE id = ?", (number,))
         return found[0][0] if found else None
 
-    def outdated(self, model: str) -> list[tuple[int, Modality, str | None, tuple[float, ...] | None, bytes | None]]:
+    def outdated(self, model: str) -> list[Outdated]:
         """Number, modality, path, box and digest of the images that ``model`` has not embedded, those in ``fresh`` left out."""
         rows = self._run(
             "SELECT id, modality, path, box, digest FROM images WHERE model != ?1 "
@@ -171,10 +178,11 @@ class Store:
         ]
 
     def put_fresh(self, ids: Sequence[int], embeddings: NDArray[np.float32], model: str) -> None:
-        """Keep embeddings by a new model beside the old ones; inside :meth:`change`."""
-        rows = [(number, model, row.astype("<f4").tobytes()) for number, row in zip(ids, embeddings, strict=True)]
+        """Keep embeddings by a new model beside the old ones, but for images that were deleted meanwhile; inside :meth:`change`."""
+        rows = [(number, model, row.astype("<f4").tobytes(), number) for number, row in zip(ids, embeddings, strict=True)]
+        statement = "INSERT OR REPLACE INTO fresh SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM images WHERE id = ?)"
         with meaning(self.path):
-            self._connection.executemany("INSERT OR REPLACE INTO fresh VALUES (?, ?, ?)", rows)
+            self._connection.executemany(statement, rows)
 
     def take_fresh(self, model: str) -> None:
         """Let the new embeddings replace the old ones; inside :meth:`change`."""
@@ -215,7 +223,7 @@ class Store:
     @contextlib.contextmanager
     def moment(self) -> Iterator[None]:
         """Let all that is read inside be of one moment."""
-        with meaning(self.path):
+        with self.mutex, meaning(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -224,7 +232,7 @@ class Store:
                     self._connection.execute("COMMIT")
 
     def _parts(self, statement: str, values: Sequence[Any]) -> Iterator[list[Any]]:
-        with meaning(self.path):
+        with self.mutex, meaning(self.path):
             cursor = self._connection.execute(statement, values)
             while rows := cursor.fetchmany(CHUNK):
                 yield rows
