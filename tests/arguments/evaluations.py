@@ -19,7 +19,7 @@ from vireid.tasks import Accuracy, Retrieval
 
 N = 40  # two images of each of 20 people, seen by two cameras
 RECORDS = tuple(Record(f"{row}.png", row % 20, row // 20 + 1, Modality.VISIBLE) for row in range(N))
-EVALUATION = Evaluation(RECORDS, (Setting("drawn", "market", (Trial(np.arange(20), np.arange(20, N)),)),))
+EVALUATION = Evaluation(RECORDS, (Setting("drawn", "market", (Trial(np.arange(20), np.arange(20, N)),) * 2),))
 
 
 class Task:
@@ -53,7 +53,8 @@ def observe(retrieval: Retrieval) -> list[Any]:
     retrieval.start(task, "test")
     retrieval.put(task, Batch(images, rows, rows, rows, rows, rows, n_visible=N))
     retrieval.tested(task)
-    return [(result.name, result.mean) for result in retrieval.results]
+    kept = retrieval.kept(EVALUATION, images.flatten(1))
+    return [*((result.name, result.mean) for result in retrieval.results), [len(trials) for trials in kept.ranks.values()]]
 
 
 def observe_reranking(reranking: Reranking) -> Tensor:
@@ -65,7 +66,9 @@ def observe_reranking(reranking: Reranking) -> Tensor:
 
 TABLES = [
     Table(Accuracy, observe, {}),
-    Table(Retrieval, observe, {"feature": Change("features"), "flip": Change(True), "reranking": Change(Reranking())}),
+    Table(
+        Retrieval, observe, {"feature": Change("features"), "flip": Change(True), "reranking": Change(Reranking()), "ranks": Change("all")}
+    ),
     Table(
         Reranking,
         observe_reranking,

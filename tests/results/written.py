@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.results import Result, write_metrics
+from vireid.results.details import Details
 from vireid.results.result import METRICS, TrialQueries
 
 SYSU = "sysu/all/single-shot/seeded"
@@ -42,7 +43,7 @@ def result(
     return Result(protocol, values, len(PIDS), remark, variant, digest, queries if with_queries else ())
 
 
-def write(folder: Path, *results: Result) -> Path:
+def write(folder: Path, *results: Result, details: Details | None = None) -> Path:
     """``folder`` with the files of one evaluation."""
-    write_metrics(folder / "metrics.json", results or [result()], phase="retrained")
+    write_metrics(folder / "metrics.json", results or [result()], details, phase="retrained")
     return folder

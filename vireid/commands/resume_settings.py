@@ -30,7 +30,7 @@ ALLOWED: Mapping[type, tuple[str, ...]] = {  # arguments of these classes, and o
     SYSUDataModule: ("gallery", "trials"),
     LLCMDataModule: ("trials", "swapped"),
     RetrainModule: ("evaluation",),
-    Retrieval: ("flip", "reranking"),  # not `feature`: the derivation of a search may compare it
+    Retrieval: ("flip", "reranking", "ranks"),  # not `feature`: the derivation of a search may compare it
     Trainer: (
         *("accelerator", "callbacks", "default_root_dir", "logger", "log_every_n_steps", "profiler", "enable_autolog_hparams"),
         *("enable_checkpointing", "enable_model_summary", "enable_progress_bar", "model_registry"),

@@ -44,7 +44,15 @@ class BranchNetwork(nn.Module):
         Raises:
             ValueError: ``n_visible`` is not 0..B.
         """
-        output: NetworkOutput = self.neck(self.backbone.maps(images, n_visible))
+        return self.from_maps(self.maps(images, n_visible))
+
+    def maps(self, images: Tensor, n_visible: int) -> tuple[Tensor, ...]:
+        """Feature maps of the trunk, the deepest last."""
+        return self.backbone.maps(images, n_visible)
+
+    def from_maps(self, maps: Sequence[Tensor]) -> NetworkOutput:
+        """The output that follows from :meth:`maps`."""
+        output: NetworkOutput = self.neck(maps)
         return output.with_extras(self.backbone.take_reports())
 
     def embed(self, images: Tensor, n_visible: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
@@ -56,7 +58,15 @@ class ReIDNetwork(nn.Module):
         Raises:
             ValueError: ``n_visible`` is not 0..B.
         """
-        features = self.pooling(self.backbone(images, n_visible))
+        return self.from_maps(self.maps(images, n_visible))
+
+    def maps(self, images: Tensor, n_visible: int) -> tuple[Tensor, ...]:
+        """Feature maps of the trunk, the deepest last."""
+        return (self.backbone(images, n_visible),)
+
+    def from_maps(self, maps: Sequence[Tensor]) -> NetworkOutput:
+        """The output that follows from :meth:`maps`."""
+        features = self.pooling(maps[-1])
         embeddings = self.neck(features)
         logits = None if self.classifier is None else self.classifier(embeddings)
         return NetworkOutput((Branch(features, embeddings, logits, self.backbone.take_reports()),))

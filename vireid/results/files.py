@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vireid.errors import MissingFileError, ResultsError
 from vireid.files import read_text
-from vireid.results.queries import with_queries
+from vireid.metrics import OperatingPoint, Threshold
+from vireid.results.details import Details, Images
+from vireid.results.images import EMBEDDINGS_FILE, read_images
+from vireid.results.queries import read_details, with_queries
 from vireid.results.result import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1
@@ -37,6 +41,16 @@ class RunResults:
     def name(self) -> str:
         """The folder, as the user named it."""
         return os.fspath(self.path.parent)
+
+    @cached_property
+    def details(self) -> Details:
+        """What the test kept for pictures; empty for an older one."""
+        return read_details(self.path.with_name(QUERIES_FILE), self.results)
+
+    @cached_property
+    def images(self) -> Images | None:
+        """The images of the test with their embeddings; ``None`` for an older one."""
+        return read_images(self.path.with_name(EMBEDDINGS_FILE))
 
 
 def read_results(path: str | os.PathLike[str]) -> RunResults:
@@ -110,4 +124,16 @@ def _result(row: dict[str, Any]) -> Result:
     texts = {name: row[name] for name in ("protocol", "remark", "variant", "images_sha256")}
     if not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a text is expected")
-    return Result(values=values, queries=int(row["queries"]), **texts)
+    return Result(values=values, queries=int(row["queries"]), open_set=_open_set(row.get("open_set", [])), **texts)
+
+
+def _open_set(trials: list[list[dict[str, Any]]]) -> tuple[tuple[OperatingPoint, ...], ...]:
+    return tuple(tuple(_point(**point) for point in points) for points in trials)
+
+
+def _point(target: float, threshold: dict[str, Any] | None, fnir: float | None, refused: str) -> OperatingPoint:
+    found = None if threshold is None else Threshold(**threshold)
+    numbers = [target, *([] if fnir is None else [fnir]), *([] if found is None else asdict(found).values())]
+    if not all(isinstance(number, (int, float)) for number in numbers) or not isinstance(refused, str):
+        raise TypeError("a number is expected")
+    return OperatingPoint(target, found, fnir, refused)

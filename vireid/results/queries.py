@@ -1,4 +1,4 @@
-"""Scores of every query of an evaluation, and ``queries.npz``, the file that stores them."""
+"""``queries.npz``: scores of every query of an evaluation, and the details that pictures need."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from numpy.typing import NDArray
 from vireid.archives import read_arrays
 from vireid.errors import ResultsError
 from vireid.files import atomic_file
+from vireid.results.detail_arrays import as_arrays, from_arrays
+from vireid.results.details import Details
 from vireid.results.result import Result, TrialQueries
 
-VERSION = 2
-"""Version of the file. A file of version 1 states no version and holds only identities and average precisions."""
+VERSION = 3
+"""Version of the file. Version 2 has no details; a file of version 1 states no version and holds only identities and average precisions."""
 
 ARRAYS = ("pids", "ap", "inp", "first", "people", "mated", "non_mated")
 AGAIN = "run `vireid test` again"
 
 
-def write_queries(path: Path, results: Sequence[Result]) -> None:
+def write_queries(path: Path, results: Sequence[Result], details: Details | None = None) -> None:
     """Write the scores of the queries of every row and trial. If the rows hold none, nothing is written.
 
     The array ``version`` is the version of the file, and ``names`` lists the rows. ``pids.<row>.<trial>``, ``ap...``, ``inp...`` and
-    ``first...`` are the fields of :class:`~vireid.results.result.TrialQueries`; rows and trials count from 0.
+    ``first...`` are the fields of :class:`~vireid.results.result.TrialQueries`; rows and trials count from 0. Details are described in
+    :mod:`vireid.results.schema`.
 
     Raises:
         OutputError: the file cannot be written; an existing file is intact.
@@ -39,6 +42,8 @@ def write_queries(path: Path, results: Sequence[Result]) -> None:
         for trial, queries in enumerate(result.per_query):
             known = {name: getattr(queries, name) for name in ARRAYS}
             arrays |= {f"{name}.{row}.{trial}": values for name, values in known.items() if values is not None}
+    if details is not None:
+        arrays |= as_arrays(details, [result.name for result in results])
     with atomic_file(path) as file:
         np.savez_compressed(file, **arrays)
 
@@ -58,14 +63,32 @@ def with_queries(path: Path, results: tuple[Result, ...]) -> tuple[Result, ...]:
     return tuple(replace(result, per_query=_of_row(path, arrays, row, result)) for row, result in enumerate(results))
 
 
+def read_details(path: Path, results: Sequence[Result]) -> Details:
+    """The details in ``queries.npz``. Without that file, or of an older version, there are none.
+
+    Args:
+        path: the file.
+        results: its rows, which :func:`with_queries` has checked.
+
+    Raises:
+        ResultsError: the file is damaged.
+    """
+    if not path.is_file():
+        return Details()
+    try:
+        return from_arrays(_arrays(path), [result.name for result in results])
+    except ValueError as error:
+        raise ResultsError(f"{os.fspath(path)!r} is damaged: {str(error).rstrip('.')}. Run `vireid test` again.") from error
+
+
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrays = read_arrays(path)
     except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
         raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Run `vireid test` again.") from error
     version = arrays.get("version", np.array(1))
-    if version.tolist() not in (1, VERSION):
-        raise ResultsError(f"{os.fspath(path)!r} has version {version.tolist()!r}, this vireid reads 1 and {VERSION}: upgrade the package.")
+    if version.tolist() not in (1, 2, VERSION):
+        raise ResultsError(f"{os.fspath(path)!r} has version {version.tolist()!r}, this vireid reads 1 to {VERSION}: upgrade the package.")
     return arrays
 
 

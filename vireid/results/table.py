@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vireid.files import write_text_atomically
 from vireid.printable import printable
+from vireid.results.details import Details
 from vireid.results.files import FORMAT, QUERIES_FILE, VERSION
 from vireid.results.queries import write_queries
 from vireid.results.result import TARGETS, Result
@@ -52,14 +53,15 @@ def print_results(results: Sequence[Result], title: str) -> None:
     table_console().print(results_table(results, title))
 
 
-def write_metrics(path: Path, results: Sequence[Result], **about: Any) -> None:
+def write_metrics(path: Path, results: Sequence[Result], details: Details | None = None, **about: Any) -> None:
     """Write ``metrics.json``: every result with its protocol id, mean and deviation, and the entries of ``about``.
 
-    The scores of every query go to ``queries.npz`` in the same folder (:func:`~vireid.results.queries.write_queries`).
+    The scores of every query go to ``queries.npz`` in the same folder (:func:`~vireid.results.queries.write_queries`), and so do
+    ``details``.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_queries(path.with_name(QUERIES_FILE), results)  # first: if metrics.json exists, the rest is complete
+    write_queries(path.with_name(QUERIES_FILE), results, details)  # first: if metrics.json exists, the rest is complete
     content = {"format": FORMAT, "version": VERSION, **about, "results": [result.to_dict() for result in results]}
     write_text_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -19,7 +19,7 @@ from vireid.models import Branch, BranchNetwork, Head, NetworkOutput, ReIDNetwor
 from vireid.models.allocations import Bounded
 from vireid.results import Result
 from vireid.settings import Recorded, class_path, import_class, instantiate, settings_of
-from vireid.structures import Batch, generator_for
+from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_checkpoint
 from vireid.tasks.epoch_means import EpochMeans
@@ -147,6 +147,10 @@ class ReIDModule(Recorded, pl.LightningModule):
     def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
         """What a reader must know about the rows of this evaluation."""
         return ""
+
+    def evaluated_genotype(self) -> Genotype | None:
+        """The architecture that is evaluated; ``None`` if no genotype describes it."""
+        return None
 
     def results_folder(self) -> Path:
         """Where files of results go. Call it on every rank: rank 0 tells the others where its logger writes."""

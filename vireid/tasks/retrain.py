@@ -14,7 +14,7 @@ from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, Head, TrunkPart, with_parts
 from vireid.models.allocations import Bounded
 from vireid.search import SearchSpace, resolve_genotype, space_of
-from vireid.structures import Batch
+from vireid.structures import Batch, Genotype
 from vireid.tasks.base import ReIDModule, seeded
 from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.evaluation.base import Stage
@@ -137,6 +137,9 @@ class RetrainModule(ReIDModule):
             return
         with self.ema.evaluated(self.network):
             yield
+
+    def evaluated_genotype(self) -> Genotype:
+        return self.genotype
 
     def remark(self, stage: Stage) -> str:
         """Warns of leakage: a search that saw identities which are tested now."""

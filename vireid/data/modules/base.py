@@ -222,9 +222,9 @@ class ReIDDataModule(BatchDataModule):
 
         Args:
             stage: ``validate`` or ``test``.
-            rows: positions among the records of :meth:`evaluation`, ascending, so that visible images come first.
+            rows: positions among the records of :meth:`evaluation`, visible images first; one may come twice.
         """
-        return ImageBatches(self.evaluation(stage).records, None, self.height, self.width)[rows]
+        return ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)[rows]
 
     def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
         images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,8 +13,8 @@ from torch import Tensor
 
 from vireid.models import NetworkOutput
 from vireid.results import Result
-from vireid.settings import Recorded
-from vireid.structures import Batch
+from vireid.settings import Recorded, settings_of
+from vireid.structures import Batch, Genotype
 from vireid.version import __version__
 
 Stage = Literal["validate", "test"]
@@ -31,6 +32,12 @@ class Evaluated(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def dtype(self) -> torch.dtype | str: ...
+
+    @property
+    def network(self) -> Any: ...
+
     def __call__(self, batch: Batch) -> Any: ...
 
     def log(self, name: str, value: Any, *, prog_bar: bool = False, rank_zero_only: bool = False) -> None: ...
@@ -38,6 +45,8 @@ class Evaluated(Protocol):
     def remark(self, stage: Stage) -> str: ...
 
     def results_folder(self) -> Path: ...
+
+    def evaluated_genotype(self) -> Genotype | None: ...
 
 
 class TaskEvaluation(Recorded):
@@ -104,6 +113,21 @@ def about(task: Evaluated, images: str) -> dict[str, Any]:
     path = task.trainer.ckpt_path
     checkpoint = None if path is None else Path(path).name
     return {"vireid": __version__, "phase": task.phase, "evaluated_on": images, "checkpoint": checkpoint}
+
+
+def origin(task: Evaluated) -> dict[str, Any]:
+    """Where the numbers come from: settings of the data, its folder, and the architecture.
+
+    Args:
+        task: evaluated.
+    """
+    data, genotype = getattr(task.trainer, "datamodule", None), task.evaluated_genotype()
+    root = getattr(data, "root", None)
+    return {
+        "data": settings_of(data) if isinstance(data, Recorded) else None,
+        "root": None if root is None else os.path.abspath(root),  # noqa: PTH100 (without following links)
+        "genotype": None if genotype is None else genotype.to_dict(),
+    }
 
 
 def is_scored(trainer: pl.Trainer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pytorch_lightning as pl
@@ -10,12 +12,17 @@ from torch import Tensor
 from vireid.errors import SettingsError
 from vireid.models import NetworkOutput
 from vireid.results import Reranking, Result, print_results, score, write_metrics
+from vireid.results.detailing import details_of, half
+from vireid.results.details import Attention, Details
+from vireid.settings.choices import check_choices
 from vireid.structures import Batch, Evaluation
-from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored
+from vireid.tasks.evaluation.attention import attention, shown_pairs
+from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored, origin
 from vireid.tasks.evaluation.embeddings import EmbeddingTable, flip_mean, write_embeddings
 from vireid.tasks.progress import check_sigterm
 
 Feature = Literal["embeddings", "features"]
+KeptRanks = Literal["first", "all"]
 PLAIN, FLIP = "", "flip"  # variants of embeddings, as results name them
 
 
@@ -26,14 +33,19 @@ class Retrieval(TaskEvaluation):
         feature: what retrieval compares: ``embeddings`` (after the neck, as papers report) or ``features`` (before it).
         flip: whether ``test`` and ``validate`` also report, in rows of their own, the mean unit embedding of image and mirror image.
         reranking: settings of re-ranking, of which ``test`` and ``validate`` report rows too; null for none.
+        ranks: trials whose ranked lists ``test`` and ``validate`` keep, the first 50 ranks of every query: ``first`` or ``all``.
     """
 
     selected_by = "val/mAP"
 
-    def __init__(self, feature: Feature = "embeddings", flip: bool = False, reranking: Reranking | None = None) -> None:
+    def __init__(
+        self, feature: Feature = "embeddings", flip: bool = False, reranking: Reranking | None = None, ranks: KeptRanks = "first"
+    ) -> None:
+        check_choices({"ranks": KeptRanks}, {"ranks": ranks})
         self.feature = feature
         self.flip = flip
         self.reranking = reranking
+        self.ranks = ranks
         self.results: list[Result] = []
         self._tables: dict[str, EmbeddingTable] = {}
 
@@ -60,7 +72,7 @@ class Retrieval(TaskEvaluation):
             task.log("val/mAP", result.mean["mAP"], prog_bar=True)  # every rank has the same number, which may select checkpoints
             task.log("val/rank1", result.mean["rank1"])
         if task.trainer.state.fn == "validate":
-            self._publish(task, "validation identities")
+            self._publish(task, "validate", "validation identities")
 
     def tested(self, task: Evaluated) -> None:
         if not is_scored(task.trainer):
@@ -69,7 +81,7 @@ class Retrieval(TaskEvaluation):
         for result in self.results:
             for name in ("rank1", "mAP", "mINP"):
                 task.log(f"test/{result.name}/{name}", result.mean[name], rank_zero_only=True)
-        self._publish(task, "test identities")
+        self._publish(task, "test", "test identities")
 
     def predicted(self, task: Evaluated) -> None:
         """Write ``embeddings.npz``, see :func:`write_embeddings`; with ``flip`` it holds ``embeddings_flip`` too."""
@@ -103,10 +115,32 @@ class Retrieval(TaskEvaluation):
         order = {setting.protocol: place for place, setting in enumerate(evaluation.settings)}
         return sorted(results, key=lambda result: order[result.protocol])  # the variants of a protocol below one another
 
-    def _publish(self, task: Evaluated, images: str) -> None:
-        path = task.results_folder() / "metrics.json"
-        if task.trainer.is_global_zero:
-            write_metrics(path, self.results, **about(task, images), feature=self.feature)
+    def kept(self, evaluation: Evaluation, embeddings: Tensor) -> Details:
+        """Ranked lists, camera matrices and counts of scores of ``(N, D)`` embeddings, which a test writes for pictures."""
+        return details_of(evaluation, embeddings, self.ranks == "all")
+
+    def _publish(self, task: Evaluated, stage: Stage, images: str) -> None:
+        """Write what :mod:`vireid.results` reads: scores, what pictures of them need, and the embeddings."""
+        folder, embeddings = task.results_folder(), self._tables[PLAIN].complete()
+        if not task.trainer.is_global_zero:
+            return
+        evaluation = protocols_of(task.trainer, stage)
+        details = self.kept(evaluation, embeddings)
+        details = replace(details, attention=self._attention(task, stage, details))
+        write_embeddings(folder / "embeddings.npz", {"embeddings": half(embeddings)}, evaluation.records)
+        write_metrics(folder / "metrics.json", self.results, details, **about(task, images), feature=self.feature, **origin(task))
+
+    def _attention(self, task: Evaluated, stage: Stage, details: Details) -> Attention | None:
+        """Attention maps of the queries that a report shows: those of the first row."""
+        shown = self.results[0]
+        queries, datamodule = shown.per_query[0], getattr(task.trainer, "datamodule")  # noqa: B009 (untyped by Lightning)
+        pairs = shown_pairs(details.ranks[shown.protocol][0], queries.ap, queries.pids)
+
+        def images(rows: Sequence[int]) -> Batch:
+            found: Batch = datamodule.on_after_batch_transfer(datamodule.evaluation_images(stage, rows).to(task.device), 0)
+            return found.with_images(found.images.to(task.dtype))
+
+        return attention(task.network, self.compared, images, pairs) if len(pairs) else None
 
 
 def protocols_of(trainer: pl.Trainer, stage: Stage) -> Evaluation:

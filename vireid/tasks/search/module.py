@@ -19,6 +19,7 @@ from vireid.results.shortlist import shortlist_of, shortlist_table
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
 from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
+from vireid.search.provenance import site_provenance
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
 from vireid.tasks.base import ReIDModule, seeded
 from vireid.tasks.evaluation.base import Stage, is_scored
@@ -318,6 +319,11 @@ class SearchModule(ReIDModule):
     def evaluated_network(self) -> Iterator[None]:
         self.supernet.set_genotype(self.derived or self.space.genotype(self.strategy.choices(self)))
         yield
+
+    def evaluated_genotype(self) -> Genotype:
+        """The child of the supernet, without the course of the search, which ``genotype.json`` tells."""
+        genotype = self.derived or self.space.genotype(self.strategy.choices(self))
+        return Genotype(genotype.space, genotype.choices, site_provenance(self.space, genotype))
 
     def show_training(self) -> None:
         if not self.trainer.is_global_zero:
