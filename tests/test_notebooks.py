@@ -46,4 +46,17 @@ def compared(names: dict[str, Any], folder: Path) -> None:
     assert len(list((folder / "runs").glob("*/seed-0/test-1/metrics.json"))) == 18
 
 
-RESULTS: dict[str, Callable[[dict[str, Any], Path], None]] = {"search_and_retrain": searched, "study": studied, "systems": compared}
+def deployed(names: dict[str, Any], folder: Path) -> None:
+    assert len(names["answer"].candidates) == 8
+    assert names["point"].threshold.searches >= 300
+    assert 0 < names["rate"] < 0.5
+    assert names["removed"] == 5
+    assert sorted(path.name for path in folder.glob("people.gallery*")) == ["people.gallery"]
+
+
+RESULTS: dict[str, Callable[[dict[str, Any], Path], None]] = {
+    "deploy": deployed,
+    "search_and_retrain": searched,
+    "study": studied,
+    "systems": compared,
+}
