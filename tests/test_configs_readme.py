@@ -12,6 +12,7 @@ TEXT = (Path(__file__).parent.parent / "configs" / "README.md").read_text(encodi
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", TEXT.replace("\\\n", ""), re.DOTALL) for line in block.strip().splitlines()]
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 SYSTEMS = [
+    "Watching a run",
     "Going on with a run",
     "CM-NAS",
     "OSNet-AIN",

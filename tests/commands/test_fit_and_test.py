@@ -86,7 +86,7 @@ def model_words(config: str) -> list[str]:
     folder, name = config.split("/")
     if config in OWN:
         return ["-c", config, *OWN[config]]
-    below = ["-c", f"{folder}/cm_nas.yaml"] if name == "laptop.yaml" or config in OTHER_SPACES else []
+    below = ["-c", f"{folder}/cm_nas.yaml"] if name in ("laptop.yaml", "stop_early.yaml") or config in OTHER_SPACES else []
     small = (*(SPACE if name == "one_shot.yaml" else SEARCH), "--data.heldout_fraction=0.5") if folder == "search" else SPACE
     unconfirmed = (
         ["--model.derivation=vireid.search.Argmax", "--trainer.check_val_every_n_epoch=1"]
@@ -381,6 +381,8 @@ def test_a_search_that_saw_test_identities_is_marked(trees: Trees, story: Story,
     main(["fit", *words, "--trainer.limit_train_batches=1", "--trainer.max_epochs=1", "--run_dir", str(tmp_path / "run")])
     main(["test", "--ckpt", str(last(tmp_path / "run"))])
     assert {row["remark"] for row in results(tmp_path / "run" / "test-1").values()} == {"search saw test identities"}
+    main(["test", "--ckpt", str(last(tmp_path / "run")), "--data.trial=2"])  # of people that trial 1 trains on
+    assert {row["remark"] for row in results(tmp_path / "run" / "test-2").values()} == {"training saw test identities"}
 
 
 # --- seeds, folders, resuming -------------------------------------------------------------------------------------------------------

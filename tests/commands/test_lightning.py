@@ -11,8 +11,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
 
 from tests.commands.runs import run
-from vireid.commands.lightning import RunConfig, VireidCLI, VireidParser
+from vireid.commands.lightning import RunConfig, VireidCLI
 from vireid.commands.logger import RunLogger
+from vireid.commands.loggers import VireidParser
 
 Capsys = pytest.CaptureFixture[str]
 WORDS = ("-c", "data/sysu.yaml", "-c", "train/all_shared.yaml", "--print_config")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ def trainer(*callbacks: Callback, **settings: Any) -> Any:
 def test_a_misspelt_metric_is_named_at_the_first_validation() -> None:
     module: Any = None
     for watching in (EarlyStopping("val/map"), ModelCheckpoint(monitor="val/map")):
-        found = trainer(EarlyStopping("val/mAP"), watching)
+        found = trainer(EarlyStopping("val/mAP", mode="max"), watching)
         check_validated(found, True)
         MonitoredMetrics().on_validation_end(trainer(watching, sanity_checking=True), module)
         with pytest.raises(SettingsError, match=r"watches `val/map`, which nothing logs\. There is val/mAP, val/rank1\."):
@@ -55,3 +56,20 @@ def test_what_need_not_be_logged() -> None:
 def test_no_validation(validation: bool, batches: float) -> None:
     with pytest.raises(SettingsError, match="EarlyStopping watches `val/mAP`, but there is no validation"):
         check_validated(trainer(EarlyStopping("val/mAP"), limit_val_batches=batches), validation)
+
+
+@pytest.mark.parametrize(
+    ("callback", "told"),
+    [
+        (
+            EarlyStopping("val/mAP"),
+            "EarlyStopping watches `val/mAP` with `mode: min`, but larger values of it are better. Set `mode: max`.",
+        ),
+        (ModelCheckpoint(monitor="val/top1"), "ModelCheckpoint watches `val/top1` with `mode: min`"),
+        (EarlyStopping("train/loss", mode="max"), "but smaller values of it are better. Set `mode: min`."),
+    ],
+)
+def test_the_worse_value_of_a_metric_is_not_kept(callback: Callback, told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        check_validated(trainer(callback), True)
+    check_validated(trainer(EarlyStopping("own", mode="max"), ModelCheckpoint(monitor="val/mAP", mode="max")), True)

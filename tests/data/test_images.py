@@ -57,6 +57,12 @@ def test_labels_are_minus_one_without_a_class_and_counting_is_by_modality(record
     assert (batch.n_visible, batch.key) == (2, ())
 
 
+def test_images_that_an_evaluation_caches_can_be_trained_on(records: list[Record]) -> None:
+    with torch.inference_mode():
+        images = ImageBatches(records, {5: 0}, 24, 12).cache()
+    assert not images[[0, 4]].images.is_inference()
+
+
 def test_cached_images_are_the_same(records: list[Record]) -> None:
     plain, cached = ImageBatches(records, None, 16, 8), ImageBatches(records, None, 16, 8).cache(2)
     rows = [3, 11, 0]

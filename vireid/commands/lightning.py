@@ -12,24 +12,24 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities import rank_zero_only
 
 from vireid.commands.class_arguments import load_public_classes
 from vireid.commands.class_changes import class_changes
 from vireid.commands.command_line import option
+from vireid.commands.default_augmentation import with_default_augmentation
 from vireid.commands.layers import layer_of, read_layers
 from vireid.commands.lightning_warnings import quiet_lightning
-from vireid.commands.logger import RunLogger
-from vireid.commands.monitored import MonitoredMetrics, check_validated
+from vireid.commands.loggers import VireidParser, loggers_of, placed, without_package
+from vireid.commands.monitored import BestCheckpoint, MonitoredMetrics, check_validated
 from vireid.commands.named_classes import named_classes
-from vireid.commands.parser import ShortErrors
 from vireid.commands.parser_errors import explain
 from vireid.commands.refusals import refusal
 from vireid.commands.resume_settings import run_settings
 from vireid.commands.resuming import check_resumed
-from vireid.commands.run_directory import HEADER, RunDirectory
+from vireid.commands.run_directory import BEST, HEADER, RunDirectory
 from vireid.commands.slurm import Requeue, requeue_of
 from vireid.commands.stopping import check_terminated, stops
 from vireid.commands.trainer import Trainer
@@ -39,7 +39,7 @@ from vireid.files import write_text_atomically
 from vireid.importable import also_importable, importable
 from vireid.models.allocations import Bounded
 from vireid.printable import printable
-from vireid.tasks import LastCheckpoint, ReIDModule, SafeCheckpointIO, read_checkpoint
+from vireid.tasks import LastCheckpoint, ProgressLine, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 from vireid.terminal import say
 
@@ -73,10 +73,6 @@ class RunConfig(SaveConfigCallback):
             written = sorted(Path(folder).iterdir(), key=lambda path: path.name == self.config_filename)
             for path in written:  # the configuration that names the others is the last
                 write_text_atomically(Path(trainer.default_root_dir) / path.name, path.read_text(encoding="utf-8"))
-
-
-class VireidParser(ShortErrors, LightningArgumentParser):
-    """Lightning's parser with short errors."""
 
 
 class VireidCLI(LightningCLI):
@@ -193,7 +189,7 @@ class VireidCLI(LightningCLI):
         checkpoint, layers = option(args, "--ckpt_path"), read_layers(args)
         self._layers = layers  # what the user says
         if args[0] == "fit" or checkpoint is None:
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args(with_default_augmentation(args))
         else:
             section = read_checkpoint(checkpoint, allowed=importable())[SECTION]
             defaults = {key: section[key] for key in ("model", "data") if section.get(key)}
@@ -215,6 +211,8 @@ class VireidCLI(LightningCLI):
         config["run_dir"] = self.trial.name if self.trial is not None else str(self.directory.path)
         if not LAUNCHED & os.environ.keys():
             self.directory.make()
+        self._said, self.config = self.config, self.config.clone()
+        self.config[self.subcommand]["trainer"]["logger"] = placed(config["trainer"].get("logger"), Path(config["run_dir"]))
 
     def instantiate_classes(self) -> None:
         """Build the objects. Arguments that a constructor refuses are reported as bad input, not as a crash."""
@@ -251,21 +249,20 @@ class VireidCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """The Trainer with our logger, progress bar and checkpoints, unless the user chose others."""
         assert self.subcommand is not None
+        self.config = self._said  # config.yaml names no folder of this run
         settings = self.config_init[self.subcommand]
         trainer = settings["trainer"]
         folder = Path(settings["run_dir"])
-        if trainer.get("logger") in (None, True):
-            kwargs["logger"] = RunLogger(folder)
+        kwargs["logger"] = loggers_of(trainer.get("logger"), folder)
         callbacks = list(trainer.get("callbacks") or [])
-        if trainer.get("enable_progress_bar") is not False and not any(isinstance(c, RichProgressBar) for c in callbacks):
-            callbacks.append(RichProgressBar(leave=False))
+        if trainer.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
+            callbacks.append(ProgressLine())
         if self.subcommand == "fit":
             callbacks.insert(0, MonitoredMetrics())  # before those that watch
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
             callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
             if self.datamodule.validation != "none":
-                monitor = self.model.evaluation.selected_by
-                callbacks.append(ModelCheckpoint(folder / "checkpoints", "best", monitor=monitor, mode="max", enable_version_counter=False))
+                callbacks.append(BestCheckpoint(folder / BEST, self.model.evaluation.selected_by))
         self.model.run_dir = folder
         plugins = trainer.get("plugins")
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
@@ -345,6 +342,8 @@ def _own_error(error: BaseException, parser: LightningArgumentParser) -> VireidE
     while cause is not None:
         if isinstance(cause, VireidError):
             return cause
+        if missing := without_package(cause):
+            return SettingsError(missing)
         cause = cause.__cause__ or cause.__context__
     text = str(error)
     return SettingsError(explain(text, parser, []) if "\n" in text else text)

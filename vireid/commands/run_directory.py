@@ -16,6 +16,7 @@ from vireid.version import __version__
 RUNS = Path("runs")
 HEADER = f"vireid=={__version__}"  # first line of a configuration that we saved
 LAST = Path("checkpoints") / "last.ckpt"
+BEST = LAST.with_name("best.ckpt")
 CONFIG = "config.yaml"
 FIRST = (CONFIG, f".{CONFIG}.part", JOB_FILE, f".{JOB_FILE}.part", LOCK_FILE, PROBE := ".write-test")
 """Files that a run writes before there is anything to keep."""
@@ -119,7 +120,7 @@ class RunDirectory:
 
     def what_was_written(self) -> str:
         """What to tell a user after a training."""
-        written = [name for name in ("genotype.json", "shortlist.csv", str(LAST), "metrics.csv") if (self.path / name).exists()]
+        written = [name for name in ("genotype.json", "shortlist.csv", str(LAST), str(BEST), "metrics.csv") if (self.path / name).exists()]
         lines = [f"Results in {printable(self.path)}: {', '.join(written)}"]
         if str(LAST) in written:
             lines.append(f"Go on with: vireid test --ckpt {printable(self.path / LAST)}")

@@ -91,7 +91,8 @@ class ImageBatches(Dataset[Batch]):
         Args:
             workers: number of threads that decode.
         """
-        store = torch.empty((len(self), 3, self.height, self.width), dtype=torch.uint8)
+        with torch.inference_mode(False):  # an evaluation may read images that a training uses later, and threads fill them
+            store = torch.empty((len(self), 3, self.height, self.width), dtype=torch.uint8)
         store.share_memory_()  # type: ignore[no-untyped-call]  # torch has no annotation
 
         def fill(row: int) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vireid.results.reranking import Reranking as Reranking
     from vireid.tasks.base import ReIDModule as ReIDModule
     from vireid.tasks.callbacks.frozen_base import FrozenBase as FrozenBase
+    from vireid.tasks.callbacks.progress_line import ProgressLine as ProgressLine
     from vireid.tasks.callbacks.recalibration import Recalibration as Recalibration
     from vireid.tasks.callbacks.running_statistics import recalibrate as recalibrate
     from vireid.tasks.callbacks.stop_when_stable import StopWhenStable as StopWhenStable
@@ -58,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy(
         "vireid.results.reranking": ["Reranking"],
         ".base": ["ReIDModule"],
         ".callbacks.frozen_base": ["FrozenBase"],
+        ".callbacks.progress_line": ["ProgressLine"],
         ".callbacks.recalibration": ["Recalibration"],
         ".callbacks.running_statistics": ["recalibrate"],
         ".callbacks.stop_when_stable": ["StopWhenStable"],

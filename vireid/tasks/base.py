@@ -25,6 +25,7 @@ from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_check
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
 from vireid.tasks.optimisation.schedules import set_rates
+from vireid.tasks.people import KEY as PEOPLE, SeenPeople
 from vireid.tasks.progress import check_gradients, check_sigterm, close_epoch, gradients_of, put_gradients, reopen_epoch, window_is_whole
 from vireid.version import __version__
 
@@ -55,6 +56,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         self.run_dir: Path | None = None
         self._evaluated = ExitStack()
         self._means = EpochMeans()
+        self._seen: SeenPeople | None = None
         self._gradients: Mapping[str, Tensor] = {}  # of a window that the run that is gone on from was in
 
     def forward(self, batch: Batch) -> NetworkOutput:
@@ -109,12 +111,17 @@ class ReIDModule(Recorded, pl.LightningModule):
         """
         self._means.add(values, len(batch))
 
+    def means_so_far(self) -> dict[str, Tensor]:
+        """Means over the epoch so far of what :meth:`log_means` was given, by this process. Until its first batch, the last epoch's."""
+        return self._means.so_far()
+
     def _log_epoch(self) -> None:
         for name, mean in self._means.pop().items():
             self.log(name, mean, prog_bar=name == "train/loss", on_step=False, on_epoch=True, batch_size=1)
 
     def on_train_start(self) -> None:
         self._means.pop()  # of a run that ended within an epoch
+        self._seen = SeenPeople.of_training(getattr(self.trainer, "datamodule", None))
         for config in self.trainer.lr_scheduler_configs:
             set_rates(config.scheduler)
         put_gradients(self._gradients, self)
@@ -144,9 +151,10 @@ class ReIDModule(Recorded, pl.LightningModule):
         """``(B, D)`` embeddings of single-modality rows, not normalised; ``evaluation`` says which."""
         return self.evaluation.compared(self(batch))
 
-    def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
-        """What a reader must know about the rows of this evaluation."""
-        return ""
+    def remark(self, stage: Stage) -> str:
+        """What a reader must know about the rows of this evaluation: here that its people were trained on."""
+        met = stage == "test" and self._seen is not None and self._seen.are_tested(getattr(self.trainer, "datamodule", None))
+        return "training saw test identities" if met else ""
 
     def evaluated_genotype(self) -> Genotype | None:
         """The architecture that is evaluated; ``None`` if no genotype describes it."""
@@ -220,6 +228,8 @@ class ReIDModule(Recorded, pl.LightningModule):
         trainer = dict(self._trainer.run_settings or {}) if isinstance(self._trainer, TellsSettings) else None
         settings = {"model": settings_of(self), "data": data, "trainer": trainer or None}
         checkpoint[SECTION] = {"version": VERSION, "vireid": __version__, **settings}
+        if self._seen is not None:
+            checkpoint[SECTION][PEOPLE] = self._seen.plain()
         if self._trainer is None or self.trainer.state.fn != "fit":
             return
         reopen_epoch(checkpoint["loops"]["fit_loop"], self.trainer.num_training_batches)
@@ -230,6 +240,7 @@ class ReIDModule(Recorded, pl.LightningModule):
         """Refuse weights of other shapes, or whole numbers in place of real ones, which torch would convert without a word."""
         if differing := next(misfits(checkpoint.get("state_dict", {}), self.state_dict(), all_names=False), None):
             raise CheckpointError(f"The checkpoint holds another network than its settings say: {differing}.")
+        self._seen = SeenPeople.read(checkpoint.get(SECTION, {}).get(PEOPLE))
         self._gradients = checkpoint.get("gradients", {})
         check_gradients(self._gradients, self)
         if self._trainer is not None and self.trainer.state.fn == "fit" and self.trainer.max_steps != -1:

@@ -25,6 +25,7 @@ class EpochMeans:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[str, ...], tuple[Tensor, int]] = {}
+        self._popped: dict[str, Tensor] = {}
 
     def add(self, values: Mapping[str, Tensor], rows: int) -> None:
         """Values of one batch; no gradient is kept.
@@ -37,7 +38,17 @@ class EpochMeans:
         before, count = self._sums.get(names, (0.0, 0))
         self._sums[names] = before + added, count + rows
 
+    def so_far(self) -> dict[str, Tensor]:
+        """The mean of every value since the last :meth:`pop`; what that gave until the next batch."""
+        if not self._sums:
+            return self._popped
+        sums = self._sums.items()
+        return {name: mean for names, (total, rows) in sums for name, mean in zip(names, (total / rows).unbind(), strict=True)}
+
     def pop(self) -> dict[str, Tensor]:
         """The mean of every value since the last call; then there are none."""
-        sums, self._sums = self._sums, {}
-        return {name: mean for names, (total, rows) in sums.items() for name, mean in zip(names, (total / rows).unbind(), strict=True)}
+        if not self._sums:
+            return {}
+        self._popped = self.so_far()
+        self._sums = {}
+        return self._popped

@@ -142,14 +142,15 @@ class RetrainModule(ReIDModule):
         return self.genotype
 
     def remark(self, stage: Stage) -> str:
-        """Warns of leakage: a search that saw identities which are tested now."""
+        """Warns of leakage: a training or a search that saw identities which are tested now."""
+        trained = super().remark(stage)
         datamodule: Any = getattr(self.trainer, "datamodule", None)
         data = self.genotype.provenance.get("data", {})
         if stage != "test" or not isinstance(data, dict) or not hasattr(datamodule, "provenance"):
-            return ""
+            return trained
         same_data = datamodule.provenance().get("dataset") == data.get("dataset")
         seen = same_data and set(data.get("search_pids", [])) & set(datamodule.test_pids())
-        return "search saw test identities" if seen else ""
+        return "; ".join(filter(None, [trained, "search saw test identities" if seen else ""]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

@@ -53,9 +53,9 @@ class Statistics(pl.Callback):
         self._keep(module)
 
 
-@pytest.mark.parametrize("stage", ["validate", "test", "predict"])
-def test_an_evaluation_sees_the_averages_and_the_network_keeps_its_own(sysu_root: Path, tmp_path: Path, stage: str) -> None:
-    datamodule, watch = data(sysu_root), Statistics()
+@pytest.mark.parametrize(("stage", "cached"), [("validate", True), ("test", True), ("predict", False)])
+def test_an_evaluation_sees_the_averages_and_the_network_keeps_its_own(sysu_root: Path, tmp_path: Path, stage: str, cached: bool) -> None:
+    datamodule, watch = data(sysu_root, cache_images=cached), Statistics()
     module = child(datamodule)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     runner = trainer(tmp_path, Recalibration(2), watch)

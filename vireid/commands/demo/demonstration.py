@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import RichProgressBar
 from rich.table import Table
 
 from vireid.commands.grey_baseline import template_results
@@ -23,7 +22,18 @@ from vireid.printable import printable
 from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation, Confirm, MostProbable
 from vireid.structures import Genotype
-from vireid.tasks import SGD, Adam, LastCheckpoint, ReIDModule, RetrainModule, SafeCheckpointIO, SearchModule, TwoLevels, WarmupCosine
+from vireid.tasks import (
+    SGD,
+    Adam,
+    LastCheckpoint,
+    ProgressLine,
+    ReIDModule,
+    RetrainModule,
+    SafeCheckpointIO,
+    SearchModule,
+    TwoLevels,
+    WarmupCosine,
+)
 from vireid.terminal import console, say
 
 SHOWN = "sysu/all/single-shot"
@@ -131,7 +141,7 @@ class Demo:
             limit_val_batches=0,  # held-out people decide between short trainings, once
             devices=1,
             logger=RunLogger(folder),
-            callbacks=[RichProgressBar(leave=False), LastCheckpoint(folder / "checkpoints")],
+            callbacks=[ProgressLine(), LastCheckpoint(folder / "checkpoints")],
             plugins=[SafeCheckpointIO()],
             default_root_dir=folder,
             enable_model_summary=False,

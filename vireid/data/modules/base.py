@@ -153,6 +153,10 @@ class ReIDDataModule(BatchDataModule):
         """Test identities, ascending."""
         return sorted({record.pid for record in self.evaluation("test").records})
 
+    def origin(self) -> dict[str, Any]:
+        """Plain values that are equal where equal numbers mean the same people: the name of the data here."""
+        return {"dataset": self.dataset_name}
+
     def provenance(self) -> dict[str, Any]:
         """Plain values that record which identities a search or a training saw."""
         return {

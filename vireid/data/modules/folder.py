@@ -41,6 +41,10 @@ class PairedFolderDataModule(ReIDDataModule):
         self.dataset = PairedFolder(root, test_fraction, test_seed, image_root)
         self.record(root=str(self.dataset.root), image_root=None if image_root is None else str(Path(image_root).absolute()))
 
+    def origin(self) -> dict[str, Any]:
+        """The name of the data, and the folder or the table: others number other people."""
+        return {**super().origin(), "root": str(self.dataset.root.resolve())}
+
     def _training_records(self) -> list[Record]:
         return self.dataset.train_records()
 

@@ -158,6 +158,10 @@ class SyntheticDataModule(SYSUDataModule):
             warnings.filterwarnings("ignore", message=".*hold fewer than")  # meant: few images per camera are drawn
             return super()._test_evaluation()
 
+    def origin(self) -> dict[str, Any]:
+        """The name of the data, and the arguments of the drawing."""
+        return {**super().origin(), "drawing": json.loads(self._key)}
+
     def provenance(self) -> dict[str, Any]:
         """As :meth:`SYSUDataModule.provenance`, and the arguments of the drawing."""
         return {**super().provenance(), "drawing": json.loads(self._key)}

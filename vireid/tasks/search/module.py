@@ -336,8 +336,8 @@ class SearchModule(ReIDModule):
         if not cost["forks"]:
             console.print(UNCONFIRMED, highlight=False)
 
-    def remark(self, stage: Stage) -> str:  # noqa: ARG002 (a hook)
-        return "derived child with inherited weights, not retrained"
+    def remark(self, stage: Stage) -> str:
+        return "; ".join(filter(None, ["derived child with inherited weights, not retrained", super().remark(stage)]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
