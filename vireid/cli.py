@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("vireid.commands.convert.command", "turn a checkpoint of a published project into one of ours"),
     "export": ("vireid.commands.export", "write a network as a folder that runs without torch; verify it"),
     "gallery": ("vireid.commands.gallery.command", "find people in a file of day and night images (add, search, ...)"),
+    "serve": ("vireid.commands.serve", "answer searches of a gallery over HTTP, with a page for them"),
     "genotype": ("vireid.commands.genotype", "show genotype files (show, diff, validate, convert)"),
     "configs": ("vireid.commands.configs", "list the configuration files of the package, or print one"),
     "completion": ("vireid.commands.completion", "let the Tab key complete commands and files (bash, zsh)"),

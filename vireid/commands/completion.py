@@ -70,6 +70,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--output", "--results", "--height", "--width", "--allow", "--help"),
         *("--fp16", "--int8_visible", "--int8_infrared", "--openvino"),
     ),
+    "serve": ("--gallery", "--host", "--port", "--token_file", "--names", "--queue", "--log", "--keep_images", "--wait", "--help"),
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
     "data": ("check", "synthesize"),

@@ -34,11 +34,13 @@ class Answer:
         candidates: images, or the best image of each person.
         threshold: what a score, or in a gallery of both modalities a calibrated score, must exceed; ``None`` if none was asked for.
         remarks: what a reader should know, one sentence or two each.
+        mixed: whether images of both modalities were searched, so that calibrated scores are compared.
     """
 
     candidates: tuple[Candidate, ...]
     threshold: Threshold | None = None
     remarks: tuple[str, ...] = ()
+    mixed: bool = False
 
     @property
     def unknown(self) -> bool | None:

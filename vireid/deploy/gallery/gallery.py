@@ -19,11 +19,12 @@ from vireid.deploy.gallery.entries import Where, checked
 from vireid.deploy.gallery.members import Members
 from vireid.deploy.gallery.ranking import Scored, first_of_each_person, pairs_of, ranked
 from vireid.deploy.gallery.reembedding import Reembedded, reembed
-from vireid.deploy.gallery.rows import Mask
+from vireid.deploy.gallery.rows import Mask, Rows
 from vireid.deploy.gallery.store import new_file
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality
 from vireid.errors import GalleryError, OutputError, SettingsError
+from vireid.metrics import Threshold
 from vireid.structures import Modality
 
 MOST_PROBES = 20_000
@@ -95,6 +96,19 @@ class Gallery(Members):
             self._calibrated = key, Calibration(pairs)
         return self._calibrated[1]
 
+    def thresholds(self, modality: Modality | str, within: Where | None = None) -> list[Threshold]:
+        """Thresholds of a search, one for each target that was calibrated and not refused.
+
+        Args:
+            modality: of the query.
+            within: as for :meth:`search`.
+        """
+        kind, where = as_modality(modality), checked(within)
+        with self._mutex:
+            present = _present(self._rows(), self._rows().mask(where))
+            pair = self.calibration.pairs.get(pair_name(kind, present)) if present else None
+        return [] if pair is None else [point.threshold for point in pair.points if point.threshold is not None]
+
     def search(
         self,
         images: Any,
@@ -147,7 +161,7 @@ class Gallery(Members):
             if np.shape(embedding) != (self.width,) and len(rows):
                 raise GalleryError(f"The gallery holds embeddings of {self.width} numbers, got shape {np.shape(embedding)}.")
             mask = rows.mask(where)
-            present = [found for found in Modality if bool((mask & (rows.modalities == int(found))).any())]
+            present = _present(rows, mask)
             if not present:
                 return Answer((), remarks=("No image of the gallery was searched: it is empty, or none fits the filter.",))
             calibration = self.calibration
@@ -160,7 +174,7 @@ class Gallery(Members):
             ]
             remarks = [f"The gallery holds {len(found)} that may be found, fewer than {k}."] if len(found) < k else []
             if target is None:
-                return Answer(tuple(candidates), remarks=tuple(remarks))
+                return Answer(tuple(candidates), remarks=tuple(remarks), mixed=len(present) > 1)
             return self._decided(candidates, remarks, calibration.pairs.get(pair_name(kind, present)), target, present)
 
     def _best(
@@ -191,7 +205,7 @@ class Gallery(Members):
         values = [found.calibrated if len(gallery) > 1 and found.calibrated is not None else found.score for found in candidates]
         accepted = tuple(replace(found, accepted=value > threshold.value) for found, value in zip(candidates, values, strict=True))
         people = self._rows().number_of_people(gallery[0] if len(gallery) == 1 else None)
-        return Answer(accepted, threshold, tuple(filter(None, (*remarks, outgrown(pair, people)))))
+        return Answer(accepted, threshold, tuple(filter(None, (*remarks, outgrown(pair, people)))), len(gallery) > 1)
 
     def calibrate(self, targets: Sequence[float] = TARGETS, probes: Sequence[Probes] = (), seed: int = 0) -> Calibration:
         """Choose thresholds from searches of known people with each person taken out of the gallery, and store them.
@@ -295,3 +309,8 @@ class Gallery(Members):
     def waiting(self) -> int:
         """Number of images that the gallery's model has not embedded, so that no search finds them."""
         return self._store.count() - len(self)
+
+
+def _present(rows: Rows, mask: Mask) -> list[Modality]:
+    """Modalities of the images in a mask."""
+    return [found for found in Modality if bool((mask & (rows.modalities == int(found))).any())]

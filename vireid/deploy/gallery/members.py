@@ -92,12 +92,19 @@ class Members:
     @property
     def people(self) -> list[str]:
         """Names of the people with an image, sorted."""
-        return self._rows().names()
+        with self._mutex:
+            return self._rows().names()
 
     @property
     def cameras(self) -> list[str]:
         """Names of the cameras with an image, sorted."""
-        return self._rows().names("camera")
+        with self._mutex:
+            return self._rows().names("camera")
+
+    def images_of_people(self) -> dict[str, int]:
+        """Number of images of each known person, in the order of their names."""
+        with self._mutex:
+            return self._rows().images_of_people()
 
     def entries(self, where: Where | None = None) -> list[Entry]:
         """What is known of images, in the order of their numbers."""
@@ -228,6 +235,23 @@ class Members:
         """Empty the log, so that what was removed is in no file; whether no other process kept it from doing so."""
         with self._mutex:
             return self._store.checkpoint()
+
+    @contextlib.contextmanager
+    def owned(self) -> Iterator[None]:
+        """Let no other process change the gallery inside the block, however long it takes. All may search, and threads may change it.
+
+        Raises:
+            OutputError: another process is changing the gallery, or owns it.
+        """
+        with self._writers:
+            self._lock.take()
+            self._depth += 1
+        try:
+            yield
+        finally:
+            with self._writers:
+                self._depth -= 1
+                self._lock.release()
 
     def _add_batch(self, batch: Batch) -> list[int]:
         """Store a batch. Nobody waits for the network: it is asked between two looks at what is there."""

@@ -62,7 +62,7 @@ class Rows:
         Raises:
             SettingsError: a number is not in the gallery.
         """
-        wanted = np.unique(np.array(list(ids), np.int64))
+        wanted = np.unique(np.array([min(max(number, 0), 2**63 - 1) for number in ids], np.int64))  # no image has those two numbers
         rows = np.minimum(np.searchsorted(self.ids, wanted), max(0, len(self.ids) - 1))
         there = (self.ids[rows] == wanted) & self.alive[rows] if len(self.ids) else np.zeros(len(wanted), bool)
         if not there.all():
@@ -111,6 +111,11 @@ class Rows:
         """Names of all people, or of all cameras, that have an image; sorted."""
         codes = (self.people if what == "person" else self._cameras)[self.alive]
         return sorted(self._names[what][code] for code in np.unique(codes[codes >= 0]))
+
+    def images_of_people(self) -> dict[str, int]:
+        """Number of images of each known person, in the order of their names."""
+        codes, counts = np.unique(self.people[self.alive & (self.people >= 0)], return_counts=True)
+        return dict(sorted((self._names["person"][code], int(count)) for code, count in zip(codes, counts, strict=True)))
 
     def number_of_people(self, modality: Modality | None = None) -> int:
         """Number of known people with an image, or with one of a modality."""
