@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pretrain": ("vireid.commands.pretrain.command", "train weights to start from on generated people"),
     "summarize": ("vireid.commands.summarize", "one table of several runs; also Markdown, LaTeX or CSV"),
     "compare": ("vireid.commands.compare", "say whether the difference of two runs is more than noise"),
+    "report": ("vireid.commands.report", "a page about runs, in one file: curves, ranked lists, maps"),
     "study": ("vireid.commands.study.command", "compare searches, baselines and random networks at one budget"),
     "demo": ("vireid.commands.demo.command", "search, retrain and test on generated people, in minutes"),
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),

@@ -85,6 +85,12 @@ def test_what_reads_small_files_imports_no_torch(folder: Path, command: str) -> 
     assert heavy(*command.split(), cwd=folder) == "[]"
 
 
+def test_a_report_imports_no_torch(folder: Path) -> None:
+    loaded = heavy("report", "a", "b", cwd=folder)
+    assert "'matplotlib'" in loaded
+    assert "torch" not in loaded
+
+
 @pytest.mark.parametrize("command", ["genotype validate ours.json", "genotype show cdnet.json --cost"])
 def test_what_asks_the_space_imports_no_lightning(folder: Path, command: str) -> None:
     loaded = heavy(*command.split(), cwd=folder)

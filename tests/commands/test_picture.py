@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from rich.console import Console
 
-from vireid.commands.picture import (
-    CELL,
-    GAP,
-    GLYPHS,
-    HEAD,
-    KEY,
-    LABEL,
-    OTHER_COLOURS,
-    OTHERS,
-    PLACEMENTS,
-    ROW,
-    draw_genotypes,
-    stage_table,
-    stages,
-)
+from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.nn import CANDIDATES
 from vireid.search import BNSeparation, JointNorm, OSNetAIN
 from vireid.structures import Genotype
+from vireid.structures.looks import GLYPHS, OTHERS, PLACEMENTS, stages
 
 BASELINES = BNSeparation("resnet10").baselines()
 GENOTYPES = {name: BASELINES[name] for name in ("all_shared", "all_separate", "stem_separate")}
-
-
-def rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
-
-
-def colour_of(image: Image.Image, row: int, stage: int, site: int) -> tuple[int, ...]:
-    """Colour in the middle of a cell; ResNet-10 has a stem, two sites in stage 1 and three in each other."""
-    before = sum((1, 2, 3, 3, 3)[:stage])
-    x = LABEL + CELL * (before + site) + GAP * stage + CELL // 2 - 1
-    pixel = image.getpixel((x, HEAD + ROW * row + ROW // 2 - 2))
-    assert isinstance(pixel, tuple)
-    return pixel
 
 
 def test_stages_come_in_order() -> None:
@@ -51,27 +27,20 @@ def test_stages_come_in_order() -> None:
     assert found["layer2"][2] == ("layer2.0.downsample.1", "shared_bn")
 
 
-def test_the_file_has_one_cell_per_site_in_the_colour_of_its_candidate(tmp_path: Path) -> None:
-    draw_genotypes(GENOTYPES, tmp_path / "deep" / "picture.png", {"all_shared": "mAP 1.0"})
-    image = Image.open(tmp_path / "deep" / "picture.png")
-    assert image.size == (LABEL + 12 * CELL + 5 * GAP + 110, HEAD + ROW * 4)
-    shared, separate = rgb(GLYPHS["shared_bn"][1]), rgb(GLYPHS["separate_bn"][1])
-    cells = [(stage, site) for stage, count in enumerate((1, 2, 3, 3, 3)) for site in range(count)]
-    assert {colour_of(image, 0, *cell) for cell in cells} == {shared}
-    assert {colour_of(image, 1, *cell) for cell in cells} == {separate}
-    assert [colour_of(image, 2, *cell) for cell in cells] == [separate] + [shared] * 11
+def test_the_file_is_a_picture(tmp_path: Path) -> None:
+    assert draw_genotypes(GENOTYPES, tmp_path / "deep" / "picture.png", {"all_shared": "mAP 1.0"})
+    with Image.open(tmp_path / "deep" / "picture.png") as image:
+        assert image.size[0] > image.size[1] > 100
 
 
-def test_scores_take_room_only_if_given(tmp_path: Path) -> None:
-    draw_genotypes(GENOTYPES, tmp_path / "picture.png")
-    assert Image.open(tmp_path / "picture.png").size[0] == LABEL + 12 * CELL + 5 * GAP + 10
+def test_without_matplotlib_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert not draw_genotypes(GENOTYPES, tmp_path / "picture.png")
+    assert not list(tmp_path.iterdir())
 
 
-def test_candidates_without_a_glyph_are_numbered(tmp_path: Path) -> None:
+def test_candidates_without_a_glyph_are_numbered() -> None:
     others = {"other": Genotype({"class_path": "x"}, {"cells.0": "new_norm", "cells.1": "newer_norm", "cells.2": "shared_bn"})}
-    draw_genotypes(others, tmp_path / "picture.png")
-    colours = [colour_of(Image.open(tmp_path / "picture.png"), 0, 0, cell) for cell in range(3)]
-    assert colours == [rgb(OTHER_COLOURS[0]), rgb(OTHER_COLOURS[1]), rgb(GLYPHS["shared_bn"][1])]
     text = printed(others, width=100)
     assert "· shared_bn  1 new_norm  2 newer_norm" in text
     assert "12·" in text
@@ -133,18 +102,8 @@ def test_a_deep_network_wraps_and_loses_nothing() -> None:
     assert text.count("█") == 155 + 1  # and the legend
 
 
-def test_the_legend_of_the_file_is_never_cut(tmp_path: Path) -> None:
-    draw_genotypes({"mixed": mixed("resnet10")}, tmp_path / "picture.png")
-    image = Image.open(tmp_path / "picture.png")
-    assert image.size[0] >= LABEL + 5 * KEY
-    pixel = image.getpixel((LABEL + 4 * KEY + 4, HEAD + ROW + CELL // 2 + 4))
-    assert pixel == rgb(GLYPHS["separate_ibn"][1])
-
-
-def test_networks_with_other_sites_stay_in_their_columns(tmp_path: Path) -> None:
+def test_networks_with_other_sites_stay_in_their_columns() -> None:
     part = BNSeparation("resnet10", sites=["layer2.*"]).baselines()["all_separate"]
-    draw_genotypes({"part": part, **GENOTYPES}, tmp_path / "picture.png")
-    assert Image.open(tmp_path / "picture.png").size[0] == LABEL + 12 * CELL + 5 * GAP + 10
     text = printed({"part": part, **GENOTYPES}, width=100)
     assert next(line for line in text.splitlines() if "part" in line).count("█") == 3
     head = next(line for line in text.splitlines() if "layer1" in line)

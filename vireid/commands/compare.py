@@ -16,22 +16,10 @@ from vireid.results import RunResults, read_results
 from vireid.results.comparison import Comparison, compare_runs, compare_series
 from vireid.results.summary import check_distinct
 from vireid.results.table import COLUMNS
+from vireid.results.verdict import COVERS, in_words, verdict
 from vireid.terminal import table_console
 
-ALPHA = 0.05
 HEADS = {metric: column for column, metric in COLUMNS.items()}
-COVERS = {
-    "people": "The test over people covers the choice of the people who are searched, not training: the same method trained with "
-    "another seed may give the opposite result. To cover that, give several runs: vireid compare A1,A2,A3 B1,B2,B3.",
-    "trials": "The test over trials covers the gallery draw only, neither the choice of queries nor training with another seed.",
-    "runs": "The test over runs covers training with another seed (and the split, where runs are trials), run against run in the given "
-    "order.",
-}
-MEND = {
-    "people": "",
-    "trials": "Test both again: queries.npz then holds what every query scored, and the test is over people.",
-    "runs": "Name runs of different seeds.",
-}
 
 
 def main(words: list[str]) -> int:
@@ -67,21 +55,6 @@ def compare(a: str, b: str) -> int:
     return 0
 
 
-def verdict(found: Comparison) -> str:
-    """One sentence about a difference of mAP."""
-    test = found.evidence.test
-    difference = test.difference if test else found.a - found.b
-    points = f"{100 * abs(difference):.2f} points of mAP"
-    if test is None:
-        return f"no verdict: A and B differ by {points}, but {found.evidence.untested}. {MEND[found.evidence.over]}"
-    if test.p_value < ALPHA:
-        return f"{'A' if difference > 0 else 'B'} is better by {points} ({_p(test.p_value)})."
-    if test.smallest_p >= ALPHA:
-        why = f"with {found.units} p is never below {test.smallest_p:.2g}"
-        return f"within noise, as any difference would be ({why}): A and B differ by {points}."
-    return f"within noise: A and B differ by {points} ({_p(test.p_value)})."
-
-
 def _split(side: str) -> list[str]:
     return [side] if Path(side).exists() else [path for path in side.split(",") if path]
 
@@ -110,8 +83,4 @@ def _evidence(found: Comparison) -> tuple[str, str, str]:
     if test is None:
         return "", "", ""
     interval = "" if math.isnan(test.low) else f"{100 * test.low:+.2f} to {100 * test.high:+.2f}"
-    return interval, _p(test.p_value).removeprefix("p = ").removeprefix("p "), found.units
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return interval, in_words(test.p_value).removeprefix("p = ").removeprefix("p "), found.units

@@ -63,6 +63,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "pretrain": ("--width", "--people", "--seed", "--steps", "--image_height", "--image_width", "--grey", "--output", "--help"),
     "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--help"),
     "compare": ("--help",),
+    "report": ("--output", "--images", "--root", "--help"),
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--allow", "--help"),
     "demo": ("--output", "--seed", "--fast", "--help"),
     "convert": ("-c", "--config", "--from", "--output", "--key", "--partial", "--model", "--help"),

@@ -8,8 +8,8 @@ from statistics import fmean
 
 from rich.table import Table
 
-from vireid.commands.picture import stages
 from vireid.structures import Genotype
+from vireid.structures.looks import stages
 
 SHOWN = 5
 

@@ -161,12 +161,12 @@ class CrossModalRetrieval(Metric):
             Figure and axes.
 
         Raises:
-            ModuleNotFoundError: matplotlib is not installed (extra ``plots``).
+            ModuleNotFoundError: matplotlib is not installed (extra ``report``).
         """
         try:
             from matplotlib import pyplot
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("Drawing curves needs matplotlib: pip install 'vireid[plots]'.") from error
+            raise ModuleNotFoundError("Drawing curves needs matplotlib: pip install 'vireid[report]'.") from error
         scores = self.compute() if val is None else val
         figure, ax = pyplot.subplots() if ax is None else (ax.get_figure(), ax)
         ax.plot(self.topk, scores["cmc"], marker="o")

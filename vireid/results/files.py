@@ -47,6 +47,15 @@ class RunResults:
         """What the test kept for pictures; empty for an older one."""
         return read_details(self.path.with_name(QUERIES_FILE), self.results)
 
+    def check_rows(self) -> None:
+        """Raise ``ResultsError`` if the details name images that the test does not have."""
+        known = 0 if self.images is None else len(self.images.pids)
+        named = [rows for trials in self.details.ranks.values() for ranks in trials for rows in (ranks.query, ranks.entries)]
+        if (attention := self.details.attention) is not None:
+            named += [attention.query, attention.entry]
+        if self.images is not None and any(rows.size and rows.max() >= known for rows in named):
+            raise ResultsError(f"{self.name!r} is damaged: its lists name images that it does not have. Run `vireid test` again.")
+
     @cached_property
     def images(self) -> Images | None:
         """The images of the test with their embeddings; ``None`` for an older one."""

@@ -72,5 +72,5 @@ def test_without_matplotlib_it_names_the_extra(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(builtins, "__import__", absent)
     with caplog.at_level(logging.INFO, "vireid.tasks.search.course_picture"):
         assert draw_architecture(tmp_path) is None
-    assert "pip install 'vireid[plots]'" in caplog.text
+    assert "pip install 'vireid[report]'" in caplog.text
     assert not (tmp_path / "architecture.png").exists()

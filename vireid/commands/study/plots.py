@@ -1,4 +1,4 @@
-"""Pictures of a study. They need the extra ``plots``."""
+"""Pictures of a study. They need the extra ``report``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def draw_study(report: Mapping[str, Any], folder: Path) -> list[Path]:
         The files; none if nothing is finished.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed (extra ``plots``).
+        ModuleNotFoundError: matplotlib is not installed (extra ``report``).
     """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("Pictures need matplotlib: pip install 'vireid[plots]'.") from error
+        raise ModuleNotFoundError("Pictures need matplotlib: pip install 'vireid[report]'.") from error
     drawings = {"runs.png": draw_runs if any(run["test"] for run in report["runs"]) else None}
     drawings["fidelity.png"] = draw_fidelity if report["fidelity"] else None
     written = []

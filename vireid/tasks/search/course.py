@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vireid.files import read_text, write_text_atomically
+from vireid.files import write_text_atomically
+from vireid.results.course import ARCHITECTURE_FILE, SUMMARY_FILE, read_rows
 from vireid.search import ArchitectureParameters
 from vireid.structures.stages import stage_name
 
-ARCHITECTURE_FILE = "architecture.csv"
-SUMMARY_FILE = "architecture_summary.csv"
 PICTURE_FILE = "architecture.png"
 COLUMNS = ("epoch", "site", "stage", "candidate", "probability", "entropy", "margin")
 Row = Mapping[str, object]
@@ -58,13 +57,6 @@ def stage_counts(architecture: ArchitectureParameters) -> dict[tuple[str, str], 
     found = Counter((stage_name(site.stage), choices[site.name]) for site in architecture.sites)
     names = dict.fromkeys(name for site in architecture.sites for name in site.candidates)
     return {(stage, name): found[stage, name] for stage in dict.fromkeys(stage_name(s.stage) for s in architecture.sites) for name in names}
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file; none if there is no file."""
-    if not path.is_file():
-        return []
-    return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
 
 
 def add_epoch(path: Path, epoch: int, rows: Sequence[Row]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vireid.files import write_picture
-from vireid.tasks.search.course import ARCHITECTURE_FILE, PICTURE_FILE, SUMMARY_FILE, read_rows
+from vireid.results.course import ARCHITECTURE_FILE, SUMMARY_FILE, read_rows
+from vireid.tasks.search.course import PICTURE_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def draw_architecture(folder: Path) -> Path | None:
     A heat map for every candidate (its probability, sites down, epochs across), and below them mean entropy and margin.
 
     Returns:
-        The path of the picture, or ``None`` if there is nothing to draw, or no matplotlib (extra ``plots``), which the log says.
+        The path of the picture, or ``None`` if there is nothing to draw, or no matplotlib (extra ``report``), which the log says.
     """
     rows, summary = read_rows(folder / ARCHITECTURE_FILE), read_rows(folder / SUMMARY_FILE)
     if not rows:
@@ -27,7 +28,7 @@ def draw_architecture(folder: Path) -> Path | None:
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        logger.info("No %s: drawing the search needs matplotlib, pip install 'vireid[plots]'.", PICTURE_FILE)
+        logger.info("No %s: drawing the search needs matplotlib, pip install 'vireid[report]'.", PICTURE_FILE)
         return None
     sites, names = (list(dict.fromkeys(row[key] for row in rows)) for key in ("site", "candidate"))
     figure = Figure(figsize=(max(6.0, 3.2 * len(names)), 4.0 + 0.14 * len(sites)), layout="constrained")

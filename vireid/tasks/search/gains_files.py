@@ -18,7 +18,7 @@ COLUMNS = ("sites", "candidate", "score", "gain", "error", "gap_shared", "gap_se
 
 
 def write_gains(folder: Path, genotype: Genotype) -> None:
-    """Write ``gains.csv`` and, with matplotlib (extra ``plots``), ``gains.png``. A search without cheap scores gets no file.
+    """Write ``gains.csv`` and, with matplotlib (extra ``report``), ``gains.png``. A search without cheap scores gets no file.
 
     A row is one group of tied sites with one candidate, while all other sites are shared. It has the gain over all sites shared and the
     standard error of the gain over people. It also has the mean gap between the modalities at the sites of the group, with all sites

@@ -58,7 +58,7 @@ class SearchModule(ReIDModule):
     - ``genotype.json`` after every epoch.
     - ``architecture.csv`` (probabilities, entropy and margin of every site) and ``architecture_summary.csv`` (their means, cost, counts
       per stage) after every epoch with architecture steps.
-    - ``architecture.png`` at the end, where matplotlib is installed (extra ``plots``).
+    - ``architecture.png`` at the end, where matplotlib is installed (extra ``report``).
 
     The search procedure of CM-NAS was never published; the default is designed by this project. What the paper fixes is the space, the
     losses and the optimiser of the weights.

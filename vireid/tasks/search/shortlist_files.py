@@ -34,12 +34,12 @@ def draw_shortlist(path: Path, tried: list[Tried]) -> None:
     """Draw one line for every point, the best at the top: mAP of its forks, and what proposed it.
 
     A bar is the standard error of the difference to the best, paired by person. The spread over people is the same for all points, so it
-    would hide how far apart they are. Without matplotlib (extra ``plots``) nothing is drawn, and the log says so.
+    would hide how far apart they are. Without matplotlib (extra ``report``) nothing is drawn, and the log says so.
     """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        logger.info("No %s: drawing the shortlist needs matplotlib, pip install 'vireid[plots]'.", path.name)
+        logger.info("No %s: drawing the shortlist needs matplotlib, pip install 'vireid[report]'.", path.name)
         return
     figure = Figure(figsize=(9.0, 1.8 + 0.4 * len(tried)), layout="constrained")
     axis = figure.subplots()
