@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.trained import checkpoint, module, photograph
+from tests.results.written import write
 from vireid.cli import main
 from vireid.data.synthetic import write_dataset
 from vireid.deploy import OnnxEmbedder
+from vireid.search import BNSeparation
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
@@ -71,9 +73,22 @@ def test_laptop_commands_run_on_both_layouts(tmp_path: Path, monkeypatch: pytest
         assert list((folder / "small/child").glob("test-1/metrics.json"))
 
 
+def test_runs_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("child", "baseline"):
+        write(Path("runs") / name)
+    (tmp_path / "runs" / "search").mkdir()
+    BNSeparation("resnet10").baselines()["all_shared"].save("runs/search/genotype.json")
+    for command in (command for command in COMMANDS if command.startswith("vireid report")):
+        main(words(command))
+    assert {path.name for path in tmp_path.glob("*.html")} == {"report.html", "side-by-side.html"}
+    exec(compile(BLOCKS[0], "README.md", "exec"), {})
+    assert Path("cmc.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[0], "README.md", "exec"), {})
+    exec(compile(BLOCKS[1], "README.md", "exec"), {})
     assert "sysu/all/single-shot" in capsys.readouterr().out
 
 
@@ -91,7 +106,7 @@ def test_deployment_runs(short_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     for seed, name in enumerate(("night.jpg", "day/a.jpg", "day/b.jpg", "day/c.jpg")):
         photograph(Path(name), seed, grey=not seed)
     checkpoint(module("all_shared"), Path("runs/child/checkpoints/last.ckpt"), {"height": 48, "width": 24})
-    exec(compile(BLOCKS[1], "README.md", "exec"), {})
+    exec(compile(BLOCKS[2], "README.md", "exec"), {})
     ranked = capsys.readouterr().out.strip()
     assert sorted(ranked.strip("[]").split(", ")) == ["'a.jpg'", "'b.jpg'", "'c.jpg'"]
     commands = [command for command in COMMANDS if command.startswith("vireid export")]

@@ -74,6 +74,16 @@ def test_it_says_what_it_is_and_how_to_go_on(demo: tuple[Path, str]) -> None:
         assert name in said
 
 
+def test_it_ends_with_a_report_of_all_networks(demo: tuple[Path, str]) -> None:
+    folder, said = demo
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"Open this page in a browser: {folder / 'report.html'}" in " ".join(said.split())
+    for name in (*NETWORKS, "search"):
+        assert f"<h3>{name}</h3>" in page
+    assert all(f'id="{anchor}"' in page for anchor in ("results", "comparison", "lists", "attention", "space", "shortlist", "course"))
+    assert len(page) < 5_000_000
+
+
 def test_its_checkpoints_can_be_tested_again(demo: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = demo
     before = everything(folder)

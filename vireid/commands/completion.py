@@ -61,7 +61,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "test": RUN,
     "predict": (*RUN, "--images", "--modality"),
     "pretrain": ("--width", "--people", "--seed", "--steps", "--image_height", "--image_width", "--grey", "--output", "--help"),
-    "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--help"),
+    "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--columns", "--names", "--protocols", "--help"),
     "compare": ("--help",),
     "report": ("--output", "--images", "--root", "--help"),
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--allow", "--help"),

@@ -24,11 +24,13 @@ class SummaryRow:
         run: run or runs of the numbers, as the user named them.
         result: protocol, variant, remark, and one number per repetition.
         kind: what varies between the numbers.
+        best: measures in which the row is the best of its protocol by more than noise; empty where that was not tested.
     """
 
     run: str
     result: Result
     kind: Kind
+    best: frozenset[str] = frozenset()
 
     @property
     def count(self) -> int:

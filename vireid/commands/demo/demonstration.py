@@ -16,9 +16,11 @@ from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.commands.run_directory import RUNS, check_fresh, next_free
 from vireid.commands.stopping import check_terminated, stop_code, stops
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
+from vireid.errors import SettingsError
 from vireid.locks import FolderLock
 from vireid.losses import ClassMMD, CrossEntropy, FourWayHardTriplet, Loss, SimilarityPreserving, SmoothAveragePrecision
 from vireid.printable import printable
+from vireid.report import write_report
 from vireid.results import Result, write_metrics
 from vireid.search import BNSeparation, Confirm, MostProbable
 from vireid.structures import Genotype
@@ -201,10 +203,23 @@ class Demo:
         )
         self.console.print(stage_table(genotypes))
         scores = {name: f"mAP {100 * shown[name].mean['mAP']:.1f}" for name in genotypes}
-        draw_genotypes(genotypes, self.folder / "genotypes.png", scores)
+        drawn = draw_genotypes(genotypes, self.folder / "genotypes.png", scores)
         named = [replace(r, protocol=f"{r.protocol} [{name}]") for name, rows in results.items() for r in rows]
         write_metrics(self.folder / "metrics.json", named, seed=self.seed, seconds=round(seconds, 1))
-        self._where(genotypes, seconds)
+        self._where(genotypes, seconds, drawn)
+        self._report(genotypes)
+
+    def _report(self, genotypes: dict[str, Genotype]) -> None:
+        """Make the page of all networks and of the search; without matplotlib, say how to get it."""
+        folders = [self.folder / name for name in (*genotypes, "search")]
+        page = self.folder / "report.html"
+        try:
+            write_report(folders, page)
+        except SettingsError as missing:
+            words = " ".join(printable(folder) for folder in folders)
+            say(f"No report.html. {missing} Then: vireid report {words} --output {printable(page)}")
+        else:
+            self._say(f"Open this page in a browser: {printable(page)}")
 
     def _table(self, genotypes: dict[str, Genotype], shown: dict[str, Result]) -> Table:
         table = Table(title=f"{SHOWN}, held-out people, percent", title_justify="left")
@@ -218,11 +233,11 @@ class Demo:
             table.add_row(name, separated, *numbers)
         return table
 
-    def _where(self, genotypes: dict[str, Genotype], seconds: float) -> None:
+    def _where(self, genotypes: dict[str, Genotype], seconds: float, drawn: bool) -> None:
         lines = {
             "people (SYSU-MM01 layout)": "people",
             "searched genotype": "search/genotype.json",
-            "picture": "genotypes.png",
+            **({"picture": "genotypes.png"} if drawn else {}),
             "all results": "metrics.json",
             "checkpoints": "{" + ",".join(["search", *genotypes]) + "}/checkpoints/last.ckpt",
         }
