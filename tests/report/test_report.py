@@ -138,6 +138,8 @@ def test_a_moved_data_folder(tested: FinishedTest, sysu_root: Path, tmp_path: Pa
     page = Elements((tmp_path / "boxes.html").read_text())
     assert "images cannot be shown, such as /gone/" in page.text
     assert not [a for a in page.named("img") if a.get("alt")]
+    run(capsys, "report", tmp_path / "run", "--output", tmp_path / "elsewhere.html", "--root", tmp_path)
+    assert not [a for a in Elements((tmp_path / "elsewhere.html").read_text()).named("img") if a.get("alt")]
     _, shown = made(capsys, tmp_path, tmp_path / "run", "--root", sysu_root)
     assert len([a for a in shown.named("img") if a.get("alt")]) > 50
 

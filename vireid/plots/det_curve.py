@@ -55,7 +55,8 @@ def det(
     )
     for target, missed in points:
         axes.plot(target, 100 * missed, "o", color=color, markersize=4)
-        axes.annotate(f"{100 * missed:.0f}", (target, 100 * missed), (4, 4), textcoords="offset points", fontsize=SIZE - 1, color=MUTED)
+        if label is None:
+            axes.annotate(f"{100 * missed:.0f}", (target, 100 * missed), (4, 4), textcoords="offset points", fontsize=SIZE - 1, color=MUTED)
     dress(axes, xlabel="strangers accepted (FPIR), percent", ylabel="people missed (FNIR), percent", grid="both")
     axes.set_xscale("log")
     ticks = [share for share in SHOWN if share >= least] or [1.0]

@@ -88,12 +88,14 @@ class Thumbnails:
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
     def _path(self, path: str) -> str:
-        if self._root is None or not isinstance(self._before, str):
+        """Where an image is now. If the user says where the data folder is, nothing outside of it is shown."""
+        if self._root is None:
             return path
         try:
-            return str(Path(self._root) / PurePath(path).relative_to(self._before))
+            inside = PurePath(path).relative_to(str(self._before))
         except ValueError:
-            return path
+            inside = PurePath(path).relative_to(PurePath(path).anchor)
+        return str(Path(self._root) / "/".join(part for part in inside.parts if part != ".."))
 
 
 def _pixel_range(about: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -27,7 +27,7 @@ def latex(rows: Sequence[SummaryRow], note: str, columns: Mapping[str, str]) -> 
     cells = {(row.run, row.result.name): row for row in rows}
     remarks = list(dict.fromkeys(row.result.remark for row in rows if row.result.remark))
     width = len(protocols) * len(columns)
-    heads = [f"\\multicolumn{{{len(columns)}}}{{c}}{{{escaped(name)}}}" for name in protocols]
+    heads = [f"\\multicolumn{{{len(columns)}}}{{c}}{{{escaped(name)}}}" for name in short_heads(protocols)]
     rules = [f"\\cmidrule(lr){{{2 + n * len(columns)}-{1 + (n + 1) * len(columns)}}}" for n in range(len(protocols))]
     body = [_line([_name(run, rows, remarks), *_numbers(cells, run, protocols, columns)]) for run in runs]
     below = [
@@ -46,7 +46,22 @@ def latex(rows: Sequence[SummaryRow], note: str, columns: Mapping[str, str]) -> 
         "\\end{tabular}",
     ]
     bold = [BOLD] if any(row.best for row in rows) else []
+    bold.append(f"Protocols: {', '.join(protocols)}.")
     return "\n".join(f"% {line}" for line in (NOTE, note, *bold)) + "\n" + "\n".join(table) + "\n"
+
+
+def short_heads(protocols: Sequence[str]) -> list[str]:
+    """Protocols without the parts that all of them begin or end with, so that a column of a page holds them.
+
+    Example:
+        >>> short_heads(["sysu/all/single-shot/seeded", "sysu/indoor/single-shot/seeded"]), short_heads(["regdb/v"])
+        (['all', 'indoor'], ['regdb/v'])
+    """
+    parts = [name.split("/") for name in protocols]
+    for end in (0, -1):
+        while len(parts) > 1 and min(map(len, parts)) > 1 and len({part[end] for part in parts}) == 1:
+            parts = [part[1:] if end == 0 else part[:-1] for part in parts]
+    return ["/".join(part) for part in parts]
 
 
 def escaped(text: str) -> str:
