@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 
 import pytest
@@ -34,6 +35,13 @@ def test_every_argument_has_help_of_its_own(cls: type) -> None:
         assert isinstance(text, str), name
         assert len(text) >= SHORTEST, f"{name}: {text!r}"
         assert not ELSEWHERE.search(text), f"{name}: {text!r}"
+
+
+@pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
+def test_a_base_that_leaves_its_work_to_others_cannot_be_chosen(cls: type) -> None:
+    methods = [found for _, found in inspect.getmembers(cls, inspect.isfunction) if found.__module__.startswith("vireid.")]
+    left = [found.__qualname__ for found in methods if "NotImplementedError" in found.__code__.co_names]
+    assert not left or inspect.isabstract(cls)
 
 
 def test_the_walk_sees_classes_of_every_kind() -> None:

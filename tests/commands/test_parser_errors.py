@@ -12,12 +12,15 @@ Capsys = pytest.CaptureFixture[str]
 WORDS = ("fit", "-c", "data/sysu.yaml", "-c", "train/all_shared.yaml")
 OPTIMIZER = "model: {{init_args: {{optimizer: {{class_path: vireid.tasks.SGD, init_args: {{{}}}}}}}}}"
 LOSSES = "model: {init_args: {losses: [{class_path: vireid.losses.CrossEntrpy}, {class_path: absent_module.Loss}]}}"
-NEEDY = "from vireid.models import Head\nclass NeedyHead(Head):\n    def __init__(self, stripes: int, width: int) -> None: ...\n"
+HEAD = "from vireid.models import Head\nclass {}(Head):\n"
+NEEDY = "    def __init__(self, stripes: int, width: int) -> None: ...\n    def build(self, backbone, num_classes): ...\n"
 FILES = {
-    "needy.py": NEEDY,
+    "needy.py": HEAD.format("NeedyHead") + NEEDY,
+    "idle.py": HEAD.format("IdleHead") + "    pass\n",
     "key.yaml": OPTIMIZER.format("momentun: 0.5"),
     "value.yaml": OPTIMIZER.format("lr: fast"),
     "classes.yaml": LOSSES,
+    "rate.yaml": "model: {init_args: {optimizer: {init_args: {lr: 0.1}}}}",
     "parent.yaml": "model: {init_args: {optimiser: {class_path: vireid.tasks.SGD, init_args: {lr: 0.1}}}}",
     "nested.yaml": "model: {init_args: {optimiser: {init_args: {lr: 0.1}}}}",
     "section.yaml": "modle: {class_path: vireid.RetrainModule}",
@@ -146,6 +149,35 @@ CASES = {
         "  Choose from vireid.models.BNNeckHead,",
         "  ",
     ],
+    # options of a part, before anything names its class
+    **{
+        options: [
+            "`optimizer` needs a class before its options.",
+            where,
+            "  Such as --model.optimizer=vireid.tasks.Adam. There are vireid.tasks.Adam,",
+            "  vireid.tasks.AdamW,",
+        ]
+        for options, where in {
+            "--model.optimizer.lr=0.3": "  On the command line: --model.optimizer.lr",
+            "--model.optimizer.momentum=0.3": "  On the command line: --model.optimizer.momentum",
+            "--model.optimizer.schedule.warmup_epochs=3": "  On the command line: --model.optimizer.schedule.warmup_epochs",
+            "-c rate.yaml": "  In rate.yaml: model.optimizer",
+        }.items()
+    },
+    "--model.head.dropout=0.3": [
+        "`head` needs a class before its options.",
+        "  On the command line: --model.head.dropout",
+        "  Such as --model.head=vireid.models.BNNeckHead.",
+        "  ",
+    ],
+    "--model.head=vireid.models.Head": [
+        "vireid.models.Head is a base of other classes and does nothing",
+        "  itself.",
+        "  On the command line: --model.head",
+        "  Choose from vireid.models.BNNeckHead,",
+        "  ",
+    ],
+    "--model.head=idle.IdleHead": ["idle.IdleHead does not define build.", "  On the command line: --model.head"],
     "--model.losses=[3]": ["'3' is no Loss.", "  On the command line: --model.losses", "  Choose from vireid.losses.", "  "],
 }
 
@@ -167,6 +199,15 @@ def test_what_where_and_the_nearest_name(options: str, capsys: Capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
+        (
+            "fit --data=vireid.SYSUDataModule --model.genotype=x",
+            [
+                "`model` needs a class before its options.",
+                "  On the command line: --model.genotype",
+                "  Such as --model=vireid.ClassificationModule. There are",
+                "  ",
+            ],
+        ),
         (
             "fit --data=vireid.SYSUDataModule --model=vireid.RetrainModule",
             ["vireid.SYSUDataModule needs `root`.", "  On the command line: --data", "  Set it: --data.root=..., or in a file."],

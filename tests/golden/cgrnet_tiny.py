@@ -75,6 +75,8 @@ class Tiny(ReIDModule):
         images = torch.cat([image_batch(tag, (half, 3, *size)) for tag in tags])
         modalities = torch.arange(2).repeat_interleave(half)
         batch = Batch(images, labels, labels, modalities + 1, modalities, torch.arange(2 * half), half, (0,), 2)
+        return self.training_step(batch, 0)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, dict[str, Tensor], object]:
         output = self(batch)
-        total, terms = self.summed_loss(self.losses, output, batch)
-        return total, terms, output
+        return (*self.summed_loss(self.losses, output, batch), output)

@@ -463,11 +463,6 @@ class TestLossInputs:
                 without.extra("scores", "`head` to X")
 
 
-def test_base_class_has_no_value(inputs):
-    with pytest.raises(NotImplementedError):
-        Loss(1.0, "x")(inputs)
-
-
 @pytest.mark.parametrize(
     "loss",
     [

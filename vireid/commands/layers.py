@@ -36,6 +36,10 @@ class Layer:
         """Whether the layer sets a key, or something below it."""
         return _said(self.content, keys)
 
+    def names_class(self, keys: Sequence[str]) -> bool:
+        """Whether the layer names a class at a key."""
+        return _names_class(self.content, keys)
+
     def classes(self) -> Iterator[str]:
         """Every class path in the layer."""
         yield from _classes(self.content)
@@ -163,6 +167,14 @@ def _said(value: Any, keys: Sequence[str]) -> bool:
     if isinstance(value, list):
         return any(_said(item, keys) for item in value)
     return isinstance(value, dict) and keys[0] in value and _said(value[keys[0]], keys[1:])
+
+
+def _names_class(value: Any, keys: Sequence[str]) -> bool:
+    if isinstance(value, list):
+        return any(_names_class(item, keys) for item in value)
+    if not keys:
+        return isinstance(value, str) or (isinstance(value, dict) and "class_path" in value)
+    return isinstance(value, dict) and _names_class(value.get(keys[0]), keys[1:])
 
 
 def _classes(value: Any) -> Iterator[str]:

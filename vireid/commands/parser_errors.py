@@ -27,8 +27,8 @@ def explain(message: str, parser: ArgumentParser, layers: Sequence[Layer]) -> st
     fault = innermost(message)
     for pattern, rule in RULES:
         for reason in fault.reasons:
-            if match := re.search(pattern, reason):
-                return _fitted(rule(Refusal(match, fault, message, parser, layers)), layers)
+            if (match := re.search(pattern, reason)) and (answer := rule(Refusal(match, fault, message, parser, layers))):
+                return _fitted(answer, layers)
     return _fitted(Answer(" ".join(fault.reasons), fault.keys), layers)
 
 

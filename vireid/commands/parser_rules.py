@@ -64,6 +64,16 @@ class Answer:
     hint: str = ""
 
 
+def _unnamed(refusal: Refusal) -> Answer | None:
+    """Options of a part, before a file or an option has said of which class it is."""
+    if not refusal.fault.value.startswith("{") and any(layer.names_class(refusal.keys) for layer in refusal.layers):
+        return None
+    base = (refusal.match[1] or refusal.match[2] or "").rpartition(".")[2]
+    known = _subclasses(base, refusal.message)
+    hint = f"Such as --{'.'.join(refusal.keys)}={known[0]}. There are {', '.join(known)}." if known else ""
+    return Answer(f"`{refusal.keys[-1]}` needs a class before its options.", refusal.keys, hint)
+
+
 def _argument(refusal: Refusal) -> Answer:
     return _no_argument(refusal, refusal.match[1])
 
@@ -129,9 +139,11 @@ def _no_subclass(refusal: Refusal) -> Answer:
 
 
 def _abstract(refusal: Refusal) -> Answer:
-    path = refusal.match[1]
+    path = refusal.match[1] or refusal.fault.value
     known = _subclasses(path.rpartition(".")[2], refusal.message)
     hint = f"Choose from {', '.join(known)}." if known else ""
+    if not path.startswith("vireid.") and (lacking := ", ".join(sorted(getattr(imported(path), "__abstractmethods__", ())))):
+        return Answer(f"{path} does not define {lacking}.", refusal.keys, hint)
     return Answer(f"{path} is a base of other classes and does nothing itself.", refusal.keys, hint)
 
 
@@ -154,16 +166,17 @@ def _yaml(refusal: Refusal) -> Answer:
     return Answer(f"A configuration is no YAML: {refusal.match[1]}.")
 
 
-Rule = Callable[[Refusal], Answer]
+Rule = Callable[[Refusal], Answer | None]
 RULES: tuple[tuple[str, Rule], ...] = (
     (r"Problems parsing config: (.*)", _yaml),
+    (r"class, but (\S+) is abstract|Not a valid subclass of (\w+)|No module named '\{()()", _unnamed),
     (r"Option '(.+)' is not accepted", _argument),
     (r"(?:Subcommand|Group) '.+' does not accept option '(.+)'", _key),
     (r"unrecognized arguments: (.+)", _option),
     (r"the following arguments are required: (.+)", _required),
     (r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", _choice),
     (r"argument (?:\S+/)?(\S+): expected (?:one|at least one) argument", _value),
-    (r"Expected an instantiatable class, but (\S+) is abstract", _abstract),
+    (r"Expected an instantiatable class, but (?:(\S+) )?is abstract", _abstract),
     (r"has no attribute|No module named|Expected a dot import path|cannot import name", _no_class),
     (r"does not correspond to a subclass of (\w+)|Not a valid subclass of (\w+)", _no_subclass),
     (r"Expected a ", _type),

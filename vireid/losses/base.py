@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
@@ -11,7 +12,7 @@ from vireid.losses.inputs import LossInputs
 from vireid.settings import Recorded
 
 
-class Loss(Recorded, nn.Module):
+class Loss(Recorded, nn.Module, ABC):
     """A term of the training objective. ``forward`` returns it without its weight; :class:`~vireid.losses.LossSum` applies ``weight``.
 
     Derive your own loss from this class. The arguments of the constructor are recorded, and a checkpoint rebuilds the loss from them.
@@ -38,9 +39,9 @@ class Loss(Recorded, nn.Module):
         self.weight = float(weight)
         self.name = name
 
+    @abstractmethod
     def forward(self, output: LossInputs) -> Tensor:
         """The loss as a scalar, without its weight."""
-        raise NotImplementedError
 
     def extra_repr(self) -> str:
         """Shown by ``print(module)``."""

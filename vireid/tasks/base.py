@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ from vireid.tasks.progress import check_gradients, check_sigterm, close_epoch, g
 from vireid.version import __version__
 
 
-class ReIDModule(Recorded, pl.LightningModule):
+class ReIDModule(Recorded, pl.LightningModule, ABC):
     """Base of search and retraining.
 
     Attributes:
@@ -118,6 +119,10 @@ class ReIDModule(Recorded, pl.LightningModule):
     def _log_epoch(self) -> None:
         for name, mean in self._means.pop().items():
             self.log(name, mean, prog_bar=name == "train/loss", on_step=False, on_epoch=True, batch_size=1)
+
+    @abstractmethod
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """The loss of one batch, or nothing if the step is taken in here."""
 
     def on_train_start(self) -> None:
         self._means.pop()  # of a run that ended within an epoch

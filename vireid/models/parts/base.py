@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -13,16 +14,16 @@ from vireid.nn.per_modality import PerModality
 from vireid.settings import Recorded
 
 
-class TrunkPart(Recorded):
+class TrunkPart(Recorded, ABC):
     """A change to a trunk, as plain settings. Derive from it to bring your own."""
 
+    @abstractmethod
     def attach(self, trunk: nn.Module) -> None:
         """Change ``trunk`` in place. Names of layers that stay as they were keep their names where that is possible.
 
         Raises:
             SettingsError: ``trunk`` has no such place.
         """
-        raise NotImplementedError
 
 
 class TwoStreams(TrunkPart):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from vireid.errors import SettingsError
 from vireid.settings import Recorded
 
 
-class Relaxation(Recorded):
+class Relaxation(Recorded, ABC):
     """Maps ``(R, K)`` logits to ``(R, K)`` non-negative mixture weights.
 
     A row is a choice (a site, or the sites of a tying group), a column a candidate. Candidates that a row does not have
@@ -39,9 +40,9 @@ class Relaxation(Recorded):
             raise SettingsError(f"A relaxation needs a positive, finite temperature, got {temperature}.")
         return self.weights(logits, temperature, generator)
 
+    @abstractmethod
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         """What :meth:`__call__` returns, for a temperature that was checked."""
-        raise NotImplementedError
 
     def initial(self, allowed: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (some draw)
         """``(R, K)`` float values that the logits start from; by default zeros, no preference.

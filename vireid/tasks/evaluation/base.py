@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -49,7 +50,7 @@ class Evaluated(Protocol):
     def evaluated_genotype(self) -> Genotype | None: ...
 
 
-class TaskEvaluation(Recorded):
+class TaskEvaluation(Recorded, ABC):
     """Base of evaluations. A task holds one and forwards the hooks of Lightning to it, in the order of the methods here.
 
     Attributes:
@@ -71,32 +72,31 @@ class TaskEvaluation(Recorded):
             SettingsError: other data is needed.
         """
 
+    @abstractmethod
     def start(self, task: Evaluated, stage: Stage) -> None:
         """Begin; predictions are of the images of ``test``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, task: Evaluated, batch: Batch) -> None:
         """Take in one batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validated(self, task: Evaluated) -> None:
         """All batches of a validation are in: score, log, write."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tested(self, task: Evaluated) -> None:
         """All batches of a test are in."""
-        raise NotImplementedError
 
     def predicted(self, task: Evaluated) -> None:
-        """All batches of a prediction are in."""
-        raise NotImplementedError
+        """All batches of a prediction are in. An evaluation that writes no predictions refuses them in :meth:`check`."""
 
     def stop(self) -> None:
         """Forget what was taken in; scores stay."""
 
+    @abstractmethod
     def show(self, task: Evaluated) -> bool:
         """Print the last scores, on rank 0; whether there are any."""
-        raise NotImplementedError
 
     def compared(self, output: NetworkOutput) -> Tensor:
         """``(B, D)`` what retrieval compares of an output, not normalised."""

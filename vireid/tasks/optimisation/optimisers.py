@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from vireid.tasks.optimisation.schedules import Schedule
 from vireid.tasks.optimisation.torch_schedule import SchedulerClass, TorchSchedule, as_schedule
 
 
-class OptimizerSettings(Recorded):
+class OptimizerSettings(Recorded, ABC):
     """An optimiser with its learning rates, by part of the network and by epoch, and its clipping.
 
     To bring your own, derive from it: take your own arguments and ``**shared``, hand ``lr`` and ``**shared`` to this constructor, and
@@ -53,9 +54,9 @@ class OptimizerSettings(Recorded):
             raise SettingsError(f"{self.schedule.choice.path} brings rates of its own, without `lr_factors`. Leave one of the two out.")
         self.record(schedule=self.schedule)
 
+    @abstractmethod
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """The optimiser over ``groups``, which carry their own ``lr``."""
-        raise NotImplementedError
 
     def build(self, parts: Mapping[str, Iterable[nn.Parameter]]) -> torch.optim.Optimizer:
         """The optimiser over the parts of a network: one group for each, with its learning rate in epoch 0 before the schedule.

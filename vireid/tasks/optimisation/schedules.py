@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -11,11 +12,11 @@ from vireid.errors import SettingsError
 from vireid.settings import Recorded
 
 
-class Schedule(Recorded):
+class Schedule(Recorded, ABC):
     """Factor on every group's learning rate in a given epoch (0-based)."""
 
-    def __call__(self, epoch: int) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def __call__(self, epoch: int) -> float: ...
 
     @property
     def length(self) -> int:
