@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import urllib.error
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -74,6 +76,39 @@ def test_pretrained_weights_from_the_hub_folder(tmp_path: Path, monkeypatch: pyt
     state = build_resnet("resnet18", weights="IMAGENET1K_V1").state_dict()
     assert set(expected) - set(state) == {"fc.weight", "fc.bias"}
     assert all(torch.equal(value, expected[name]) for name, value in state.items())
+
+
+class Planted:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return open, (self.path, "w")
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+
+def test_a_file_in_the_hub_folder_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved_weights(tmp_path, "resnet18", monkeypatch)
+    torch.save({"conv1.weight": Planted(tmp_path / "owned")}, next((tmp_path / "checkpoints").iterdir()))
+    with pytest.raises(SettingsError, match=r"it asks for .*open.* Put the file 'resnet18-f37072fd.pth'"):
+        build_resnet("resnet18", weights="IMAGENET1K_V1")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_weights_are_fetched_by_their_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = saved_weights(tmp_path / "there", "resnet18", monkeypatch)
+    file = next((tmp_path / "there" / "checkpoints").iterdir())
+
+    def download(url: str, path: str, checksum: str) -> None:
+        assert (url.rpartition("/")[2], Path(path).name, checksum) == (file.name, file.name, "f37072fd")
+        shutil.copy(file, path)
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "here"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    for _ in range(2):
+        assert torch.equal(build_resnet("resnet18", weights="IMAGENET1K_V1").conv1.weight, expected["conv1.weight"])
+        monkeypatch.delattr(torch.hub, "download_url_to_file", raising=False)  # the second time it is there
 
 
 def test_pretrained_weights_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from vireid.errors import SettingsError
+from vireid.errors import CheckpointError, SettingsError
 from vireid.models.published.loading import StateReport, misfit, other_shapes, read_state, shown
 
 COUNTER = "num_batches_tracked"
@@ -106,6 +105,8 @@ def load_state(
 def torchvision_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
     """State dict of torchvision's ``weights`` for ``backbone``, from torch hub's checkpoints folder or else downloaded there.
 
+    The file is read as any other: torchvision itself would run what is pickled in it.
+
     Args:
         backbone: torchvision's model name.
         weights: member of its weights enum, such as ``IMAGENET1K_V1``.
@@ -122,17 +123,23 @@ def torchvision_state(backbone: str, weights: str) -> Mapping[str, Tensor]:
         ) from None
     if weights not in known:
         raise unknown_weights(backbone, weights, [name for name in known if name != "DEFAULT"])
-    entry = known[weights]
+    url = known[weights].url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     try:
-        state: Mapping[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
-    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        name = entry.url.rsplit("/", 1)[-1]
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        return _fetched(url, path)
+    except (URLError, OSError, RuntimeError, CheckpointError) as error:
         raise SettingsError(
-            f"The weights {weights} of {backbone} cannot be fetched or read from {entry.url} ({error}). "
-            f"Put the file {name!r} into {str(folder)!r}, or set `weights: null` to start from random weights."
+            f"The weights {weights} of {backbone} cannot be fetched or read from {url} ({error}). "
+            f"Put the file {path.name!r} into {str(path.parent)!r}, or set `weights: null` to start from random weights."
         ) from error
-    return state
+
+
+def _fetched(url: str, path: Path) -> Mapping[str, Tensor]:
+    """The state dict in a file, which is downloaded if it is not there. Its name ends in the beginning of its checksum."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), path.stem.rpartition("-")[2])
+    return read_state(path)
 
 
 def unknown_weights(network: str, weights: str, known: Sequence[str]) -> SettingsError:
