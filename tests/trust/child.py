@@ -109,7 +109,7 @@ def _child(case: Case, folder: Path, good: Path, known: frozenset[str], pipe: in
         os.setsid()
         _surround(folder)
         case.write(folder / "work", good)
-        say(files=manifest(folder / "work"))
+        say(files=_of_user(folder))
         _limit(case.limits)
         watch([folder / "work" / OUT, folder / "tmp"], known, report)
         code, fault = _outcome(case.run)
@@ -198,10 +198,15 @@ def manifest(folder: Path) -> dict[str, str]:
 
 def _faults_of_files(folder: Path, before: dict[str, str]) -> list[str]:
     """Whether files of the user changed, or others came beside them without the watch having seen it."""
-    after = {name: content for name, content in manifest(folder / "work").items() if bytes.fromhex(name).split(b"/")[0] != OUT.encode()}
+    after = _of_user(folder)
     changed = [os.fsdecode(bytes.fromhex(name)) for name in {*before, *after} if before.get(name) != after.get(name)]
     elsewhere = [str(path.relative_to(folder)) for path in (folder / "home").rglob("*")]
     return [f"write: {name}" for name in (*changed, *elsewhere)]
+
+
+def _of_user(folder: Path) -> dict[str, str]:
+    """Digests of what lies beside the folder that commands may write to."""
+    return {name: content for name, content in manifest(folder / "work").items() if bytes.fromhex(name).split(b"/")[0] != OUT.encode()}
 
 
 def _text(file: Path) -> str:

@@ -34,19 +34,19 @@ WARM = (  # commands that load what every command loads
 
 
 QUICK = {  # every how manieth good and hostile case of an entry is in the quick part
-    "checkpoint": (2, 16),
-    "archive": (1, 8),
-    "genotype": (2, 10),
-    "configuration": (3, 20),
-    "list": (3, 12),
-    "table": (3, 8),
-    ".mat": (1, 4),
-    ".npz": (2, 10),
-    "image": (2, 6),
-    "CIFAR": (1, 6),
-    "weights": (4, 20),
-    "results": (3, 10),
-    "name": (3, 16),
+    "checkpoint": (3, 24),
+    "archive": (3, 40),
+    "genotype": (5, 30),
+    "configuration": (4, 40),
+    "list": (6, 25),
+    "table": (5, 25),
+    ".mat": (4, 20),
+    ".npz": (4, 30),
+    "image": (6, 30),
+    "CIFAR": (3, 25),
+    "weights": (4, 30),
+    "results": (7, 30),
+    "name": (8, 40),
 }
 
 

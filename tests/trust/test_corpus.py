@@ -14,7 +14,7 @@ import pytest
 from tests.trust.case import Verdict
 from tests.trust.cases import CASES
 from tests.trust.planted import CAUGHT
-from tests.trust.run import QUICK, quick
+from tests.trust.run import QUICK, quick, table
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched by what Linux tells of them")
@@ -42,10 +42,27 @@ def test_the_corpus_is_large_and_even() -> None:
 
 @pytest.fixture(scope="module")
 def part() -> list[Verdict]:
-    """Verdicts on the bad readers."""
-    return verdicts("--planted", "planted:")
+    """Verdicts on bad readers and on a part of the corpus, which begin with the same good files."""
+    return verdicts("--quick", "--planted")
 
 
 def test_bad_readers_are_caught(part: list[Verdict]) -> None:
     kinds = {verdict.title: verdict.kinds() for verdict in part}
     assert not {reader.__name__: kind for reader, kind in CAUGHT.items() if kind not in kinds[f"planted: {reader.__name__}"]}
+
+
+def test_a_part_of_the_corpus(part: list[Verdict]) -> None:
+    check([verdict for verdict in part if verdict.entry in QUICK], len(quick()))
+
+
+@pytest.mark.slow
+def test_the_whole_corpus() -> None:
+    check(verdicts(), len(CASES))
+
+
+def check(found: list[Verdict], wanted: int) -> None:
+    """Print the counts, and fail with every fault."""
+    print(table(found))
+    assert len(found) == wanted
+    faults = [f"{verdict.title}: {fault}" for verdict in found for fault in verdict.faults]
+    assert not faults, "\n".join(faults)

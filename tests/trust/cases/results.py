@@ -107,7 +107,7 @@ PLAN: dict[str, Any] = {
     "data": ["../../good/small.yaml"],
     "space": {"class_path": "vireid.search.BNSeparation", "init_args": {"backbone": "resnet10", "width": 8}},
     "searches": {},
-    "retrain": [{"data": {"init_args": {"root": "../../good/folder"}}}],
+    "retrain": [{"model": {"init_args": {"space": None}}, "data": {"init_args": {"root": "../../good/folder"}}}],
     "genotypes": ["all_shared"],
     "random": 0,
     "template": False,

@@ -26,7 +26,7 @@ def convert(system: str, *more: str, file: str = FILE) -> Words:
 CM_NAS, AGW = convert("cm-nas", *STEM), convert("agw")
 START: Words = ("fit", "-c", "../../good/small.yaml", "--data.root", "../../good/folder", "--model.genotype", "all_shared")
 START += ("--model.weights", FILE, "--run_dir", "out/run")
-PRETRAIN: Words = ("pretrain", "resnet18", "--output", "p/w.pth")
+PRETRAIN: Words = ("pretrain", "resnet18", "--output", "out/w.pth")
 
 
 def changed(change: Callable[[dict[str, Any]], object], source: str = "cmnas.pth") -> Write:
@@ -106,11 +106,11 @@ WEIGHTS: tuple[Case, ...] = (
     *(Case(ENTRY, f"start: {name}", of_good("shared.pth", FILE, change), START, EITHER) for name, change in damages(3)),
     *(Case(ENTRY, f"{name} instead of a file", in_place(FILE, change), CM_NAS) for name, change in NO_FILES.items()),
     *(
-        Case(ENTRY, f"a pretraining beside {name}", both(put("p/w.pth", b"x"), put("p/w.pth.json", content)), PRETRAIN)
+        Case(ENTRY, f"a pretraining beside {name}", both(put("out/w.pth", b"x"), put("out/w.pth.json", content)), PRETRAIN)
         for name, content in PRETRAINED.items()
     ),
     *(
-        Case(ENTRY, f"a pretraining beside {name}", both(put("p/w.pth", b"x"), in_place("p/w.pth.json", change)), PRETRAIN)
+        Case(ENTRY, f"a pretraining beside {name}", both(put("out/w.pth", b"x"), in_place("out/w.pth.json", change)), PRETRAIN)
         for name, change in NO_FILES.items()
     ),
 )
