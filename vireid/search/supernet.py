@@ -51,7 +51,7 @@ class Supernet(Backbone):
         rows = zip(self.choices.values(), weights.unbind(0), weights.detach().tolist(), strict=True)
         for choice, row, values in rows:
             count = len(choice.candidates)
-            choice.set_mixture(row[:count], values[:count])
+            choice.set_mixture(row if count == len(values) else row[:count], values[:count])  # a slice costs its gradient two operations
 
     def set_genotype(self, genotype: Genotype) -> None:
         """Run the child of ``genotype`` with the supernet's weights: one candidate at each site.

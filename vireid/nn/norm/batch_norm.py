@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +29,43 @@ def count_batch(bn: nn.BatchNorm2d, share: Tensor | None = None) -> float:
     if bn.momentum is not None:
         return float(bn.momentum)
     return 1.0 / max(1.0, float(bn.num_batches_tracked))  # 0 while no batch had a share
+
+
+class Followed(NamedTuple):
+    """A layer and the statistics that its running ones follow.
+
+    Attributes:
+        norm: the layer.
+        mean, var: ``(C,)`` mean and *biased* variance of a batch.
+        values: per channel behind them, at least 2.
+    """
+
+    norm: nn.BatchNorm2d
+    mean: Tensor
+    var: Tensor
+    values: int
+
+
+@torch.no_grad()
+def update_all(found: Iterable[Followed]) -> None:
+    """What :func:`update_running` does, for many different layers by a few operations."""
+    counters, groups = list[Tensor](), dict[float, list[Followed]]()
+    for step in found:
+        norm = step.norm
+        if not updates_statistics(norm):
+            continue
+        if norm.momentum is None or norm.num_batches_tracked is None:
+            update_running(*step)
+            continue
+        counters.append(norm.num_batches_tracked)
+        groups.setdefault(float(norm.momentum), []).append(step)
+    if counters:
+        torch._foreach_add_(counters, 1)
+    for momentum, steps in groups.items():
+        means, variances = zip(*((step.norm.running_mean, step.norm.running_var) for step in steps), strict=True)
+        unbiased = torch._foreach_mul([step.var for step in steps], [step.values / (step.values - 1) for step in steps])
+        for running, new in ((means, [step.mean for step in steps]), (variances, unbiased)):
+            torch._foreach_lerp_(running, [value.to(old.dtype) for old, value in zip(running, new, strict=True)], momentum)
 
 
 @torch.no_grad()

@@ -32,3 +32,10 @@ def _made(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> 
 def _kept(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # training uses it too
         return _made(values, dtype, device)
+
+
+@lru_cache(maxsize=256)
+def ones(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``torch.ones``, made only once; not to be changed in place."""
+    with torch.inference_mode(False):
+        return torch.ones(shape, dtype=dtype, device=device)

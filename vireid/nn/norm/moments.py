@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vireid.nn.norm.constants import ones
+
 _affine = torch.ops.aten.native_batch_norm.out
 _sums = torch.ops.aten.native_batch_norm_backward.default
 
@@ -24,14 +26,18 @@ class Moments:
     Attributes:
         mean, var: ``(G, C)`` mean and *biased* variance of each of the G = 1 or 2 modalities.
         counts: values per channel (rows x H x W) behind each.
+        whole: ``(C,)`` mean and biased variance of all rows together, where they are known already.
     """
 
     mean: Tensor
     var: Tensor
     counts: tuple[int, ...]
+    whole: tuple[Tensor, Tensor] | None = None
 
     def pooled(self) -> tuple[Tensor, Tensor, int]:
         """``(C,)`` mean and biased variance of all rows together, by the law of total variance, and their count."""
+        if self.whole is not None:
+            return *self.whole, sum(self.counts)
         mean = self.mean[0]
         var = self.var[0]
         count = self.counts[0]
@@ -82,13 +88,15 @@ def row_moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def row_moments_by_kernel(x: Tensor) -> tuple[Tensor, Tensor]:
     """The same by the batch-norm kernel; not differentiable. ``x`` must be in its :func:`layout`."""
-    mean, var = (x.new_empty(x.shape[:2], dtype=wide(x)) for _ in range(2))
-    for (rows,), (row_mean, row_var) in _blocks([x], [mean, var]):
-        unused = row_mean.new_zeros(2, row_mean.numel())  # running statistics; they also fix the dtype of the result
-        found = torch.batch_norm_update_stats(rows, unused[0], unused[1], 0.0)
-        row_mean.copy_(found[0])
-        row_var.copy_(found[1])
-    return mean, var
+    found = [_batch_moments(rows) for (rows,), _ in _blocks([x], [])]
+    mean, var = (torch.cat(values) if len(values) > 1 else values[0] for values in zip(*found, strict=True))
+    return mean.view(x.shape[:2]), var.view(x.shape[:2])
+
+
+def _batch_moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of every channel. The running statistics, which nobody wants, fix the dtype of the result."""
+    running = None if x.dtype == wide(x) else x.new_zeros(x.shape[1], dtype=wide(x))
+    return torch.batch_norm_update_stats(x, running, running, 0.0)
 
 
 def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: Tensor) -> None:
@@ -101,21 +109,18 @@ def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: T
     if layout(x) == torch.channels_last and x.dtype == centre.dtype:  # one call for all rows
         torch.addcmul((offset - centre * scale)[:, :, None, None], x, scale[:, :, None, None], out=out)
         return
-    one, unused = torch.ones_like(centre), [torch.empty_like(centre) for _ in range(2)]
+    one, unused = ones(tuple(centre.shape), centre.dtype, centre.device), [torch.empty_like(centre) for _ in range(2)]
     for (into, rows), (c, s, o, i, mean, invstd) in _blocks([out, x], [centre, scale, offset, one, *unused]):
         _affine(rows, s, o, c, i, False, 0.0, 0.0, out=into, save_mean=mean, save_invstd=invstd)
 
 
 def affine_sums(grad: Tensor, x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """``(B, C)`` sums of ``grad * (x - centre)`` and of ``grad`` over H x W, in one pass."""
-    one = torch.ones_like(centre)
-    product = torch.empty_like(centre)
-    plain = torch.empty_like(centre)
-    for (g, rows), (c, i, into_product, into_plain) in _blocks([grad, x], [centre, one, product, plain]):
-        _, first, second = _sums(g, rows, i, None, None, c, i, True, 0.0, [False, True, True])
-        into_product.copy_(first)
-        into_plain.copy_(second)
-    return product, plain
+    found = []
+    for (g, rows), (c, one) in _blocks([grad, x], [centre, ones(tuple(centre.shape), centre.dtype, centre.device)]):
+        found.append(_sums(g, rows, one, None, None, c, one, True, 0.0, [False, True, True])[1:])
+    product, plain = (torch.cat(values) if len(values) > 1 else values[0] for values in zip(*found, strict=True))
+    return product.view_as(centre), plain.view_as(centre)
 
 
 def _blocks(maps: Sequence[Tensor], rows: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:

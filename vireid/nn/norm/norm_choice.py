@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.nn.choice import Choice
-from vireid.nn.norm.batch_norm import check_count, check_rows, update_running
+from vireid.nn.norm.batch_norm import Followed, check_count, check_rows, update_all, update_running, updates_statistics
+from vireid.nn.norm.equal_rows import equal_rows
 from vireid.nn.norm.mixing import mix
 from vireid.nn.norm.mixture import Mixed, norm_mixture
-from vireid.nn.norm.moments import Moments, wide
+from vireid.nn.norm.moments import Moments, kernels_suit, wide
 from vireid.nn.norm.norm_candidates import Part, Source, norm_candidate, norm_parts
 from vireid.nn.norm.synchronised import across_processes
 from vireid.structures import Modality
@@ -91,6 +92,17 @@ class NormChoice(Choice):
         self.runs_plainly = affine == "per_candidate" and not (update_skipped or synchronise)  # the plain layer does all
         self.num_features, self.eps = bn.num_features, bn.eps
         self.n_visible: int | None = None
+        self.coefficients: Tensor | None = None
+        self.record: Callable[[NormChoice, list[Followed]], None] | None = None
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether the one plain layer of a one-hot mixture does all."""
+        return self.runs_plainly and self.one_hot and not self.weights.requires_grad
+
+    def parts(self) -> list[list[Part]]:
+        """The simple normalisations of each candidate."""
+        return [norm_parts(self.layers[name]) for name in self.candidates]
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixture of the normalisations of ``(B, C, H, W)``; same shape.
@@ -102,7 +114,7 @@ class NormChoice(Choice):
         n = check_rows(x, self.n_visible, "NormChoice")
         compiling = torch.compiler.is_compiling()  # a graph must not depend on which candidates were drawn
         every = compiling or self.weights.requires_grad
-        if self.runs_plainly and not every and self.one_hot:
+        if not compiling and self.runs_alone:
             return self._run_single(x, n)
         kept = [k for k in range(len(self.candidates)) if every or self.active[k]]
         spans = ((Modality.VISIBLE, slice(0, n)), (Modality.INFRARED, slice(n, x.shape[0])))
@@ -113,8 +125,8 @@ class NormChoice(Choice):
 
     def _shares(self) -> bool:
         """Whether processes exchange statistics now: not in evaluation, where they may have different numbers of batches."""
-        sources = {part.source for layer in self.layers.values() for part in norm_parts(layer)} if self.synchronise else set()
-        return not sources.isdisjoint({Source.POOLED, Source.MODALITY})
+        sources = {part.source for own in self.parts() for part in own} if self.synchronise else set()
+        return not sources.isdisjoint({Source.POOLED, Source.MODALITY}) and across_processes() is not None
 
     def _run_single(self, x: Tensor, n: int) -> Tensor:
         layer = self.layers[self.candidates[self.active.index(True)]]
@@ -124,22 +136,50 @@ class NormChoice(Choice):
         return layer(x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
     def _run_mixture(self, x: Tensor, kept: list[int], modalities: list[Modality], rows: list[slice], shares: bool) -> Tensor:
-        parts = [norm_parts(self.layers[name]) for name in self.candidates]
+        parts = self.parts()
         used = [parts[k] for k in kept]
         _check_sizes(x, [part for own in used for part in own], rows, shares)
-        weights = self.weights.to(device=x.device, dtype=wide(x))
-        mixed = mix(used, modalities, weights if len(kept) == len(parts) else torch.stack([weights[k] for k in kept]), self.num_features)
-        if self.weight is not None and self.bias is not None:
-            mixed = _scaled(mixed, self.weight.to(wide(x)), self.bias.to(wide(x)))
-        out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if shares else None)
+        if self.coefficients is not None:
+            out, moments = self._mixed_before(x, rows, self.coefficients)
+        else:
+            weights = self.weights.to(device=x.device, dtype=wide(x))
+            mixed = mix(
+                used, modalities, weights if len(kept) == len(parts) else torch.stack([weights[k] for k in kept]), self.num_features
+            )
+            if self.weight is not None and self.bias is not None:
+                mixed = _scaled(mixed, self.weight.to(wide(x)), self.bias.to(wide(x)))
+            out, moments = norm_mixture(x, rows, mixed, self.eps, across_processes() if shares else None)
         if moments is not None:
-            follows = [torch.ones_like(w) if self.update_skipped else (w != 0).to(w) for w in weights.detach().unbind()]
-            for k, own in enumerate(parts):
-                if torch.compiler.is_compiling():
-                    _update(own, moments, modalities, follows[k])
-                elif self.active[k] or self.update_skipped:
-                    _update(own, moments, modalities)
+            self._follow(parts, moments, modalities)
         return out
+
+    def _mixed_before(self, x: Tensor, rows: list[slice], coefficients: Tensor) -> tuple[Tensor, Moments | None]:
+        """The mixture, where the parameters of all sites were mixed before the forward pass."""
+        if self.weight is not None and self.bias is not None:
+            weight, bias = self.weight.to(coefficients), self.bias.to(coefficients)
+            coefficients = torch.cat((torch.addcmul(bias, coefficients[:1], weight), coefficients[1:] * weight))
+        if len({part.stop - part.start for part in rows}) == 1 and kernels_suit(x):
+            return equal_rows(x, coefficients, len(rows), self.eps)
+        return norm_mixture(x, rows, Mixed(*coefficients.unbind()), self.eps)
+
+    def _follow(self, parts: Sequence[Sequence[Part]], moments: Moments, modalities: Sequence[Modality]) -> None:
+        """Running statistics of the candidates that the batch uses follow it."""
+        if torch.compiler.is_compiling():  # a graph must not depend on which candidates were drawn
+            for own, weight in zip(parts, self.weights.detach().unbind(), strict=True):
+                share = torch.ones_like(weight) if self.update_skipped else (weight != 0).to(weight)
+                for step in _followed(own, moments, modalities):
+                    update_running(*step, share=share)
+            return
+        used = [own for own, active in zip(parts, self.active, strict=True) if active or self.update_skipped]
+        steps = [step for own in used for step in _followed(own, moments, modalities)]
+        if self.record is None:
+            update_all(steps)
+        else:
+            self.record(self, steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles are of no forward pass."""
+        return {**super().__getstate__(), "coefficients": None, "record": None}
 
     def candidate_parameters(self, k: int) -> list[nn.Parameter]:
         """Parameters of candidate number ``k`` alone."""
@@ -191,19 +231,17 @@ def _check_sizes(x: Tensor, parts: Sequence[Part], rows: Sequence[slice], synchr
             check_count(count)
 
 
-def _update(parts: Sequence[Part], moments: Moments, modalities: Sequence[Modality], share: Tensor | None = None) -> None:
-    """Move running statistics as the plain layer would; a modality without rows is left alone."""
+def _followed(parts: Sequence[Part], moments: Moments, modalities: Sequence[Modality]) -> Iterator[Followed]:
+    """The layers whose running statistics follow those of the batch; not those of a modality without rows."""
     for part in parts:
-        if not isinstance(part.norm, nn.BatchNorm2d):
+        if not isinstance(part.norm, nn.BatchNorm2d) or not updates_statistics(part.norm):
             continue
         if part.modality is None:
             mean, var, count = moments.pooled()
         elif part.modality in modalities:
             group = modalities.index(part.modality)
-            mean = moments.mean[group]
-            var = moments.var[group]
-            count = moments.counts[group]
+            mean, var, count = moments.mean[group], moments.var[group], moments.counts[group]
         else:
             continue
         if count > 1:
-            update_running(part.norm, mean[part.channels], var[part.channels], count, share)
+            yield Followed(part.norm, mean[part.channels], var[part.channels], count)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.nn import NormChoice
 from vireid.nn.norm.norm_choice import Affine
+from vireid.nn.norm.norm_sites import NormSites
 from vireid.search.supernet import Supernet
 from vireid.settings import Recorded
 from vireid.structures.sites import Site
@@ -75,6 +76,15 @@ class NormSupernet(Supernet):
         norms = norms or SupernetNorms()
         choices = {site.name: norms.choice(batch_norm_at(trunk, site.name), site.candidates) for site in sites}
         super().__init__(trunk, sites, choices, out_channels)
+        self._norms = NormSites(list(choices.values()))
+
+    def forward(self, images: Tensor, n_visible: int) -> Tensor:
+        with self._norms.together(images, n_visible):
+            return super().forward(images, n_visible)
+
+    def maps(self, images: Tensor, n_visible: int) -> tuple[Tensor, ...]:
+        with self._norms.together(images, n_visible):
+            return super().maps(images, n_visible)
 
 
 def batch_norm_at(trunk: nn.Module, name: str) -> nn.BatchNorm2d:
