@@ -46,6 +46,14 @@ class Choice(nn.Module, ABC):
         self.active = tuple(value != 0 for value in values)
         self.one_hot = sum(self.active) == 1 and 1.0 in values
 
+    def set_dense_mixture(self, weights: Tensor) -> None:
+        """Weights of the next batches, all of which count, whatever they are. They are not read, so that nothing waits for their device.
+
+        Args:
+            weights: ``(K,)``, may require gradients.
+        """
+        self.weights, self.active, self.one_hot = weights, (True,) * len(self.candidates), len(self.candidates) == 1
+
     @abstractmethod
     def candidate_parameters(self, k: int) -> list[nn.Parameter]:
         """Parameters of candidate number ``k`` alone."""

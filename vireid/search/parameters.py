@@ -34,6 +34,7 @@ class ArchitectureParameters(nn.Module):
         allowed: ``(R, K)`` bool, which candidates a row has; not in checkpoints.
         groups: names of the rows: the site, or the group (followed by ``(group)`` where a site has that name too).
         candidates: ids of each row, in the order of its logits.
+        order: number of the row of every site.
 
     Raises:
         SettingsError: no sites, or tied sites with different candidates.
@@ -66,7 +67,8 @@ class ArchitectureParameters(nn.Module):
         width = max(map(len, self.candidates))
         allowed = torch.tensor([[k < len(row) for k in range(width)] for row in self.candidates])
         self.register_buffer("allowed", allowed, persistent=False)
-        self.register_buffer("rows", torch.tensor([order[key] for key in keys]), persistent=False)
+        self.order = tuple(order[key] for key in keys)
+        self.register_buffer("rows", torch.tensor(self.order), persistent=False)
         self.logits = nn.Parameter(self.relaxation.initial(allowed, generator or torch.Generator().manual_seed(0)))
 
     def masked(self) -> Tensor:
@@ -76,6 +78,13 @@ class ArchitectureParameters(nn.Module):
     def expand(self, rows: Tensor) -> Tensor:
         """``(S, K)``, one row per site, of ``(R, K)`` rows."""
         return rows[self.rows]
+
+    def drawn(self, relaxation: Relaxation, generator: torch.Generator) -> Tensor:
+        """``(S, K)`` mixture weights, on the CPU, of a relaxation that does not look at the logits: nothing waits for their device."""
+        blank = torch.zeros(len(self.groups), max(map(len, self.candidates)))
+        for row, names in zip(blank, self.candidates, strict=True):
+            row[len(names) :] = -math.inf
+        return relaxation(blank, 1.0, generator)[list(self.order)]
 
     def probabilities(self, by: By = "site") -> Tensor:
         """``(S, K)`` or ``(R, K)`` preference without noise or temperature; 0 for candidates that do not exist."""
@@ -113,7 +122,7 @@ class ArchitectureParameters(nn.Module):
     def _named(self, rows: list[Row], by: By) -> dict[str, Row]:
         if by == "group":
             return dict(zip(self.groups, rows, strict=True))
-        return {site.name: rows[row] for site, row in zip(self.sites, self.rows.tolist(), strict=True)}
+        return {site.name: rows[row] for site, row in zip(self.sites, self.order, strict=True)}
 
 
 def _check_tie(first: Site, site: Site) -> None:

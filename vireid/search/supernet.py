@@ -36,11 +36,13 @@ class Supernet(Backbone):
         self.sites = tuple(sites)
         self.choices: dict[str, Choice] = dict(choices)
 
-    def set_mixture(self, weights: Tensor) -> None:
+    def set_mixture(self, weights: Tensor, dense: bool = False) -> None:
         """Mixture weights of the next batches.
 
         Args:
-            weights: ``(S, K)``, one row for each site, on any device; may require gradients. Read from the device once.
+            weights: ``(S, K)``, one row for each site, on any device; may require gradients.
+            dense: whether every candidate takes part, whatever its weight. Otherwise the weights are read from their device, once, because
+                candidates with weight 0 are left out.
 
         Raises:
             ValueError: another shape.
@@ -48,10 +50,14 @@ class Supernet(Backbone):
         expected = (len(self.sites), max(len(site.candidates) for site in self.sites))
         if tuple(weights.shape) != expected:
             raise ValueError(f"Mixture weights must have shape {expected} (sites x candidates), got {tuple(weights.shape)}.")
-        rows = zip(self.choices.values(), weights.unbind(0), weights.detach().tolist(), strict=True)
-        for choice, row, values in rows:
+        values = None if dense else weights.detach().tolist()
+        for place, (choice, row) in enumerate(zip(self.choices.values(), weights.unbind(0), strict=True)):
             count = len(choice.candidates)
-            choice.set_mixture(row if count == len(values) else row[:count], values[:count])  # a slice costs its gradient two operations
+            row = row if count == len(row) else row[:count]  # a slice costs its gradient two operations
+            if values is None:
+                choice.set_dense_mixture(row)
+            else:
+                choice.set_mixture(row, values[place][:count])
 
     def set_genotype(self, genotype: Genotype) -> None:
         """Run the child of ``genotype`` with the supernet's weights: one candidate at each site.

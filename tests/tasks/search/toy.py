@@ -41,6 +41,9 @@ class ToyChoice(nn.Module):
         self.weights = weights
         self.active = tuple(value != 0 for value in values)
 
+    def set_dense_mixture(self, weights: Tensor) -> None:
+        self.set_mixture(weights, [1.0] * len(self.losses))
+
     def candidate_parameters(self, k: int) -> list[nn.Parameter]:
         return [self.extra[k]]
 

@@ -61,7 +61,7 @@ class SiteMixing:
         flat = torch.cat([constant(_CONSTANTS, like.dtype, like.device), *parameters]).to(like.dtype)
         picked = flat.index_select(0, self._index).view(2, *self._masks.shape[1:])
         rows = torch.stack([row if len(row) == self.count else pad(row, (0, self.count - len(row))) for row in weights])
-        gamma, beta = (picked * _ToChannels.apply(rows.to(like), self.channels)).unbind(0)
+        gamma, beta = (picked * _ToChannels.apply(rows.to(like, non_blocking=True), self.channels)).unbind(0)
         mixed = torch.cat((beta.sum(1)[None], (self._masks * gamma).sum(2)))
         found = zip(torch.split(mixed, self.channels, -1), self._kinds, strict=True)
         return [part if kinds == len(part) else part[:kinds] for part, kinds in found]

@@ -21,9 +21,12 @@ class Relaxation(Recorded, ABC):
 
     Attributes:
         learns: whether the weights have a gradient with respect to the logits.
+        dense: whether every candidate takes part in every mixture. Then a network need not read the weights, which would wait for the
+            device in every step. A candidate whose weight is rounded to 0 takes part, too.
     """
 
     learns: bool = True
+    dense: bool = False
 
     def __call__(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         """Weights for one step; rows sum to 1 unless a relaxation says otherwise.
@@ -64,6 +67,8 @@ class Softmax(Relaxation):
     Reference:
         DARTS (Liu et al., ICLR 2019), arXiv 1806.09055.
     """
+
+    dense = True
 
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (interface)
         return torch.softmax(logits / temperature, dim=-1)

@@ -26,6 +26,8 @@ class DirichletSample(Relaxation):
         DrNAS (Chen, Wang, Cheng, Tang, Hsieh: DrNAS: Dirichlet Neural Architecture Search, ICLR 2021), arXiv 2006.10355.
     """
 
+    dense = True
+
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         here = exists(logits)
         finite = torch.where(here, logits, 0.0).to("cpu", torch.float64)

@@ -15,6 +15,8 @@ class GumbelSoft(Relaxation):
         SNAS (Xie et al., ICLR 2019), arXiv 1812.09926.
     """
 
+    dense = True
+
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         return torch.softmax((logits + gumbel_noise(logits, generator)) / temperature, dim=-1)
 
@@ -35,4 +37,4 @@ class GumbelHard(Relaxation):
 
 def gumbel_noise(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel noise in the shape, dtype and place of ``like``, drawn on the CPU in float64 so that devices agree."""
-    return (-torch.log(-torch.log(uniform_noise(like, generator)))).to(device=like.device, dtype=like.dtype)
+    return (-torch.log(-torch.log(uniform_noise(like, generator)))).to(device=like.device, dtype=like.dtype, non_blocking=True)

@@ -35,6 +35,8 @@ class RectifiedGumbel(Relaxation):
         TPAMI 2021), arXiv 1910.06827, public search code.
     """
 
+    dense = True
+
     def __init__(self, per_process: bool = False) -> None:
         self.per_process = per_process
 
@@ -61,7 +63,7 @@ def _rank() -> int:
 def rectified_gumbel(w: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Mixing weights ``(R, K)`` of parameters ``w`` and uniform noise in [0, 1), both ``(R, K)``; ``-inf`` for no candidate."""
     noise = -torch.log(-torch.log(uniform.clamp_max(LARGEST) + EPSILON))
-    scores = torch.log(torch.relu(w) + EPSILON) + noise.to(device=w.device, dtype=w.dtype)
+    scores = torch.log(torch.relu(w) + EPSILON) + noise.to(device=w.device, dtype=w.dtype, non_blocking=True)
     bound = math.log(torch.finfo(w.dtype).max / w.shape[-1]) - 1.0  # sums stay finite; in float32 it binds at temperatures below 0.1
     powers = torch.where(exists(w), torch.exp((scores / temperature).clamp_max(bound)), 0.0)
     weights = powers / (powers.sum(dim=-1, keepdim=True) + EPSILON)

@@ -23,6 +23,8 @@ class Sigmoid(Relaxation):
         ECCV 2020), arXiv 1911.12126.
     """
 
+    dense = True
+
     def __init__(self, normalise: bool = False) -> None:
         self.normalise = normalise
 

@@ -27,7 +27,7 @@ class OneLevel(GradientStrategy):
     def step(self, run: SearchRun, batch: SearchBatch | Batch, batch_idx: int) -> None:
         rows, moving = weight_rows(batch), self.moves_logits(run)
         logits = run.architecture.masked() if moving else run.architecture.masked().detach()
-        run.supernet.set_mixture(self.mixture(run, self.relaxation, logits, WEIGHT_STEP, batch_idx))
+        run.supernet.set_mixture(self.mixture(run, self.relaxation, logits, WEIGHT_STEP, batch_idx), self.relaxation.dense)
         penalty = self.penalty(run) if moving else None
         loss = self.descend_weights(run, rows, penalty)
         if penalty is not None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from vireid.search import RandomOneHot
 from vireid.structures import Batch, SearchBatch
 from vireid.tasks.search.run import WEIGHT_STEP, SearchRun, weight_rows
-from vireid.tasks.search.strategies import Strategy, sampled
+from vireid.tasks.search.strategies import Strategy, step_noise
 
 
 class RandomPaths(Strategy):
@@ -29,7 +29,7 @@ class RandomPaths(Strategy):
 
     def step(self, run: SearchRun, batch: SearchBatch | Batch, batch_idx: int) -> None:
         if self._path is None or batch_idx % run.accumulate_grad_batches == 0:
-            self._path = sampled(run, self.relaxation, run.architecture.masked().detach(), 1.0, WEIGHT_STEP, batch_idx)
+            self._path = run.architecture.drawn(self.relaxation, step_noise(run, WEIGHT_STEP, batch_idx))
         run.supernet.set_mixture(self._path)
         self.descend_weights(run, weight_rows(batch))
         if run.steps_now(batch_idx):

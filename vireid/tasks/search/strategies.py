@@ -170,5 +170,9 @@ class GradientStrategy(Strategy, ABC):
 
 def sampled(run: SearchRun, relaxation: Relaxation, logits: Tensor, temperature: float, purpose: int, batch_idx: int) -> Tensor:
     """``(S, K)`` mixture weights of ``(R, K)`` logits, with one sample for each optimiser step."""
-    noise = generator_for((run.seed, run.current_epoch, batch_idx // run.accumulate_grad_batches, purpose))
-    return run.architecture.expand(relaxation(logits, temperature, noise))
+    return run.architecture.expand(relaxation(logits, temperature, step_noise(run, purpose, batch_idx)))
+
+
+def step_noise(run: SearchRun, purpose: int, batch_idx: int) -> torch.Generator:
+    """The source of noise of an optimiser step, the same on every rank."""
+    return generator_for((run.seed, run.current_epoch, batch_idx // run.accumulate_grad_batches, purpose))

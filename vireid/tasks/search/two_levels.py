@@ -91,7 +91,7 @@ class TwoLevels(GradientStrategy):
         if self._sample is None or batch_idx % run.accumulate_grad_batches == 0:  # one per optimiser step, whatever the logits do meanwhile
             logits = run.architecture.masked().detach()
             self._sample = self.mixture(run, self.weight_relaxation, logits, WEIGHT_STEP, batch_idx)
-        run.supernet.set_mixture(self._sample)
+        run.supernet.set_mixture(self._sample, self.weight_relaxation.dense)
         self.descend_weights(run, rows)
         if run.steps_now(batch_idx):
             run.step_weights()
@@ -106,7 +106,8 @@ class TwoLevels(GradientStrategy):
 
     def mixed_architecture_loss(self, run: SearchRun, rows: Batch, batch_idx: int) -> tuple[Tensor, Terms]:
         """Loss with penalties under a sample of the architecture, and what is logged of it."""
-        run.supernet.set_mixture(self.mixture(run, self.relaxation, run.architecture.masked(), ARCHITECTURE_STEP, batch_idx))
+        weights = self.mixture(run, self.relaxation, run.architecture.masked(), ARCHITECTURE_STEP, batch_idx)
+        run.supernet.set_mixture(weights, self.relaxation.dense)
         loss, terms = self.architecture_loss(run, rows)
         loss = loss + self.penalty(run)
         return loss, {"search/architecture_loss": loss.detach(), **{f"search/{name}": value for name, value in terms.items()}}

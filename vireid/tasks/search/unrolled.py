@@ -45,7 +45,8 @@ class Unrolled(TwoLevels):
         logits, found = run.architecture.logits, Terms()
 
         def weight_loss() -> Tensor:
-            run.supernet.set_mixture(self.mixture(run, self.weight_relaxation, run.architecture.masked(), WEIGHT_STEP, batch_idx))
+            weights = self.mixture(run, self.weight_relaxation, run.architecture.masked(), WEIGHT_STEP, batch_idx)
+            run.supernet.set_mixture(weights, self.weight_relaxation.dense)
             return run.loss(run.losses, batch.weights)[0]
 
         def architecture_loss() -> Tensor:
