@@ -1,4 +1,4 @@
-"""``vireid data``: check a dataset folder, or generate one."""
+"""``vireid data``: check a dataset folder, decode its images once for all runs, or generate one."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def main(words: list[str]) -> int:
     """
     return int(
         auto_cli(
-            {"check": check, "synthesize": synthesize},
+            {"check": check, "cache": cache, "synthesize": synthesize},
             args=words[1:],
             prog="vireid data",
             parser_class=ShortErrors,
-            description="Check or generate data sets.",
+            description="Check, cache or generate data sets.",
         )
     )
 
@@ -66,6 +66,34 @@ def check(
     from vireid.commands.data_check import check_and_show
 
     return 0 if check_and_show(root, workers or None, height, width, pixel_range, image_root).ok else 2
+
+
+def cache(
+    root: str,
+    height: int = 256,
+    width: int = 128,
+    workers: int = 0,
+    pixel_range: tuple[float, float] | None = None,
+    image_root: str | None = None,
+) -> int:
+    """Decode and resize every image of a dataset folder once, for all runs with --data.cache_images disk.
+
+    Runs do so themselves when they begin. A run that was killed, and images that were changed since, cost only what is missing.
+
+    Args:
+        root: folder or CSV file, as of vireid data check.
+        height: height of the network's input, in pixels.
+        width: width of the network's input, in pixels.
+        workers: threads that decode; 0 is one per processor.
+        pixel_range: values that become black and white in images of more than 8 bits with one channel, as the runs have it.
+        image_root: folder that the paths of a CSV file are relative to; null for the folder of that file.
+
+    Returns:
+        0, or 2 if images are missing or unreadable.
+    """
+    from vireid.commands.data_cache import cache_and_show
+
+    return cache_and_show(root, height, width, workers, pixel_range, image_root)
 
 
 def synthesize(

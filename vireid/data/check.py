@@ -127,14 +127,8 @@ def check_dataset(
     pixel_range = check_range(pixel_range)
     if image_root is not None and not Path(root).is_file():
         raise SettingsError(f"`image_root` is for a CSV file, and {str(root)!r} is none. Leave `image_root` out.")
-    report = CheckReport(detect_layout(root))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        check = CHECKS[report.layout] if image_root is None else partial(_folder, image_root=image_root)
-        records, training = check(Path(root), report)
-    report.warnings.extend(str(warning.message) for warning in caught)
+    report, records, training = _lists(root, image_root)
     paths = sorted({record.path for record in records})
-    report.images = len(paths)
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         images = []
         for image in pool.map(lambda path: inspect(path, pixel_range), paths):
@@ -145,6 +139,30 @@ def check_dataset(
     report.warnings.extend(findings(images, records))
     report.appearance = appearances(training, height, width, workers=workers, pixel_range=pixel_range)
     return report
+
+
+def listed_images(root: str | Path, image_root: str | Path | None = None) -> list[str]:
+    """Paths of all images that the lists and folders of a dataset name, ascending; arguments and errors as in :func:`check_dataset`.
+
+    Raises:
+        DatasetError: something is missing; the message is the first error of the check.
+    """
+    report, records, _ = _lists(root, image_root)
+    if report.errors:
+        raise DatasetError(report.errors[0])
+    return sorted({record.path for record in records})
+
+
+def _lists(root: str | Path, image_root: str | Path | None) -> tuple[CheckReport, list[Record], list[Record]]:
+    """The check of lists and counts, all images, and those of training."""
+    report = CheckReport(detect_layout(root))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check = CHECKS[report.layout] if image_root is None else partial(_folder, image_root=image_root)
+        records, training = check(Path(root), report)
+    report.warnings.extend(str(warning.message) for warning in caught)
+    report.images = len({record.path for record in records})
+    return report, records, training
 
 
 def one_modality_problems(split: str, records: Sequence[Record]) -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vireid.data.image_files import read_image
+from vireid.data.pixel_store import PixelStore, StoredPixels
 from vireid.data.pixels import PixelRange, check_range
 from vireid.data.samplers.base import BatchRows
 from vireid.data.samplers.search_sampler import SearchRows
@@ -65,6 +66,7 @@ class ImageBatches(Dataset[Batch]):
         table = [(labels.get(r.pid, -1), r.pid, r.camid, int(r.modality)) for r in self.records]
         self._table = torch.tensor(table, dtype=torch.int64).reshape(-1, 4)  # label, pid, camid, modality
         self._cache: Tensor | None = None
+        self._stored: StoredPixels | None = None
         self._warned: set[int] = set()
         self._groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         if on_bad_image == "skip":
@@ -82,7 +84,7 @@ class ImageBatches(Dataset[Batch]):
         labels, pids, camids, modalities = self._table.index_select(0, positions).T.contiguous()
         if not isinstance(rows, BatchRows):
             rows = BatchRows(rows, int((modalities == Modality.VISIBLE).sum()))
-        images = self._read(rows) if self._cache is None else self._cache.index_select(0, positions)
+        images = self._cache.index_select(0, positions) if self._cache is not None else self._read(rows)
         return Batch(images, labels, pids, camids, modalities, positions, rows.n_visible, rows.key, rows.images_per_identity)
 
     def cache(self, workers: int = 4) -> ImageBatches:
@@ -104,7 +106,15 @@ class ImageBatches(Dataset[Batch]):
         self._cache = store
         return self
 
+    def keep(self, store: PixelStore) -> ImageBatches:
+        """Read images from a store on disk where it has them."""
+        self._stored = store.rows([record.path for record in self.records])
+        return self
+
     def _read(self, rows: Sequence[int]) -> Tensor:
+        stored = None if self._stored is None else self._stored.take(rows)
+        if stored is not None:
+            return torch.from_numpy(stored)
         pixels = np.empty((len(rows), self.height, self.width, 3), np.uint8)
         for index, row in enumerate(rows):
             pixels[index] = self._pixels(row)

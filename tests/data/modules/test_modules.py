@@ -152,6 +152,13 @@ class Contract:
         plain, cached = next(iter(make().train_dataloader())), next(iter(make(cache_images=True).train_dataloader()))
         assert torch.equal(plain.images, cached.images)
 
+    def test_images_kept_on_disk_are_the_same(self, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Path, "home", lambda: tmp_path)
+        for loader in ("train_dataloader", "test_dataloader"):
+            plain, kept = (next(iter(getattr(make(**settings), loader)())) for settings in ({}, {"cache_images": "disk"}))
+            assert torch.equal(plain.images, kept.images)
+        assert list((tmp_path / ".cache" / "vireid" / "images").iterdir())
+
     def test_provenance_is_plain(self, make: Make) -> None:
         data = make(search_split="identity")
         facts = data.provenance()

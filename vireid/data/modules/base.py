@@ -16,6 +16,7 @@ from vireid.data.datasets.releases import Found, warn_of_differences
 from vireid.data.images import EvaluationBatches, ImageBatches, OnBadImage, SearchImages
 from vireid.data.modules.division import Parts, SearchSplit, divide, ids_digest
 from vireid.data.modules.loading import LONGEST_SIDE, BatchDataModule, at_least, at_most
+from vireid.data.pixel_store import PixelStore
 from vireid.data.pixels import PixelRange, check_range
 from vireid.data.samplers.base import ARCHITECTURE, TRAIN, KeyedSampler, rank_and_world_size
 from vireid.data.samplers.search_sampler import SearchSampler
@@ -50,7 +51,8 @@ class ReIDDataModule(BatchDataModule):
         on_bad_image: what to do with an unreadable training image. ``error``: stop with its name. ``skip``: take another image of the
             same identity and modality, with a warning. Evaluation always stops.
         cache_images: whether to read all training images once and keep them, resized, in memory. Each takes 98 kB at 256 x 128, in every
-            process on a node.
+            process on a node. ``disk`` keeps them in a file under ``~/.cache/vireid/images`` instead, together with the images of
+            evaluations. All runs and processes share it, and it takes no memory of theirs.
         pixel_range: values that become black and white in images of more than 8 bits with one channel, such as [0, 16383] for 14 bits in
             a file of 16; values beyond are clipped. Null is 0 and the largest number of the file's depth. Files of floating-point
             numbers need it. Images of 8 bits are not changed by it.
@@ -75,7 +77,7 @@ class ReIDDataModule(BatchDataModule):
         augmentation: Augmentation | None = None,
         search_split: SearchSplit = "none",
         on_bad_image: OnBadImage = "error",
-        cache_images: bool = False,
+        cache_images: bool | Literal["disk"] = False,
         pixel_range: PixelRange | None = None,
         **shared: Any,
     ) -> None:
@@ -89,7 +91,7 @@ class ReIDDataModule(BatchDataModule):
         self.augmentation = augmentation if augmentation is not None else CMNASAugmentation()
         self.search_split = search_split
         self.on_bad_image = on_bad_image
-        self.cache_images = cache_images
+        self.cache_images: bool | Literal["disk"] = cache_images
         self.pixel_range = check_range(pixel_range)
         self._evaluations: dict[Stage, Evaluation] = {}
         self._compared = False
@@ -191,9 +193,11 @@ class ReIDDataModule(BatchDataModule):
     def _training_images(self) -> ImageBatches | SearchImages:
         parts = [self.parts.weights, self.parts.architecture][: 1 if self.search_split == "none" else 2]
         images = [ImageBatches(part, self.parts.labels, self.height, self.width, self.on_bad_image, self.pixel_range) for part in parts]
-        if self.cache_images:
-            for part in images:
+        for part in images:
+            if self.cache_images is True:
                 part.cache(max(1, self.num_workers))
+            elif self.cache_images == "disk":
+                part.keep(self._store(self._training_records()))
         return images[0] if self.search_split == "none" else SearchImages(*images)
 
     def _sampler(self, records: tuple[Record, ...], purpose: int) -> KeyedSampler:
@@ -232,4 +236,12 @@ class ReIDDataModule(BatchDataModule):
 
     def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
         images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)
+        if self.cache_images == "disk":
+            images.keep(self._store(images.records))
         return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
+
+    def _store(self, records: Sequence[Record]) -> PixelStore:
+        """The images on disk, with those of ``records`` among them."""
+        store = PixelStore(self.height, self.width, self.pixel_range)
+        store.fill((record.path for record in records), max(1, self.num_workers))
+        return store

@@ -176,7 +176,7 @@ class SupernetChild(TrainedChild):
         """Batches of all held-out images; where the data keeps images in memory, these are kept too."""
         datamodule: Any = getattr(self.run.trainer, "datamodule")  # noqa: B009
         loaders = list(datamodule.val_dataloader())
-        return [list(loader) for loader in loaders] if getattr(datamodule, "cache_images", False) else loaders
+        return [list(loader) for loader in loaders] if getattr(datamodule, "cache_images", False) is True else loaders
 
     def _heldout_batch(self, images: int) -> Batch:
         """One batch with a few images of every held-out person. It is read once, and kept as it is on disk."""
