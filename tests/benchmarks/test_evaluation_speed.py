@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from tests.benchmarks.conftest import Ratio
 from tests.metrics.naive import naive_evaluate
 from tests.metrics.sysu_protocol import gallery, query
 from vireid.metrics import evaluate, evaluate_embeddings
@@ -85,7 +86,7 @@ def sysu() -> Evaluation:
     return Evaluation(tuple(images), settings)
 
 
-def test_sysu_protocol(benchmark: BenchmarkFixture) -> None:
+def test_sysu_protocol(benchmark: BenchmarkFixture, ratio: Ratio) -> None:
     """From 2048-d float32 features; the straightforward evaluator runs the first of the ten trials of every setting, times ten."""
     evaluation = sysu()
     features = torch.nn.functional.normalize(torch.randn(len(evaluation.records), 2048, generator=torch.Generator().manual_seed(0)))
@@ -97,10 +98,10 @@ def test_sysu_protocol(benchmark: BenchmarkFixture) -> None:
         slow += 10 * seconds(lambda arguments=arguments: expected.append(numpy_evaluate(*arguments)))
     results = benchmark.pedantic(lambda: score(evaluation, features), rounds=2)
     np.testing.assert_allclose([result.values["mAP"][0] for result in results], expected, atol=1e-6)
-    print(f"\nSYSU: straightforward {slow:.1f} s, ours {benchmark.stats['min']:.2f} s, ratio {slow / benchmark.stats['min']:.1f}")
+    ratio("evaluation: SYSU's four settings / a loop over queries in NumPy", benchmark.stats["min"] / slow)
 
 
-def test_market_size(benchmark: BenchmarkFixture) -> None:
+def test_market_size(benchmark: BenchmarkFixture, ratio: Ratio) -> None:
     """3368 x 15913 given distances against one ``argsort`` of the same matrix."""
     generator = torch.Generator().manual_seed(0)
     distances = torch.rand(3368, 15913, generator=generator)
@@ -113,7 +114,7 @@ def test_market_size(benchmark: BenchmarkFixture) -> None:
     expected = naive_evaluate(array[:3], *(values.numpy() for values in some), rule="market")
     assert expected is not None
     np.testing.assert_allclose(found["ap"][:3], expected["ap"], rtol=0, atol=1e-12)
-    print(f"\nMarket: argsort {pairs[0][0]:.2f} s, ours / argsort {statistics.median(b / a for a, b in pairs):.2f}")
+    ratio("evaluation: Market's distances / one argsort of them", statistics.median(b / a for a, b in pairs))
 
 
 @pytest.mark.parametrize("queries", [2000])
