@@ -33,6 +33,18 @@ ARMS = {
 }
 
 
+NAMED = {
+    "all shared": "00000",
+    "all separate": "11111",
+    "stem separate": "10000",
+    "IN on stem and stage 1": "22000",
+    "IBN-a": "ibn_a",
+    "IBN-b": "ibn_b",
+    "all shared, one mean for both modalities": "unmatched 00000",
+    "all separate, one mean for both modalities": "unmatched 11111",
+}
+
+
 @dataclass(frozen=True)
 class Difference:
     """A mean and its standard error."""
@@ -109,9 +121,10 @@ class WorldStudy:
             lost += [self.trained(best)[judge] - self.trained(answer)[judge] for answer in self.answers(arm)]
         return float(np.mean(lost))
 
-    def price(self, search: str) -> float:
-        """Trainings that a search takes, a mean over its seeds."""
-        return float(np.mean([self.searches[f"{search}/{seed}"]["trainings"]["total"] for seed in SEEDS]))
+    def price(self, search: str, forks: bool = True) -> float:
+        """Trainings that a search takes, with its forks or without, a mean over its seeds."""
+        terms = [self.searches[f"{search}/{seed}"]["trainings"] for seed in SEEDS]
+        return float(np.mean([term["total"] if forks else term["search"] for term in terms]))
 
     def forked_tau(self) -> float:
         """Kendall's tau between mAP after the first round of forks and after training, a mean over the shortlists."""
@@ -192,6 +205,27 @@ def table(studies: Sequence[WorldStudy]) -> str:
     heads = [f"{one.world} {one.people}" for one in studies]
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
+
+
+def summary(studies: Sequence[WorldStudy]) -> str:
+    """Markdown: mAP of arms and of what they are compared with, a mean over the people of each world; regret; price in trainings."""
+    worlds = {world: [one for one in studies if one.world == world] for world in (*WORLDS, "contrast")}
+    found = [one for world in WORLDS for one in worlds[world]]
+    heads = [*(f"`{world}`" for world in worlds), "regret", "price"]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
+    for arm, (search, key) in ARMS.items():
+        price = float(np.mean([one.price(search, forks=key == "answer") for one in found]))
+        regret = float(np.mean([one.regret(arm) for one in found]))
+        lines.append(_row(arm, [[one.arm(arm) for one in group] for group in worlds.values()], f"{regret:.2f}", f"{price:.1f}"))
+    for name, code in NAMED.items():
+        lines.append(_row(name, [[one.worth(code) for one in group] for group in worlds.values()], "", ""))
+    lines.append(_row("16 random joint points, mean", [[float(np.mean(one.random)) for one in group] for group in worlds.values()], "", ""))
+    best = [[max(map(one.worth, one.matched)) for one in group] for group in worlds.values()]
+    return "\n".join([*lines, _row("the best of all points trained", best, "", "")])
+
+
+def _row(name: str, groups: Sequence[Sequence[float]], *rest: str) -> str:
+    return "| " + " | ".join([name, *(f"{np.mean(values):.1f}" for values in groups), *rest]) + " |"
 
 
 def _best(one: WorldStudy) -> str:
