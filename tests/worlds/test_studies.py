@@ -1,0 +1,36 @@
+"""The frozen study: its files are whole and of one program, and the page says what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.worlds.claims import ARMS, STUDIES, WORLDS, WorldStudy, claims, load, summary
+from tests.worlds.study import CONSTANTS, SEEDS, random_points
+
+PAGE = Path(__file__).parents[2] / "configs" / "README.md"
+ALL = load()
+
+
+def test_every_world_was_studied_on_two_populations_by_one_program() -> None:
+    assert [(one.world, one.people) for one in ALL] == [(world, people) for world in (*WORLDS, "contrast") for people in (10, 11)]
+    assert len({path.read_text(encoding="utf-8").split('"digest": "')[1][:64] for path in STUDIES.glob("*.json")}) == 1
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: f"{one.world}-{one.people}")
+def test_every_answer_and_all_it_is_compared_with_were_trained(one: WorldStudy) -> None:
+    for arm in ARMS:
+        assert all(len(one.trained(answer)) == len(SEEDS) for answer in one.answers(arm))
+    for name in (*CONSTANTS, *random_points()):
+        assert 0 < min(one.trained(name)) <= max(one.trained(name)) < 100
+
+
+def test_the_page_has_the_figures_of_the_files() -> None:
+    assert summary(ALL) in PAGE.read_text(encoding="utf-8")
+
+
+def test_claims_hold_as_the_page_says() -> None:
+    held = {arm: [holds for _, holds, _ in claims(ALL, arm)] for arm in ("shortlist", "alternating, joint, no forks")}
+    assert held["shortlist"] == [True, False, True, True, False, False, False]
+    assert all(held["alternating, joint, no forks"])
