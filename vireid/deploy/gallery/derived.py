@@ -96,9 +96,10 @@ class Derived:
 
     def _load(self, fresh: bool = False) -> None:
         model, width = self._store.get("model"), int(self._store.get("width") or 0)
+        self._rows, self._index, self._changes = Rows(), ExactIndex(0), -1  # never two indexes in memory
         with self._store.moment():
             changes = self._store.changes
-            rows = Rows(entry for part in self._store.entries(model) for entry in part)
+            rows = Rows(self._store.entries(model))
             saved = None if self._file is None or fresh else self._file.read(changes, len(rows), width)
             index = self._empty(width, len(rows)) if saved is None else saved
             if saved is None:

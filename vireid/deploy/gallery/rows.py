@@ -19,6 +19,9 @@ NOBODY = -1
 class Rows:
     """Columns of the images in the order of their numbers. Rows of deleted images stay, and no mask holds them.
 
+    Args:
+        parts: the images, in parts, of which one is in memory at a time.
+
     Attributes:
         ids: ``(N,)`` int64, ascending.
         alive: ``(N,)`` whether the image is still there.
@@ -26,7 +29,7 @@ class Rows:
         people: ``(N,)`` int64 codes of names, -1 for nobody.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, parts: Iterable[Sequence[Entry]] = ()) -> None:
         self.ids: NDArray[np.int64] = np.zeros(0, np.int64)
         self.alive: Mask = np.zeros(0, bool)
         self.modalities: NDArray[np.int8] = np.zeros(0, np.int8)
@@ -35,20 +38,30 @@ class Rows:
         self._times: NDArray[np.float64] = np.zeros(0, np.float64)
         self._codes: dict[str, dict[str, int]] = {"person": {}, "camera": {}}
         self._names: dict[str, list[str]] = {"person": [], "camera": []}
-        self.add(list(entries))
+        self._append([self._columns(part) for part in parts])
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.alive))
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Append images, whose numbers are larger than all before."""
-        self.ids = np.append(self.ids, np.array([entry.id for entry in entries], np.int64))
-        self.alive = np.append(self.alive, np.ones(len(entries), bool))
-        self.modalities = np.append(self.modalities, np.array([entry.modality for entry in entries], np.int8))
-        self.people = np.append(self.people, self._coded("person", [entry.person for entry in entries]))
-        self._cameras = np.append(self._cameras, self._coded("camera", [entry.camera for entry in entries]))
+        self._append([self._columns(entries)])
+
+    def _columns(self, entries: Sequence[Entry]) -> tuple[NDArray[Any], ...]:
         times = [np.nan if entry.time is None else entry.time for entry in entries]
-        self._times = np.append(self._times, np.array(times, np.float64))
+        return (
+            np.array([entry.id for entry in entries], np.int64),
+            np.array([entry.modality for entry in entries], np.int8),
+            self._coded("person", [entry.person for entry in entries]),
+            self._coded("camera", [entry.camera for entry in entries]),
+            np.array(times, np.float64),
+        )
+
+    def _append(self, parts: Iterable[tuple[NDArray[Any], ...]]) -> None:
+        held = (self.ids, self.modalities, self.people, self._cameras, self._times)
+        joined = (np.concatenate(column) for column in zip(held, *parts, strict=True))
+        self.ids, self.modalities, self.people, self._cameras, self._times = joined
+        self.alive = np.append(self.alive, np.ones(len(self.ids) - len(self.alive), bool))
 
     def entry(self, row: int, path: str | None = None) -> Entry:
         """What is known of the image of a row."""
