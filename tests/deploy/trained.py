@@ -36,7 +36,7 @@ def randomised(network: nn.Module, seed: int = 0) -> None:
 
 
 def settle(network: nn.Module, height: int, width: int) -> None:
-    """Give every batch norm the statistics of images, as training does: numbers neither grow nor vanish from layer to layer."""
+    """Give every batch norm the statistics of images, coarse and fine, as training does: numbers neither grow nor vanish on their way."""
     norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()
@@ -46,7 +46,8 @@ def settle(network: nn.Module, height: int, width: int) -> None:
     with torch.no_grad():
         for _ in range(2):
             coarse = torch.randn(12, 3, height // 8, width // 8, generator=generator)
-            network(nn.functional.interpolate(coarse, (height, width), mode="bicubic"), 6)
+            fine = torch.randn(12, 3, height, width, generator=generator)
+            network(nn.functional.interpolate(coarse, (height, width), mode="bicubic") + fine / 2, 6)
     network.eval()
 
 

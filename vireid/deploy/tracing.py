@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from vireid.deploy.card import IMAGENET_MEAN, IMAGENET_STD, Card, Preparation
+from vireid.deploy.centring import centred
 from vireid.deploy.folding import folded
 from vireid.models import BranchNetwork, ReIDNetwork
 from vireid.structures import Modality
@@ -74,7 +75,7 @@ def traced(network: ReIDNetwork | BranchNetwork, card: Card, modality: Modality)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch, about itself
         program = torch.export.export(module, (example(card, modality),), dynamic_shapes=({0: BATCH},), strict=False)
-        return folded(program.module(check_guards=False))
+        return centred(folded(program.module(check_guards=False)))
 
 
 def rounding(network: ReIDNetwork | BranchNetwork, card: Card, modality: Modality, images: NDArray[np.float32]) -> float:
