@@ -111,6 +111,10 @@ def test_a_card_that_asks_for_what_this_version_cannot_do(saved: Path) -> None:
     write_card(saved, dataclasses.replace(card, feature="logits"))  # type: ignore[arg-type]
     with pytest.raises(FolderError, match="`feature` must be embeddings or features, got 'logits'"):
         read_card(saved)
+    for name in ("../weights.safetensors", "/dev/zero"):
+        write_card(saved, dataclasses.replace(card, files={name: ""}))
+        with pytest.raises(FolderError, match=rf"the file '{name}' lies outside of the folder"):
+            read_card(saved)
 
 
 def test_names_of_repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:

@@ -40,6 +40,7 @@ def export(
     int8_visible: str | None = None,
     int8_infrared: str | None = None,
     openvino: bool = False,
+    calibration: str | None = None,
 ) -> int:
     """Write a trained network as a folder.
 
@@ -54,6 +55,7 @@ def export(
         int8_visible: folder of visible images, of which up to 256 calibrate graphs of eight bits, which are written into int8/ too.
         int8_infrared: folder of infrared images for the same; both are needed.
         openvino: whether to write OpenVINO's form of the graphs too, into openvino/.
+        calibration: gallery of this network, whose thresholds the card tells, for galleries that cannot be calibrated themselves.
     """
     if Path(output).exists():
         raise OutputError(f"{output!r} exists, and nothing is overwritten. Name another folder.")
@@ -73,7 +75,7 @@ def export(
     from vireid.deploy.export import export_network
 
     allowed = tuple(filter(None, (allow or "").split(",")))
-    card = export_network(checkpoint, output, results, height, width, allowed, Variants(fp16, int8, openvino))
+    card = export_network(checkpoint, output, results, height, width, allowed, Variants(fp16, int8, openvino), calibration)
     for modality, name in card.graphs.items():
         difference = (card.parity or {})["largest_difference"][modality.name.lower()]
         say(f"{modality.name.lower()}: {name}, at most {difference:.1g} from the network in torch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 from vireid.data.pixels import PixelRange
@@ -149,6 +150,9 @@ def _check_words(content: Mapping[str, Any]) -> None:
     for name, words in known.items():
         if content[name] not in words:
             raise ValueError(f"`{name}` must be {' or '.join(words)}, got {content[name]!r}")
+    for name in (*content["files"], *(part["file"] for part in content["modalities"].values() if part["file"] is not None)):
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise ValueError(f"the file {name!r} lies outside of the folder")
     for name, part in content["modalities"].items():
         if part["resize"]["filter"] != FILTER:
             raise ValueError(f"`{name}` resizes by {part['resize']['filter']!r}, and this version by {FILTER!r}")

@@ -67,7 +67,7 @@ class Embedder(ImageEmbedder):
             path: a checkpoint, or a folder that :meth:`save_pretrained` or ``vireid export`` wrote.
             device: where it computes, such as ``cuda``.
             batch_size: number of images that the network sees at once.
-                height, width: size of the network's input; needed for a checkpoint that holds no data settings, and refused for others.
+            height, width: size of the network's input; needed for a checkpoint that holds no data settings, and refused for others.
             allowed: class paths of your own that the file may name, such as ``mylib.MyHead``.
 
         Raises:

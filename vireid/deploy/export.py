@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from vireid.deploy.card import Card
 from vireid.deploy.embedder import Embedder
+from vireid.deploy.gallery.gallery import Gallery
 from vireid.deploy.tested import rows_in, rows_of_test
 from vireid.deploy.variants import Variants
 from vireid.deploy.writer import write_folder
+from vireid.errors import SettingsError
 
 
 def export_network(
@@ -20,6 +23,7 @@ def export_network(
     width: int | None = None,
     allowed: tuple[str, ...] = (),
     variants: Variants | None = None,
+    calibration: str | os.PathLike[str] | None = None,
 ) -> Card:
     """Write a folder with graphs that give what ``vireid test`` compared.
 
@@ -30,6 +34,7 @@ def export_network(
         height, width: size of the network's images, for a checkpoint without data settings.
         allowed: class paths of the user that the checkpoint may name.
         variants: graphs of lower precision to write too.
+        calibration: gallery of this network whose thresholds the card tells; ``None`` for no thresholds.
 
     Returns:
         The card of the folder.
@@ -42,4 +47,19 @@ def export_network(
         rows = rows_in(results, embedder.card.feature)
     else:
         rows = rows_of_test(checkpoint, embedder.card.feature) if Path(checkpoint).is_file() else tuple(map(dict, embedder.card.results))
-    return write_folder(folder, embedder.network, embedder, graphs=True, facts={"results": rows}, variants=variants)
+    facts = {"results": rows, "calibration": embedder.card.calibration if calibration is None else _thresholds(calibration, embedder)}
+    return write_folder(folder, embedder.network, embedder, graphs=True, facts=facts, variants=variants)
+
+
+def _thresholds(gallery: str | os.PathLike[str], embedder: Embedder) -> dict[str, Any]:
+    """What a gallery of the embedder's model was calibrated to.
+
+    Raises:
+        GalleryError: it is of another model.
+        SettingsError: it was not calibrated.
+    """
+    with Gallery.open(gallery, embedder) as opened:
+        found = opened.calibration
+    if not found.pairs:
+        raise SettingsError(f"{os.fspath(gallery)!r} was not calibrated: run `vireid gallery calibrate` first.")
+    return found.to_dict()

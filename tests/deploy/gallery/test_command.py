@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,8 +17,9 @@ from tests.commands.runs import Outcome, run
 from tests.deploy.conftest import Folder
 from tests.deploy.gallery.stand_in import image, on_disk
 from tests.deploy.trained import checkpoint, module
-from vireid import Gallery
-from vireid.deploy import Where
+from vireid import Embedder, Gallery
+from vireid.deploy import Calibration, Where, export
+from vireid.errors import GalleryError, SettingsError
 
 Capsys = pytest.CaptureFixture[str]
 Call = Callable[..., Outcome]
@@ -111,6 +113,23 @@ def test_thresholds(call: Call, model: str) -> None:
     refused = call("search", "g", "day/p01/0.png", "--modality", "visible", "--model", model, "--target", "0.01")
     assert refused.code == 2
     assert "needs at least 3000 searches" in refused.err
+
+
+def test_a_card_tells_the_thresholds_of_a_gallery(call: Call, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(export, "write_folder", lambda *_, facts, **__: told.update(facts))
+    other = checkpoint(module("random-1"), Path("other.ckpt"), {"height": 48, "width": 24})
+    with Gallery("g", Embedder.load(f"{model}.ckpt")) as gallery:
+        with pytest.raises(SettingsError, match=r"'g' was not calibrated: run `vireid gallery calibrate`"):
+            export.export_network(f"{model}.ckpt", "out", calibration="g")
+        gallery.add(
+            [image(person, shot) for person in range(30) for shot in range(3)], "visible", [str(p) for p in range(30) for _ in "abc"]
+        )
+        found = gallery.calibrate([0.3])
+    export.export_network(f"{model}.ckpt", "out", calibration="g")
+    assert Calibration.from_dict(told["calibration"]) == found
+    with pytest.raises(GalleryError, match="they cannot be compared"):
+        export.export_network(other, "out", calibration="g")
 
 
 def test_a_new_model(call: Call, model: str) -> None:
