@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,17 @@ def test_it_embeds_as_predict_does(tested: Path, tmp_path: Path, options: list[s
     for modality in Modality:
         found = embedder.embed(paths[modalities == modality], modality)
         np.testing.assert_allclose(found, expected[modalities == modality], atol=2e-7)  # rounding of other batches
+
+
+def test_threads_with_images_of_different_modalities_do_not_disturb_one_another(tmp_path: Path) -> None:
+    image = photograph(tmp_path / "a.png", grey=True)
+    embedder = Embedder.load(checkpoint(module("all_separate"), tmp_path / "a.ckpt"))
+    alone = [embedder.embed(image, modality) for modality in Modality]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
+    embedder.network.backbone.trunk.conv1.register_forward_hook(lambda *_: time.sleep(0.05))  # so that the other thread comes in between
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda modality: embedder.embed(image, modality), Modality))
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_the_average_and_not_the_raw_weights(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Embedder(ImageEmbedder):
         self.network = network.to(self.device).eval()
         self._evaluation = Retrieval(feature=card.feature)
         self._normalise = {modality: Normalise(how.mean, how.std) for modality, how in card.preparations.items()}
+        self._alone = threading.Lock()  # layers hold the number of visible rows of one batch at a time
 
     @classmethod
     def load(
@@ -113,5 +115,6 @@ class Embedder(ImageEmbedder):
     def _raw(self, pixels: NDArray[np.uint8], modality: Modality) -> NDArray[np.float32]:
         images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).contiguous()
         images = self._normalise[modality].normalise(images)
-        output = self.network(images, len(images) if modality is Modality.VISIBLE else 0)
+        with self._alone:
+            output = self.network(images, len(images) if modality is Modality.VISIBLE else 0)
         return self._evaluation.compared(output).float().cpu().numpy()
