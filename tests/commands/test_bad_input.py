@@ -263,7 +263,7 @@ def test_weights_that_cannot_be_had(retrain: Attempt, monkeypatch: pytest.Monkey
     def offline(*_: Any, **__: Any) -> None:
         raise URLError("no network")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     message = retrain("--model.weights=IMAGENET1K_V1", *wide)
     assert "cannot be fetched or read from https://" in message
     assert "no network" in message
