@@ -247,3 +247,11 @@ def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="exists, and nothing is overwritten"):
             gallery.backup(path)
     assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_gallery_that_was_closed(path: Path) -> None:
+    gallery = Gallery(path, Projection())
+    gallery.close()
+    gallery.close()
+    with pytest.raises(GalleryError, match=r"people\.gallery' was closed\. Open it again"):
+        gallery.search(image(1), "visible")

@@ -51,6 +51,7 @@ class Members:
         self._writers = threading.RLock()  # taken before the mutex, never after it
         self._depth = 0
         self._dirty = False
+        self._closed = False
         self._store = Store(self.path, create, wait)
         self._mutex = self._store.mutex
         try:
@@ -63,6 +64,9 @@ class Members:
 
     def close(self) -> None:
         """Close the file, after the log is empty and the index is saved; deleted bytes are then in neither."""
+        if self._closed:
+            return
+        self._closed = True
         if self._dirty or self._derived.unsaved:
             with contextlib.suppress(GalleryError, OSError), self._writing():
                 self._derived.save()

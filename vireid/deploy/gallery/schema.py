@@ -107,5 +107,7 @@ def meaning(path: Path) -> Iterator[None]:
                 f"The disk of the gallery {name!r} is full. What was there before is intact; make room and try again."
             ) from error
         raise OutputError(f"Cannot use the gallery {name!r}: {text}. What was there before is intact.") from error
+    except sqlite3.ProgrammingError as error:
+        raise GalleryError(f"The gallery {os.fspath(path)!r} was closed. Open it again.") from error
     except sqlite3.DatabaseError as error:
         raise GalleryError(f"{os.fspath(path)!r} is damaged, or no gallery: {error}. Restore a backup of it.") from error
