@@ -156,10 +156,14 @@ def test_a_schedule_over_a_run_without_a_length_in_epochs(retrain: Attempt) -> N
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("model:\n\tinit_args: {seed: 1}\n", "'c.yaml' is no YAML: "), ("[" * 1000, "'c.yaml' is no YAML: it is nested too deeply")],
+    [
+        ("model:\n\tinit_args: {seed: 1}\n", "'c.yaml' is no YAML: "),
+        ("[" * 1000, "'c.yaml' is no YAML: it is nested too deeply"),
+        ("seed_everything: 0 # \udcd5\udcfb\n", "'c.yaml' is no YAML: it is not in UTF-8"),  # a word in GBK
+    ],
 )
 def test_files_that_are_no_yaml_are_named(retrain: Attempt, tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "c.yaml").write_text(content)
+    (tmp_path / "c.yaml").write_bytes(content.encode("utf-8", "surrogateescape"))
     told = retrain("-c", "c.yaml")
     assert message in " ".join(told.split())
     assert ("line 2, column 1" in told) == ("\t" in content)

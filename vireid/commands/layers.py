@@ -142,6 +142,8 @@ def yaml_problem(error: Exception) -> str:
     """What :func:`read_configuration` stumbled over, on one line."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not in UTF-8"
     mark = getattr(error, "problem_mark", None)
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"{getattr(error, 'problem', None) or ' '.join(str(error).split())}{place}"

@@ -20,11 +20,12 @@ class ShortErrors(ArgumentParser):
         try:
             found: Namespace = with_homes(super().parse_args(args, *rest, **settings))
             return found
-        except (_RefusedError, RecursionError) as error:
+        except (_RefusedError, RecursionError, UnicodeDecodeError) as error:
             from vireid.commands.layers import read_layers
             from vireid.commands.parser_errors import explain  # commands that are right do not wait for it
 
-            refused = error if isinstance(error, _RefusedError) else _RefusedError("Problems parsing config: nested too deeply", self)
+            reason = "nested too deeply" if isinstance(error, RecursionError) else "not in UTF-8"
+            refused = error if isinstance(error, _RefusedError) else _RefusedError(f"Problems parsing config: {reason}", self)
             raise SettingsError(explain(refused.message, refused.parser, read_layers(args or []))) from error
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

@@ -95,6 +95,7 @@ HARMLESS = (
     "a variable",
     "a tuple",
     "another kind",
+    "a merge with itself",
     "the same key twice",
     "ten million blanks",
     "a comment of ten megabytes",
