@@ -51,6 +51,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove what killed processes left of files in a folder. Nobody else may write into it."""
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 @contextlib.contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.

@@ -113,6 +113,16 @@ def test_a_run_that_was_killed_in_its_first_moments_is_started_again() -> None:
         assert path.read_text() == text
 
 
+def test_what_a_killed_run_left_half_written_is_removed_when_it_goes_on() -> None:
+    checkpoint = checkpoint_of("run")
+    left = [Path("run/.metrics.csv.part"), checkpoint.with_name(".previous.ckpt.part")]
+    for path in (*left, Path("run/notes.part"), checkpoint.with_name("mine.part")):
+        path.touch()
+    RunDirectory("fit", "run", "last").make()
+    assert sorted(path.name for path in Path("run").rglob("*.part")) == ["mine.part", "notes.part"]
+    assert checkpoint.exists()
+
+
 def test_a_folder_is_taken_once_and_the_loser_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "PATIENCE", 0)
     first, second = RunDirectory("fit", "new/run", None), RunDirectory("fit", "new/run", None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vireid.commands.slurm import JOB_FILE, Job
 from vireid.errors import OutputError, SettingsError
+from vireid.files import clear_parts
 from vireid.locks import LOCK_FILE, FolderLock
 from vireid.printable import printable
 from vireid.results.files import FORKS_FILE
@@ -86,6 +87,8 @@ class RunDirectory:
         self._lock = lock
         if not self.resuming:
             check_fresh(self.path)
+        for folder in (self.path, self.path / LAST.parent):
+            clear_parts(folder)
         self._fresh = not self.resuming
 
     def note_job(self, processes: int) -> None:
