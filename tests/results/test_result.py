@@ -210,6 +210,8 @@ def test_queries_of_an_older_version_hold_average_precisions_alone(tmp_path: Pat
         ({"version": np.array(4)}, r"queries\.npz' has version 4, this vireid reads 1 to 3: upgrade the package"),
         ({"version": np.array("x")}, "has version 'x', this vireid reads 1 to 3"),
         ({"ap.0.1": None}, "is damaged: trial 1 of `sysu/.*` is not whole"),
+        ({"ap.0.1": np.array(["x"] * len(PIDS))}, "is damaged: trial 1 of `sysu/.*` is not whole"),
+        ({"pids.0.1": np.zeros(len(PIDS))}, "is damaged: trial 1 of `sysu/.*` is not whole"),
         ({"pids.0.2": None}, "is damaged: trial 2"),
         ({"first.0.0": np.ones(3)}, "is damaged: trial 0"),
         ({"first.0.0": np.ones(100)}, "does not give the rank1 of the metrics.json beside it"),

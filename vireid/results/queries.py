@@ -21,7 +21,7 @@ from vireid.results.result import Result, TrialQueries
 VERSION = 3
 """Version of the file. Version 2 has no details; a file of version 1 states no version and holds only identities and average precisions."""
 
-ARRAYS = ("pids", "ap", "inp", "first", "people", "mated", "non_mated")
+ARRAYS = {"pids": "iu", "people": "U", **dict.fromkeys(("ap", "inp", "first", "mated", "non_mated"), "fiu")}  # and NumPy's kinds of values
 AGAIN = "run `vireid test` again"
 
 
@@ -99,7 +99,7 @@ def _of_row(path: Path, arrays: Mapping[str, NDArray[Any]], row: int, result: Re
     for trial in range(result.trials):
         columns = {name: arrays.get(f"{name}.{row}.{trial}") for name in ARRAYS}
         pids, ap = columns["pids"], columns["ap"]
-        if pids is None or ap is None or len({column.shape for column in columns.values() if column is not None}) > 1 or ap.ndim != 1:
+        if pids is None or ap is None or ap.ndim != 1 or not all(_is_of(ap.shape, name, column) for name, column in columns.items()):
             raise ResultsError(f"{os.fspath(path)!r} is damaged: trial {trial} of `{result.name}` is not whole. Run `vireid test` again.")
         queries = TrialQueries(pids, ap, columns["inp"], columns["first"], columns["people"], columns["mated"], columns["non_mated"])
         for metric, values in queries.scores().items():
@@ -107,6 +107,10 @@ def _of_row(path: Path, arrays: Mapping[str, NDArray[Any]], row: int, result: Re
                 raise ResultsError(f"{os.fspath(path)!r} does not give the {metric} of the metrics.json beside it: {AGAIN}.")
         found.append(queries)
     return tuple(found)
+
+
+def _is_of(shape: tuple[int, ...], name: str, column: NDArray[Any] | None) -> bool:
+    return column is None or (column.shape == shape and column.dtype.kind in ARRAYS[name])
 
 
 def _has_mean(values: NDArray[np.float64], mean: float) -> bool:
