@@ -29,7 +29,7 @@ def check_readable(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
             try:
-                assert path.stat().st_size, "is empty"
+                assert path.stat().st_size or path.suffix == ".log", "is empty"  # a log holds what a full disk had room for
                 READERS.get(path.suffix, Path.read_bytes)(path)
             except Exception as error:
                 raise AssertionError(f"{path.relative_to(folder)} is not whole: {error}") from error
@@ -100,7 +100,7 @@ def of_evaluation(folder: Path) -> dict[str, Any]:
         found[path.name] = _timeless(json.loads(path.read_text()))
     for path in sorted(folder.glob("*.npz")):
         arrays = _read_arrays(path)
-        found[path.name] = {name: torch.from_numpy(each) if each.dtype.kind in "fiub" else each.tolist() for name, each in arrays.items()}
+        found[path.name] = {name: (each.dtype.str, each.shape, each.tobytes()) for name, each in arrays.items()}
     return found
 
 
