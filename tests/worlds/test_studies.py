@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_every_answer_and_all_it_is_compared_with_were_trained(one: WorldStudy) 
 
 def test_the_page_has_the_figures_of_the_files() -> None:
     assert summary(ALL) in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_untied_studies_are_whole() -> None:
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((STUDIES.parent / "studies_untied").glob("*.json"))]
+    assert len(found) == len({(one["world"], one["trunk"], one["people"]) for one in found}) == 8
+    for one in found:
+        for search in one["searches"].values():
+            assert all(f"{search['answer']}/{seed}" in one["runs"] for seed in SEEDS)
 
 
 def test_claims_hold_as_the_page_says() -> None:
