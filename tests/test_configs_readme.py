@@ -11,9 +11,12 @@ from vireid.cli import main
 TEXT = (Path(__file__).parent.parent / "configs" / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", TEXT.replace("\\\n", ""), re.DOTALL) for line in block.strip().splitlines()]
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-SYSTEMS = [
+SECTIONS = [
+    "Options of a run",
     "Watching a run",
     "Going on with a run",
+    "Other searches",
+    "Comparing runs",
     "CM-NAS",
     "OSNet-AIN",
     "CDNet",
@@ -23,11 +26,15 @@ SYSTEMS = [
     "Worlds of generated people",
     "What a search measures",
     "Our own recipe",
+    "A gallery in use",
+    "Time and memory",
+    "Questions",
+    "Glossary",
 ]
 
 
-def test_every_system_has_a_section() -> None:
-    assert re.findall(r"^## (.*)$", TEXT, re.MULTILINE) == SYSTEMS
+def test_sections_are_in_the_order_in_which_they_are_read() -> None:
+    assert re.findall(r"^## (.*)$", TEXT, re.MULTILINE) == SECTIONS
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("vireid fit")])

@@ -45,7 +45,7 @@ def test_two_lines_do_all_the_set_up() -> None:
 def test_every_fit_command_parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     commands = [command for command in COMMANDS if command.startswith("vireid fit")]
-    assert len(commands) == 9
+    assert len(commands) == 6
     for command in commands:
         with pytest.raises(SystemExit) as end:
             main([*words(command), "--print_config"])

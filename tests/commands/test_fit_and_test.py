@@ -56,7 +56,12 @@ OWN = {  # other spaces, schedules as short as the run, and a trunk that may mov
     "train/hhrg.yaml": (*SPACE, "--model.head.init_args.stripes=2"),  # of a map with two rows
     "train/osnet_ain.yaml": ("--model.space.init_args.width=x0_25", "--trainer.callbacks.init_args.epochs=1"),
 }
-FEWER = {"search/one_shot.yaml": ("--model.derivation.budget=3", "--model.derivation.population=2", "--model.derivation.tournament=2")}
+FEWER = ("--model.derivation.budget=3", "--model.derivation.population=2", "--model.derivation.tournament=2")
+ONE_SHOT = ("search/one_shot.yaml", "search/laptop_one_shot.yaml")
+BELOW = dict.fromkeys(("search/laptop.yaml", *OTHER_SPACES), "search/cm_nas.yaml") | {  # configurations that lie on top of another
+    "search/laptop_one_shot.yaml": "search/one_shot.yaml",
+    **dict.fromkeys(("train/laptop.yaml", "train/stop_early.yaml"), "train/cm_nas.yaml"),
+}
 Capsys = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")  # the trees are meant to be tiny
 
@@ -83,18 +88,17 @@ def trees(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def model_words(config: str) -> list[str]:
     """Options that make a model configuration small; a laptop's sizes come on top of the others."""
-    folder, name = config.split("/")
     if config in OWN:
         return ["-c", config, *OWN[config]]
-    below = ["-c", f"{folder}/cm_nas.yaml"] if name in ("laptop.yaml", "stop_early.yaml") or config in OTHER_SPACES else []
-    small = (*(SPACE if name == "one_shot.yaml" else SEARCH), "--data.heldout_fraction=0.5") if folder == "search" else SPACE
-    unconfirmed = (
-        ["--model.derivation=vireid.search.Argmax", "--trainer.check_val_every_n_epoch=1"]
-        if below or config == "search/cm_nas.yaml"
-        else []
-    )  # too few people to confirm
-    own = small[1:] if config in OTHER_SPACES else small  # small[0] names the space
-    return [*below, "-c", config, *own, *FEWER.get(config, ()), *(unconfirmed if folder == "search" else [])]
+    below = ["-c", BELOW[config]] if config in BELOW else []
+    if config.startswith("train/"):
+        return [*below, "-c", config, *SPACE]
+    if config in ONE_SHOT:
+        return [*below, "-c", config, *SPACE, "--data.heldout_fraction=0.5", *FEWER]
+    small = SEARCH[1:] if config in OTHER_SPACES else SEARCH  # SEARCH[0] names the space
+    unconfirmed = ["--model.derivation=vireid.search.Argmax", "--trainer.check_val_every_n_epoch=1"]  # too few people to confirm
+    of_cm_nas = config == "search/cm_nas.yaml" or below
+    return [*below, "-c", config, *small, "--data.heldout_fraction=0.5", *(unconfirmed if of_cm_nas else [])]
 
 
 def last(folder: Path) -> Path:
@@ -142,7 +146,7 @@ def test_model_configurations(config: str, trees: Trees, tmp_path: Path) -> None
         assert "search/entropy" in columns
         searched, genotype = SearchModule.load_from_checkpoint(last(folder)), Genotype.load(folder / "genotype.json")
         for name in ("search/architecture_loss", "search/temperature"):
-            assert (name in columns) == (config != "search/one_shot.yaml")
+            assert (name in columns) == (config not in ONE_SHOT)
         assert len(genotype.provenance["derivation"].get("scores", [])) == searched.derivation.evaluations(searched.space.sites())
         space = genotype.space
         wanted_space = yaml.safe_load((CONFIGS / config).read_text())["model"]["init_args"]["space"]

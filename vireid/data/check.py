@@ -121,6 +121,11 @@ def check_dataset(
         DatasetNotFoundError: a folder of the layout is absent.
         SettingsError: ``height`` or ``width`` is below 1, ``pixel_range`` is not two different numbers, or ``image_root`` is given without
             a CSV file.
+
+    Example::
+
+        report = check_dataset("data/SYSU-MM01")
+        print(report.ok, report.errors)
     """
     if min(height, width) < 1:
         raise SettingsError(f"`height` and `width` must be at least 1, got {height} and {width}.")

@@ -40,6 +40,11 @@ class ClassImages(Dataset[Batch]):
     Args:
         source: all images.
         rows: row numbers of the images in this set.
+
+    Example::
+
+        images = ClassImages(source, range(256))  # of CIFAR100 or ImageNet
+        batch = images[[0, 1, 2]]
     """
 
     def __init__(self, source: ImageSource, rows: Sequence[int]) -> None:

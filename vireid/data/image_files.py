@@ -50,7 +50,7 @@ def open_image(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]
 
 
 def decoded_image(content: bytes, name: str) -> Image.Image:
-    """The image of a file's content, decoded; bounds are those of :func:`open_image`.
+    """The image of a file's content, decoded; bounds are those of ``open_image``.
 
     Args:
         content: bytes of a file in one of :data:`FORMATS`.
@@ -71,7 +71,7 @@ def decoded_image(content: bytes, name: str) -> Image.Image:
 def read_image(path: str, height: int, width: int, pixel_range: PixelRange | None = None) -> NDArray[np.uint8]:
     """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter.
 
-    A single channel becomes three equal channels. Depth, orientation and transparency: see :func:`vireid.data.pixels.to_rgb`.
+    A single channel becomes three equal channels. Depth, orientation and transparency: see ``to_rgb``.
 
     Args:
         path: the file.
@@ -80,7 +80,11 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
 
     Raises:
         DatasetNotFoundError: the file does not exist.
-        BadImageError: the file cannot be read, see :func:`open_image`.
+        BadImageError: the file cannot be read, see ``open_image``.
+
+    Example::
+
+        pixels = read_image("cam3/0001/0001.jpg", height=256, width=128)  # (256, 128, 3), uint8
     """
     with open_image(path) as image:
         return resized(to_rgb(image, pixel_range), height, width)

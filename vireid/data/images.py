@@ -45,6 +45,11 @@ class ImageBatches(Dataset[Batch]):
 
     Raises:
         SettingsError: ``on_bad_image`` has another value, or ``pixel_range`` is not two different numbers.
+
+    Example::
+
+        images = ImageBatches(RegDB("data/RegDB").train_records(), height=288, width=144)
+        batch = images[[0, 1, 2]]  # three images of 288 x 144, uint8
     """
 
     def __init__(
@@ -149,6 +154,10 @@ class SearchImages(Dataset[SearchBatch]):
 
     Args:
         weights, architecture: images of the weight step and of the architecture step.
+
+    Example::
+
+        images = SearchImages(ImageBatches(for_weights), ImageBatches(for_architecture))
     """
 
     def __init__(self, weights: Dataset[Batch], architecture: Dataset[Batch]) -> None:
@@ -173,6 +182,10 @@ class EvaluationBatches(Dataset[Batch]):
         images: visible images first, then infrared ones.
         batch_size: number of images in a batch; the last batch of each modality may be smaller.
         rank, world_size: rank of this process, and number of processes.
+
+    Example::
+
+        batches = EvaluationBatches(ImageBatches(evaluation.records), batch_size=64)  # each of one modality
     """
 
     def __init__(self, images: ImageBatches, batch_size: int, rank: int = 0, world_size: int = 1) -> None:

@@ -30,6 +30,11 @@ def split_ids(pids: Iterable[int], fraction: float, seed: int) -> tuple[tuple[in
 
     Raises:
         SettingsError: there are fewer than two identities, or ``fraction`` is out of range.
+
+    Example:
+        >>> kept, heldout = split_ids(range(10), fraction=0.3, seed=0)
+        >>> len(kept), len(heldout), set(kept) & set(heldout)
+        (7, 3, set())
     """
     order = sorted(set(pids))
     if not 0 < fraction < 1:
@@ -48,6 +53,10 @@ def split_images(records: Sequence[Record], seed: int) -> tuple[list[Record], li
 
     Raises:
         SettingsError: an identity has a single image of a modality, which cannot be in both halves.
+
+    Example::
+
+        first, second = split_images(records, seed=0)  # the same people, other images
     """
     return _cut(records, seed, lambda count: count // 2, "image")
 
@@ -59,6 +68,10 @@ def split_few(records: Sequence[Record], seed: int, few: int) -> tuple[list[Reco
 
     Raises:
         SettingsError: an identity has a single image of a modality, which cannot be in both parts.
+
+    Example::
+
+        weights, architecture = split_few(records, seed=0, few=4)  # four images of every person and modality
     """
     return _cut(records, seed, lambda count: min(few, count // 2), "cdnet")
 
@@ -69,6 +82,10 @@ def split_leaking(records: Sequence[Record], seed: int, few: int) -> tuple[list[
     Of n images, the remainder of n by ``few`` (or ``few`` if the remainder is 0) are drawn for the second part alone. The second part is
     filled up to ``few`` with images that **the first part keeps**. Both parts share up to ``few - 1`` images, and all if n is ``few``.
     If there are fewer than ``few`` images, each part draws ``few`` with replacement.
+
+    Example::
+
+        weights, architecture = split_leaking(records, seed=0, few=4)  # some images are in both
 
     Reference:
         Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021, public search code.

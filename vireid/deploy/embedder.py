@@ -37,6 +37,11 @@ class Embedder(ImageEmbedder):
     Attributes:
         network: the network, in evaluation mode.
         card: what it is.
+
+    Example::
+
+        embedder = Embedder.load("runs/child/checkpoints/last.ckpt")
+        scores = embedder.embed(["a.jpg", "b.jpg"], "visible") @ embedder.embed("night.jpg", "infrared")[0]
     """
 
     def __init__(

@@ -32,6 +32,11 @@ class OnnxEmbedder(ImageEmbedder):
         MissingFileError: no folder, or no card in it.
         FolderError: card or graph is damaged, or there are no graphs.
         SettingsError: onnxruntime is absent or lacks a provider, or a number is out of range.
+
+    Example::
+
+        embedder = OnnxEmbedder("deployed")
+        scores = embedder.embed(["a.jpg", "b.jpg"], "visible") @ embedder.embed("night.jpg", "infrared")[0]
     """
 
     def __init__(

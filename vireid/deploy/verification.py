@@ -45,6 +45,10 @@ def verify(folder: str | os.PathLike[str]) -> Verified:
         MissingFileError: no folder, or no card in it.
         FolderError: something differs; the message names every file and modality that does.
         SettingsError: onnxruntime is absent.
+
+    Example::
+
+        verified = verify("deployed")  # raises if a file or a graph is not what was exported
     """
     path = Path(folder)
     card = read_card(path)

@@ -64,6 +64,12 @@ def local_alignment(strips: Tensor, features: Tensor, labels: Tensor, margin: fl
     Raises:
         ValueError: the shapes do not fit.
 
+    Example:
+        >>> labels = torch.tensor([0, 0, 1, 1])
+        >>> strips = labels[:, None, None] + torch.zeros(4, 6, 8)  # six strips of every image
+        >>> local_alignment(strips, strips.mean(1), labels).ndim
+        0
+
     Reference:
         Feng et al.: Homogeneous and Heterogeneous Relational Graph for Visible-infrared Person Re-identification, arXiv 2109.08811
         (public code).

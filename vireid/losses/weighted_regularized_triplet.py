@@ -65,6 +65,12 @@ def weighted_distances(
 
     Raises:
         ValueError: the shapes do not fit, or ``stabilise`` has another value.
+
+    Example:
+        >>> features = torch.tensor([[0.0], [0.0], [3.0], [3.0]])
+        >>> near, far = weighted_distances(features, torch.tensor([0, 0, 1, 1]))
+        >>> bool((far > near).all())
+        True
     """
     check_rows("features", features)
     check_labels("labels", labels, features, "features")

@@ -129,6 +129,10 @@ def det_curve(searches: Searches, rank: float = 1) -> tuple[Floats, Floats, Floa
 
     Raises:
         ValueError: no search is mated, or none is not.
+
+    Example::
+
+        thresholds, fpir, fnir = det_curve(searches)
     """
     strangers = np.sort(_known("non_mated", searches.non_mated))
     mates = _known("mated", searches.mated)
@@ -153,6 +157,10 @@ def threshold_at(searches: Searches, target: float, level: float = 0.95) -> Thre
     Raises:
         TooFewSearchesError: there are fewer than ``30 / target`` searches, or the false alarms are those of fewer than 10 people.
         ValueError: ``target`` is out of range.
+
+    Example::
+
+        accepted = threshold_at(searches, target=0.01)
 
     Reference:
         Grother, Ngan, Hanaoka: Face Recognition Vendor Test Part 2: Identification, NIST IR 8271, 2019 (the rates).
@@ -207,6 +215,11 @@ def operating_points(searches: Searches, targets: Sequence[float]) -> tuple[Oper
 
     Raises:
         ValueError: a target is out of range.
+
+    Example::
+
+        for point in operating_points(searches, targets=(0.01, 0.1)):
+            print(point)
     """
     points = []
     for target in targets:

@@ -67,5 +67,10 @@ def search_people(scores: Scores, query_people: ArrayLike, gallery_people: Array
 
 
 def cosine_scores(query: NDArray[np.float32], gallery: NDArray[np.float32]) -> Scores:
-    """Cosines of ``(Q, D)`` and ``(G, D)`` embeddings of unit length, for :func:`search_people`."""
+    """Cosines of ``(Q, D)`` and ``(G, D)`` embeddings of unit length, for :func:`search_people`.
+
+    Example:
+        >>> unit = np.eye(2, dtype=np.float32)
+        >>> scores = cosine_scores(unit, unit)
+    """
     return lambda rows: query[rows] @ gallery.T

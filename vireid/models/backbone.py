@@ -18,6 +18,12 @@ class Backbone(nn.Module):
     Args:
         trunk: ``(B, 3, H, W)`` to ``(B, out_channels, H', W')``; modules are not added to it afterwards.
         out_channels: channels of the feature map; ``None`` takes the trunk's attribute of this name.
+
+    Example:
+        >>> from vireid.models import build_resnet
+        >>> backbone = Backbone(build_resnet("resnet10", width=8))
+        >>> backbone(torch.zeros(2, 3, 32, 16), n_visible=1).shape
+        torch.Size([2, 64, 2, 1])
     """
 
     def __init__(self, trunk: nn.Module, out_channels: int | None = None) -> None:

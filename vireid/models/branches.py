@@ -11,7 +11,12 @@ from vireid.models.output import NetworkOutput
 
 
 class BranchNeck(nn.Module):
-    """From the maps of a trunk to features and logits."""
+    """From the maps of a trunk to features and logits.
+
+    Example::
+
+        neck: BranchNeck = StandardNeck(in_channels=512, num_classes=751)
+    """
 
     def forward(self, maps: Sequence[Tensor]) -> NetworkOutput:
         """Everything that losses need."""
@@ -32,6 +37,10 @@ class BranchNetwork(nn.Module):
     Args:
         backbone: over a trunk that gives its ``maps``.
         neck: takes these maps and gives the branches of the output.
+
+    Example::
+
+        network = BranchNetwork(backbone, StandardNeck(backbone.out_channels, num_classes=751))
     """
 
     def __init__(self, backbone: Backbone, neck: BranchNeck) -> None:

@@ -25,6 +25,13 @@ class ReIDNetwork(nn.Module):
     Raises:
         SettingsError: a negative ``num_classes``.
 
+    Example:
+        >>> import torch
+        >>> from vireid.models import build_resnet
+        >>> network = ReIDNetwork(Backbone(build_resnet("resnet10", width=8)), num_classes=5)
+        >>> network(torch.zeros(4, 3, 32, 16), 2).logits.shape
+        torch.Size([4, 5])
+
     Reference:
         Fu, Hu, Wu, Shi, Mei, He: CM-NAS, ICCV 2021.
     """

@@ -21,6 +21,12 @@ class PerModality(nn.Module):
 
     Attributes:
         n_visible: visible rows of the next batch, written by the network; ``None`` until then.
+
+    Example:
+        >>> layers = PerModality(nn.Conv2d(3, 4, 1))
+        >>> layers.n_visible = 2
+        >>> layers(torch.ones(3, 3, 2, 2)).shape
+        torch.Size([3, 4, 2, 2])
     """
 
     def __init__(self, module: nn.Module) -> None:

@@ -17,6 +17,13 @@ class Reporting(nn.Module):
 
     Attributes:
         report: ``(rows, ...)`` of the last training batch, or ``None``.
+
+    Example::
+
+        class Energy(Reporting):
+            def forward(self, maps):
+                self.report = maps.square().mean((2, 3)) if self.training else None
+                return maps
     """
 
     def __init__(self, report_name: str) -> None:

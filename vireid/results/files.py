@@ -73,6 +73,11 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
         MissingFileError: there is no such file.
         ResultsError: the folder holds several evaluations, so that one must be named. Or the file was not written by vireid, is
             damaged, or has another version.
+
+    Example::
+
+        for result in read_results("runs/child/test-1").results:
+            print(result.protocol, result.mean["mAP"])
     """
     found = find_metrics(Path(path))
     content = _content(found)

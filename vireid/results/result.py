@@ -40,7 +40,7 @@ class TrialQueries:
     non_mated: NDArray[np.float64] | None = None
 
     def scores(self) -> dict[str, NDArray[np.float64]]:
-        """Contribution of every query to the mean, by the name of each known measure (:data:`METRICS`)."""
+        """Contribution of every query to the mean, by the name of each known measure (``METRICS``)."""
         known = {"mAP": self.ap, "mINP": self.inp}
         first = self.first
         if first is not None:
@@ -54,7 +54,7 @@ class Result:
 
     Attributes:
         protocol: id of the setting, e.g. ``sysu/all/single-shot/seeded``.
-        values: per name of :data:`METRICS`, one number per trial.
+        values: per name of ``METRICS``, one number per trial.
         queries: number of valid queries of the first trial.
         remark: note that a reader of the row needs, or empty.
         variant: what was done in addition to the protocol, e.g. ``flip`` or ``re-ranked``; empty for the protocol as published.

@@ -45,6 +45,10 @@ def score(
 
     Returns:
         One result per setting.
+
+    Example::
+
+        results = score(evaluation, embeddings)  # one row of embeddings for each record
     """
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
     pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))

@@ -26,6 +26,10 @@ def results_table(results: Sequence[Result], title: str) -> Table:
 
     Where a test has enough searches, further columns tell the share of people who are missed (FNIR) if a threshold lets strangers pass in
     at most a share of searches (FPIR).
+
+    Example::
+
+        console.print(results_table(results, "child"))
     """
     targets = [target for target in TARGETS if any(result.fnir(target) is not None for result in results)]
     caption = "FNIR at FPIR: people missed at rank 1 if strangers pass in so many searches" if targets else None
@@ -49,18 +53,27 @@ def _cell(result: Result, key: str) -> str:
 
 
 def print_results(results: Sequence[Result], title: str) -> None:
-    """Print the table to the terminal, or 120 columns wide to a pipe."""
+    """Print the table to the terminal, or 120 columns wide to a pipe.
+
+    Example::
+
+        print_results(read_results("runs/child/test-1").results, "child")
+    """
     table_console().print(results_table(results, title))
 
 
 def write_metrics(path: Path, results: Sequence[Result], details: Details | None = None, **about: Any) -> None:
     """Write ``metrics.json``: every result with its protocol id, mean and deviation, and the entries of ``about``.
 
-    The scores of every query go to ``queries.npz`` in the same folder (:func:`~vireid.results.queries.write_queries`), and so do
+    The scores of every query go to ``queries.npz`` in the same folder (``write_queries``), and so do
     ``details``.
 
     Raises:
         OutputError: the file cannot be written.
+
+    Example::
+
+        write_metrics(Path("out/metrics.json"), results, checkpoint="last.ckpt")
     """
     write_queries(path.with_name(QUERIES_FILE), results, details)  # first: if metrics.json exists, the rest is complete
     content = {"format": FORMAT, "version": VERSION, **about, "results": [result.to_dict() for result in results]}

@@ -214,6 +214,11 @@ def space_of(genotype: Genotype) -> SearchSpace:
 
     Raises:
         GenotypeError: the genotype names something else, or settings that do not fit.
+
+    Example:
+        >>> from vireid.search import BNSeparation
+        >>> type(space_of(BNSeparation("resnet18").baseline("all_shared"))).__name__
+        'BNSeparation'
     """
     own = sorted({path for path in class_paths(dict(genotype.space)) if not may_import(path, importable())})
     if own:

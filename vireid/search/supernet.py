@@ -27,6 +27,11 @@ class Supernet(Backbone):
 
     Attributes:
         sites, choices: as given.
+
+    Example::
+
+        supernet = BNSeparation("resnet18").supernet()
+        maps = supernet(images, n_visible)
     """
 
     def __init__(self, trunk: nn.Module, sites: Sequence[Site], choices: Mapping[str, Choice], out_channels: int | None = None) -> None:

@@ -18,12 +18,24 @@ class HasSettings(Protocol):
 
 
 def settings_of(value: HasSettings) -> dict[str, Any]:
-    """Settings of an object, see :class:`~vireid.settings.Recorded`."""
+    """Settings of an object, see :class:`~vireid.settings.Recorded`.
+
+    Example:
+        >>> from vireid.losses import BatchHardTriplet
+        >>> settings_of(BatchHardTriplet(margin=0.2))["init_args"]["margin"]
+        0.2
+    """
     return value.settings()
 
 
 def class_path(cls: type) -> str:
-    """Shortest public import path of a class: ``vireid.X``, ``vireid.part.X``, else its module path."""
+    """Shortest public import path of a class: ``vireid.X``, ``vireid.part.X``, else its module path.
+
+    Example:
+        >>> from vireid.losses import CrossEntropy
+        >>> class_path(CrossEntropy)
+        'vireid.losses.CrossEntropy'
+    """
     parts = cls.__module__.split(".")
     for depth in range(1, len(parts)):
         package = ".".join(parts[:depth])
@@ -41,6 +53,10 @@ def plain(value: Any) -> Any:
 
     Raises:
         TypeError: a value has no plain form.
+
+    Example:
+        >>> plain({"area": (0.02, 0.4)})
+        {'area': [0.02, 0.4]}
     """
     if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)):
         return value

@@ -18,13 +18,17 @@ def instantiate(settings: Any, allowed: tuple[str, ...] = OWN, *, of_kind: Any =
 
     Args:
         settings: ``{"class_path", "init_args"}``, or any plain value, which comes back as it is.
-        allowed: what may be imported, as :func:`~vireid.importable.may_import` reads it; anything else is refused before it is imported.
+        allowed: what may be imported, as ``may_import`` reads it; anything else is refused before it is imported.
         of_kind: class of the object, or type of the argument that it is for. Nothing of another kind is built, and where the type is of
             plain values, settings stay plain values.
         extra: arguments that replace the recorded ones (top level only).
 
     Raises:
         CheckpointError: a class path is outside ``allowed`` or names no class, an object is of another kind, or arguments do not fit.
+
+    Example:
+        >>> instantiate({"class_path": "vireid.losses.CrossEntropy", "init_args": {"weight": 2.0}}).weight
+        2.0
     """
     check_class_paths(settings, allowed)
     return _built(settings, allowed, of_kind, extra)
@@ -63,14 +67,17 @@ def check_class_paths(settings: Any, allowed: tuple[str, ...] = OWN) -> None:
 
     Settings of an object hold a class path and arguments, and nothing else. Names of arguments must be plain identifiers, because a
     parser reads ``head.class_path`` as a class path too. Where an optimiser or a schedule of torch is expected, settings may name
-    only such classes of torch, see :mod:`~vireid.settings.torch_classes`.
+    only such classes of torch, see ``torch_classes``.
 
     Args:
         settings: plain values of dictionaries and lists.
-        allowed: what may be imported, as :func:`~vireid.importable.may_import` reads it.
+        allowed: what may be imported, as ``may_import`` reads it.
 
     Raises:
         CheckpointError: settings name a class outside ``allowed``, or are damaged. The message names what is wrong.
+
+    Example:
+        >>> check_class_paths({"class_path": "vireid.losses.CrossEntropy"})
     """
     foreign = list(dict.fromkeys(_foreign(settings, allowed)))
     if foreign:
@@ -127,6 +134,9 @@ def check_objects(settings: Any, allowed: tuple[str, ...] = OWN, kind: Any = Any
 
     Raises:
         CheckpointError: there is such a value. The message names class, argument and value.
+
+    Example:
+        >>> check_objects({"class_path": "vireid.losses.CrossEntropy", "init_args": {"weight": 2.0}})
     """
     if is_plain(kind):
         return
@@ -156,6 +166,10 @@ def import_class(path: Any, allowed: tuple[str, ...] = OWN) -> type[Recorded]:
 
     Raises:
         CheckpointError: ``path`` is outside ``allowed`` (then nothing is imported), or names no class that can be rebuilt.
+
+    Example:
+        >>> import_class("vireid.losses.CrossEntropy").__name__
+        'CrossEntropy'
     """
     check_class_paths({"class_path": path}, allowed)
     module, _, name = str(path).rpartition(".")

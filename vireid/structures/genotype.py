@@ -101,7 +101,7 @@ class Genotype:
         """Genotype of ``BNSeparation`` from a CM-NAS one-line list (0 = separate, 1 = shared; first line only).
 
         Any white space separates the values. They are in the order of construction, see
-        :func:`~vireid.structures.resnet_sites.cmnas_order`.
+        ``cmnas_order``.
 
         Raises:
             MissingFileError: no such file.

@@ -33,6 +33,10 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """Writes beside the target and moves into place; reads tensors and plain values only.
 
     A run that is killed while it writes leaves the checkpoint before intact.
+
+    Example::
+
+        trainer = pl.Trainer(plugins=[SafeCheckpointIO()])
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ARG002 (interface)
@@ -57,6 +61,10 @@ def read_checkpoint(
         MissingFileError: no such file.
         CheckpointError: truncated, with a wrong checksum, with a payload that is not data, not written by vireid, of another format, with
             values that no training leaves, or naming foreign classes.
+
+    Example::
+
+        settings = read_checkpoint("runs/child/checkpoints/last.ckpt")["vireid"]["model"]
     """
     name = os.fspath(path)
     if not Path(path).is_file():
@@ -147,6 +155,13 @@ class LastCheckpoint(Checkpoint):
     Args:
         directory: folder of the checkpoint.
         every_n_batches: also save in the middle of an epoch; ``None`` for epoch ends only.
+
+    Raises:
+        ValueError: ``every_n_batches`` below 1.
+
+    Example::
+
+        trainer = pl.Trainer(callbacks=[LastCheckpoint("runs/mine/checkpoints")], plugins=[SafeCheckpointIO()])
     """
 
     def __init__(self, directory: str | os.PathLike[str], every_n_batches: int | None = None) -> None:

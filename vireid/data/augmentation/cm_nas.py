@@ -33,6 +33,9 @@ class CMNASAugmentation(FlipShiftAugmentation):
         mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
         std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
+    Raises:
+        SettingsError: a probability, an area or an aspect out of range.
+
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
         (public code).

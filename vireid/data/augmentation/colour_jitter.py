@@ -30,6 +30,9 @@ class FlipJitterAugmentation(FlipShiftAugmentation):
         mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
         std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
 
+    Raises:
+        SettingsError: ``brightness`` or ``contrast`` out of range.
+
     Reference:
         OSNet-AIN (Zhou, Yang, Cavallaro, Xiang, TPAMI 2021), public code.
     """

@@ -27,6 +27,9 @@ class FlipShiftAugmentation(Augmentation):
             modality: black would then be another number in each, and a network could tell the modalities apart by the borders.
         mean: mean of the three channels, in [0, 1], which is subtracted; or one per modality: ``{visible: [...], infrared: [...]}``.
         std: standard deviation of the three channels, above 0, which divides; or one per modality, as ``mean``.
+
+    Raises:
+        SettingsError: ``padding`` below 0, or black borders where modalities have means of their own.
     """
 
     def __init__(

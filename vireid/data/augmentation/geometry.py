@@ -33,6 +33,10 @@ def sample_rectangle(
     Returns:
         ``(top, left, height, width)``, or ``None`` if the coin decides against it or none of 100 tries fits.
 
+    Example:
+        >>> sample_rectangle(random.Random(0), 64, 32, probability=0.0) is None
+        True
+
     Reference:
         Zhong et al.: Random Erasing Data Augmentation. AAAI 2020; quirks of CM-NAS's code.
     """
@@ -59,6 +63,12 @@ def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, paddi
 
     Returns:
         ``(B, C, H, W)`` of the same dtype.
+
+    Example:
+        >>> image = torch.arange(4.0).reshape(1, 1, 2, 2)
+        >>> crop_and_flip(image, torch.tensor([1]), torch.tensor([1]), torch.tensor([True]), padding=1)
+        tensor([[[[1., 0.],
+                  [3., 2.]]]])
     """
     height, width = images.shape[-2:]
     rows = top[:, None] + torch.arange(height, device=images.device)  # (B, H)
@@ -76,6 +86,11 @@ def erase(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
         images: ``(B, C, H, W)`` float.
         rectangles: ``(B, 4)`` int64 top, left, height, width; a height of 0 leaves the image as it is.
         fill: ``(C,)`` value of each channel, or ``(B, C)`` for each image.
+
+    Example:
+        >>> erase(torch.zeros(1, 1, 2, 3), torch.tensor([[0, 1, 2, 1]]), torch.ones(1))[0, 0]
+        tensor([[0., 1., 0.],
+                [0., 1., 0.]])
     """
     top, left, tall, wide = rectangles.T[:, :, None]  # each (B, 1)
     rows = torch.arange(images.shape[2], device=images.device)

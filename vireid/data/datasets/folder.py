@@ -35,6 +35,11 @@ class PairedFolder:
         DatasetError: the folder of an identity is empty, the table is damaged, an identity is in both train and test, or two names are
             one number, such as ``1`` and ``01``.
         SettingsError: ``test_fraction`` is out of range, or ``image_root`` is given without a table.
+
+    Example::
+
+        people = PairedFolder("my_people", test_fraction=0.3)
+        records = people.train_records()
     """
 
     def __init__(self, root: str | Path, test_fraction: float = 0.5, seed: int = 0, image_root: str | Path | None = None) -> None:

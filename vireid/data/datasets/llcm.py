@@ -36,6 +36,10 @@ class LLCM:
     Raises:
         DatasetNotFoundError: one of the folders is absent.
 
+    Example::
+
+        records = LLCM("data/LLCM").train_records()
+
     Reference:
         Zhang, Wang: Diverse Embedding Expansion Network and Low-Light Cross-Modality Benchmark for Visible-Infrared Person
         Re-identification. CVPR 2023.

@@ -44,6 +44,10 @@ def read_mat(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     Raises:
         DatasetNotFoundError: the file does not exist.
         DatasetError: the file is not a level 5 file, is damaged, or holds something other than numbers and cells.
+
+    Example::
+
+        order = read_mat("data/SYSU-MM01/exp/rand_perm_cam.mat")["rand_perm_cam"]
     """
     file = Path(path)
     try:

@@ -38,6 +38,10 @@ class MSMT17:
         SettingsError: ``train_on`` has another value, or ``root`` holds both versions.
         DatasetNotFoundError: the folders of both versions are absent.
 
+    Example::
+
+        records = MSMT17("data/MSMT17_V1", train_on="trainval").train_records()
+
     Reference:
         Wei, Zhang, Gao, Tian: Person Transfer GAN to Bridge Domain Gap for Person Re-identification. CVPR 2018.
     """

@@ -33,6 +33,10 @@ class RegDB:
         SettingsError: ``trial`` is out of range.
         DatasetNotFoundError: one of the folders is absent.
 
+    Example::
+
+        records = RegDB("data/RegDB", trial=3).train_records()
+
     Reference:
         Nguyen et al.: Person Recognition System Based on a Combination of Body Images from Visible Light and Thermal Cameras.
         Sensors 2017.

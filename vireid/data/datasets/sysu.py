@@ -40,6 +40,11 @@ class SYSU:
     Raises:
         DatasetNotFoundError: one of these folders is absent.
 
+    Example::
+
+        release = SYSU("data/SYSU-MM01")
+        records = release.train_records(range(1, 334))  # all images of these people
+
     Reference:
         Wu et al.: RGB-Infrared Cross-Modality Person Re-Identification. ICCV 2017.
     """

@@ -207,7 +207,9 @@ class ReIDDataModule(BatchDataModule):
         return SAMPLERS[self.sampling](records, self.identities_per_batch, self.images_per_identity, self.seed, purpose)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of P x K images of each modality in the data; pairs of them (:class:`SearchBatch`) if ``search_split`` is set."""
+        """Batches of P x K images of each modality in the data. If ``search_split`` is set, they are pairs,
+        :class:`~vireid.structures.SearchBatch`.
+        """
         sampler: KeyedSampler | SearchSampler = self._sampler(self.parts.weights, TRAIN)
         if self.search_split != "none":
             sampler = SearchSampler(self._sampler(self.parts.weights, TRAIN), self._sampler(self.parts.architecture, ARCHITECTURE))

@@ -22,7 +22,7 @@ class CIFAR100DataModule(ClassificationDataModule):
         augmentation: augmentation of training images; its mean and std normalise all images. Null is ``vireid.data.CutoutAugmentation``.
         batch_size: number of images in a batch of each process; the last, incomplete batch of an epoch is dropped.
         eval_batch_size: number of images in an evaluation batch.
-        shared: arguments for split, validation, seed and loading, as in :class:`ClassificationDataModule`.
+        shared: arguments for split, validation, seed and loading, as in :class:`~vireid.data.ClassificationDataModule`.
 
     Raises:
         SettingsError: a number is out of range.

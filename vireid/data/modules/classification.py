@@ -103,7 +103,7 @@ class ClassificationDataModule(BatchDataModule):
         return {"dataset": self.dataset_name, "search_split": self.search_split, "search_pids": []}
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of images; pairs of them (:class:`SearchBatch`) if ``search_split`` is set."""
+        """Batches of images; pairs of them (:class:`~vireid.structures.SearchBatch`) if ``search_split`` is set."""
         weights, architecture, _ = self.rows
         images, sampler = ClassImages(self.training, weights), self._sampler(weights, TRAIN)
         if self.search_split == "none":

@@ -24,7 +24,7 @@ class PairedFolderDataModule(ReIDDataModule):
         test_seed: seed of the choice of these identities. It is separate from ``seed``, so that runs with different seeds are tested on
             the same people.
         image_root: folder that the paths of a table are relative to, and that they may not leave; null is the folder of the table.
-        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`~vireid.data.ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` or one of its folders is absent.

@@ -23,7 +23,7 @@ class ImageNetDataModule(ClassificationDataModule):
         size: height and width of the network input, in pixels.
         augmentation: augmentation of training images after the crop; its mean and std normalise all images. Null is a horizontal flip.
         num_workers: number of processes that read images; 0 reads in the training process.
-        shared: arguments for batches, split, validation, seed and loading, as in :class:`ClassificationDataModule`.
+        shared: arguments for batches, split, validation, seed and loading, as in :class:`~vireid.data.ClassificationDataModule`.
 
     Raises:
         SettingsError: a number is out of range.

@@ -21,7 +21,7 @@ class LLCMDataModule(ReIDDataModule):
         trials: number of galleries, 1..10; results are means over them.
         swapped: whether to also score ``llcm/visible-to-infrared/swapped``, the form of the published test script, in which infrared
             images search among visible images; see :meth:`vireid.data.LLCM.evaluation`.
-        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`~vireid.data.ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.

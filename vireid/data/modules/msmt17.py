@@ -20,7 +20,7 @@ class MSMT17DataModule(SingleModalityDataModule):
             exist for both. ``all``: also the lists of query and gallery ("combineall" in published code), for a test on another
             dataset. MSMT17 itself then has no test.
         shared: arguments for network input, batches (also ``images_per_batch``), split and reading of images,
-            as in :class:`SingleModalityDataModule`.
+            as in ``SingleModalityDataModule``.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.

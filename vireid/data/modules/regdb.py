@@ -20,7 +20,7 @@ class RegDBDataModule(ReIDDataModule):
     Args:
         root: folder with ``Visible``, ``Thermal`` and ``idx``.
         trial: number of the trial, 1..10. Published results are means over all ten, each with its own model.
-        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`~vireid.data.ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
@@ -48,5 +48,5 @@ class RegDBDataModule(ReIDDataModule):
         return assemble("regdb", both_directions("regdb/heldout", records, f"/trial-{self.trial}"))
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, and the trial."""
+        """As :meth:`~vireid.data.ReIDDataModule.provenance`, and the trial."""
         return {**super().provenance(), "trial": self.trial}

@@ -53,7 +53,7 @@ class SingleModalityDataModule(ReIDDataModule):
         images_per_batch: number of images in a batch of each process, drawn uniformly over all images; null draws P x K images instead.
             Every epoch takes all images in a random order and drops the last, incomplete batch. Losses that need runs of K images
             cannot be used then.
-        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`~vireid.data.ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
@@ -101,11 +101,11 @@ class SingleModalityDataModule(ReIDDataModule):
         return self.dataset.evaluation()
 
     def test_pids(self) -> list[int]:
-        """As :meth:`ReIDDataModule.test_pids`; empty if ``train_on`` is ``all``."""
+        """As :meth:`~vireid.data.ReIDDataModule.test_pids`; empty if ``train_on`` is ``all``."""
         return [] if self.train_on == EVERYTHING else super().test_pids()
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, and which images the training takes."""
+        """As :meth:`~vireid.data.ReIDDataModule.provenance`, and which images the training takes."""
         return {**super().provenance(), "train_on": self.train_on}
 
     def _sampler(self, records: tuple[Record, ...], purpose: int) -> KeyedSampler:

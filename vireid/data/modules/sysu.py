@@ -27,7 +27,7 @@ class SYSUDataModule(ReIDDataModule):
         train_ids: identities to train on if none are held out, or to draw the seeded share from: ``trainval`` (395, the usual set)
             or ``train`` (296).
         trials: number of galleries, 1..10; results are means over them.
-        shared: arguments for network input, batches, split and reading of images, as in :class:`ReIDDataModule`.
+        shared: arguments for network input, batches, split and reading of images, as in :class:`~vireid.data.ReIDDataModule`.
 
     Raises:
         DatasetNotFoundError: ``root`` lacks one of its folders.
@@ -94,5 +94,5 @@ class SYSUDataModule(ReIDDataModule):
         return list(self.dataset.ids("test"))
 
     def provenance(self) -> dict[str, Any]:
-        """As :meth:`ReIDDataModule.provenance`, and how the galleries were drawn."""
+        """As :meth:`~vireid.data.ReIDDataModule.provenance`, and how the galleries were drawn."""
         return {**super().provenance(), "gallery": self.gallery}

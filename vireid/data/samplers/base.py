@@ -21,6 +21,11 @@ class BatchRows(list[int]):
         n_visible: number of visible rows.
         key: (seed, rank, epoch, iteration, purpose).
         images_per_identity: K, the number of images per identity and modality.
+
+    Example:
+        >>> rows = BatchRows([4, 0, 7], n_visible=2)
+        >>> list(rows), rows.n_visible
+        ([4, 0, 7], 2)
     """
 
     def __init__(self, rows: Sequence[int] = (), n_visible: int = 0, key: tuple[int, ...] = (), images_per_identity: int = 1) -> None:

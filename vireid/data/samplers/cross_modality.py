@@ -37,6 +37,12 @@ def draw_batch(
         Identities ``(P,)`` as positions in ``visible``, and the drawn rows ``(P * K,)`` of both modalities, in runs of K. If
         ``infrared`` is empty, there are no infrared rows.
 
+    Example:
+        >>> people = [[0, 1], [2, 3], [4, 5]]  # rows of the images of three people in either modality
+        >>> who, visible, infrared = draw_batch(np.random.RandomState(0), people, people, 2, 2)
+        >>> len(who), len(visible), len(infrared)
+        (2, 4, 4)
+
     Reference:
         Fu et al.: CM-NAS: Cross-Modality Neural Architecture Search for Visible-Infrared Person Re-Identification. ICCV 2021
         (public code).

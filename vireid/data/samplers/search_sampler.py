@@ -29,6 +29,11 @@ class SearchSampler(Sampler[Any]):
 
     Raises:
         SettingsError: both samplers have the same purpose.
+
+    Example::
+
+        sampler = SearchSampler(CrossModalitySampler(for_weights, 8, 4), CrossModalitySampler(for_architecture, 8, 4))
+        loader = DataLoader(images, batch_sampler=sampler)
     """
 
     def __init__(self, weights: KeyedSampler, architecture: KeyedSampler) -> None:
@@ -38,19 +43,19 @@ class SearchSampler(Sampler[Any]):
 
     @property
     def sampler(self) -> SearchSampler:
-        """This sampler itself, see :attr:`KeyedSampler.sampler`."""
+        """This sampler itself, see ``KeyedSampler.sampler``."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """As :meth:`KeyedSampler.set_epoch`."""
+        """As ``KeyedSampler.set_epoch``."""
         self.weights.set_epoch(epoch)
 
     def start_at(self, batch: int) -> None:
-        """As :meth:`KeyedSampler.start_at`."""
+        """As ``KeyedSampler.start_at``."""
         self.weights.start_at(batch)
 
     def hold(self) -> None:
-        """As :meth:`KeyedSampler.hold`."""
+        """As ``KeyedSampler.hold``."""
         self.weights.hold()
 
     def __len__(self) -> int:

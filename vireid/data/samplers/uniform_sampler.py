@@ -23,7 +23,7 @@ class UniformSampler(KeyedSampler):
     Args:
         records: visible images that row numbers refer to.
         images_per_batch: B, the number of images per rank.
-        seed, purpose, rank, world_size: see :class:`~vireid.data.samplers.base.KeyedSampler`.
+        seed, purpose, rank, world_size: see ``KeyedSampler``.
 
     Raises:
         SettingsError: B is below 1, or there are fewer than B x world_size images.

@@ -28,6 +28,9 @@ class Difficulty:
         occlusion: 0..1, share of images with an object in front of the person.
         infrared_contrast: factor on the contrast of infrared images around a middle grey, before noise. If it is well below 1, the way in
             which a network normalises the modalities matters.
+
+    Raises:
+        ValueError: a value out of range.
     """
 
     tone_coupling: float = 0.5

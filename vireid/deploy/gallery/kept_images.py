@@ -29,7 +29,7 @@ class KeptImage:
         picture: image, or part of one.
         modality: its sensor.
         keep: whether the original is kept.
-        pixel_range: see :func:`vireid.data.pixels.to_rgb`.
+        pixel_range: see ``to_rgb``.
 
     Attributes:
         path: absolute path of the file; ``None`` if there is none.

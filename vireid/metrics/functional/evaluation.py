@@ -47,6 +47,11 @@ class RetrievalScores(TypedDict):
         ap: ``(Q,)`` float64 average precision of each query, NaN for one that is not valid.
         inp: ``(Q,)`` float64 inverse negative penalty of each query, NaN for one that is not valid.
         first: ``(Q,)`` float64 rank of each query's first match from 1, as the CMC counts it; NaN for a query that is not valid.
+
+    Example::
+
+        scores = evaluate(distances, query_pids, gallery_pids, rule="regdb")
+        print(scores["mAP"], scores["cmc"][0])
     """
 
     cmc: NDArray[np.float64]

@@ -36,6 +36,9 @@ class FineGrainedHead(Head):
         fc_dims: widths of the layers before the classifier of each branch, each linear, batch normalisation and ReLU; may
             be empty.
         dropout: rate in [0, 1), in training only; losses see the features after it.
+
+    Raises:
+        SettingsError: the trunk gives no maps of two stages.
     """
 
     def __init__(self, fc_dims: Sequence[int] = FC_DIMS, dropout: float = 0.2) -> None:

@@ -33,6 +33,10 @@ class BalanceNeck(BranchNeck):
 
     Raises:
         SettingsError: a dropout out of range.
+
+    Example::
+
+        branches = BalanceNeck(512, num_classes=751)(maps)
     """
 
     def __init__(
@@ -69,6 +73,10 @@ class FineGrainedNeck(BranchNeck):
 
     Raises:
         SettingsError: a dropout out of range.
+
+    Example::
+
+        branches = FineGrainedNeck((384, 512), num_classes=751)(maps)
 
     Reference:
         Li, Wu, Zheng: Combined Depth Space based Architecture Search for Person Re-identification, CVPR 2021.
@@ -114,6 +122,10 @@ class StandardNeck(BranchNeck):
 
     Raises:
         SettingsError: a dropout out of range.
+
+    Example::
+
+        branches = StandardNeck(512, num_classes=751)(maps)
     """
 
     def __init__(

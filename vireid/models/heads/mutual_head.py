@@ -29,6 +29,10 @@ class MutualLearningNetwork(ReIDNetwork):
 
     Raises:
         SettingsError: another ``heads_on``.
+
+    Example::
+
+        network = MutualLearningHead().build(backbone, num_classes=395)  # is one
     """
 
     def __init__(

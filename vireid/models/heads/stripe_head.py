@@ -39,6 +39,10 @@ class StripeNeck(BranchNeck):
     Raises:
         SettingsError: numbers out of range.
 
+    Example::
+
+        branches = StripeNeck(2048, num_classes=395, p=3.0)(maps)
+
     Reference:
         Feng et al.: Homogeneous and Heterogeneous Relational Graph for Visible-infrared Person Re-identification, arXiv 2109.08811
         (public code). Initial weights are ours.

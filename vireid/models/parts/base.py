@@ -35,6 +35,9 @@ class TwoStreams(TrunkPart):
     Args:
         until: the last child of the trunk that is not shared, such as ``maxpool`` (the stem of a ResNet, as AGW) or ``layer1``
             (CGRNet). The trunk must run its children one after the other in the order in which it has them, as ResNet and OSNet do.
+
+    Raises:
+        SettingsError: the trunk has no such child, or streams of that child already, or gives maps from inside it.
     """
 
     def __init__(self, until: str = "maxpool") -> None:
@@ -60,6 +63,10 @@ def with_parts(backbone: Backbone, parts: Sequence[TrunkPart]) -> Backbone:
 
     Raises:
         SettingsError: a part that does not fit the trunk.
+
+    Example::
+
+        backbone = with_parts(space.materialise(genotype), [TwoStreams("maxpool"), NonLocalBlocks()])
     """
     for part in parts:
         part.attach(backbone.trunk)
@@ -77,6 +84,14 @@ def insert_after(trunk: nn.Module, place: str, name: str, module: nn.Module) -> 
 
     Raises:
         SettingsError: no such place, or it has a layer of this name already.
+
+    Example:
+        >>> import torch
+        >>> from vireid.models import build_resnet
+        >>> trunk = build_resnet("resnet18", width=32)
+        >>> insert_after(trunk, "layer2", "own", nn.Dropout2d(0.1))
+        >>> trunk(torch.zeros(1, 3, 64, 32)).shape
+        torch.Size([1, 256, 4, 2])
     """
     stage, _, block = place.partition(".")
     sequence = getattr(trunk, stage, None)
@@ -102,6 +117,11 @@ def channels_after(trunk: nn.Module, place: str) -> int:
 
     Raises:
         SettingsError: no such place, or no convolution there.
+
+    Example:
+        >>> from vireid.models import build_resnet
+        >>> channels_after(build_resnet("resnet18", width=32), "layer2")
+        64
     """
     module = dict(trunk.named_modules()).get(place)
     convolutions = [] if module is None else [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]

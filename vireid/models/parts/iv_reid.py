@@ -15,6 +15,9 @@ class LinearStem(TrunkPart):
 
     ImageNet weights were trained with that ReLU. This part reproduces published training; it is no improvement.
 
+    Raises:
+        SettingsError: the trunk has no ReLU behind its stem.
+
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID", in which the call is commented out.
     """
@@ -32,6 +35,9 @@ class ConvolutionBias(TrunkPart):
 
     Biases start uniform in +-1/sqrt(fan in), as torch's do. ImageNet weights have none. In evaluation the trunk therefore differs from
     ImageNet's until running statistics have followed. This part reproduces published training; it is no improvement.
+
+    Raises:
+        SettingsError: every convolution of the trunk has a bias already.
 
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID".

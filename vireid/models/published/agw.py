@@ -58,6 +58,11 @@ def load_agw_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRepo
 
     Raises:
         ValueError: an entry has another shape.
+
+    Example::
+
+        report = load_agw_state(network, torch.load("sysu_agw_best.t", weights_only=True)["net"])
+        print(report.missing, report.unused)
     """
     theirs = {name.removeprefix("module."): value for name, value in state.items()}
     ours = network.state_dict()

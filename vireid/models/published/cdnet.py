@@ -50,6 +50,11 @@ def load_cdnet_state(network: Backbone | BranchNetwork, state: Mapping[str, Tens
 
     Raises:
         CheckpointError: nothing of the trunk fitted.
+
+    Example::
+
+        report = load_cdnet_state(network, torch.load("best.pth", weights_only=True))
+        print(report.missing, report.unused)
     """
     theirs = _published(state)
     global_only = isinstance(getattr(network, "neck", None), BalanceNeck) and any(name.startswith("neck.global_fcs.") for name in theirs)
@@ -72,7 +77,7 @@ def load_reported(backbone: Backbone, path: str | os.PathLike[str]) -> StateRepo
 
     Raises:
         SettingsError: an entry has another shape, as in a network of another width.
-        MissingFileError, CheckpointError: see :func:`~vireid.models.published.loading.read_state` and :func:`load_cdnet_state`.
+        MissingFileError, CheckpointError: see ``read_state`` and :func:`load_cdnet_state`.
     """
     bare = backbone.trunk.state_dict()
     state = {f"trunk.{name}" if name in bare else name: value for name, value in read_state(path).items()}
@@ -88,5 +93,10 @@ def _published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_cdnet_state(network: nn.Module) -> dict[str, Tensor]:
-    """Copies of a network's state in the published names."""
+    """Copies of a network's state in the published names.
+
+    Example::
+
+        torch.save(to_cdnet_state(network), "child.pth")
+    """
     return {cdnet_name(name): value.detach().clone() for name, value in network.state_dict().items()}

@@ -73,6 +73,11 @@ def load_cgrnet_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateR
 
     Raises:
         ValueError: an entry has another shape.
+
+    Example::
+
+        report = load_cgrnet_state(network, torch.load("best.t", weights_only=True)["net"])
+        print(report.missing, report.unused)
     """
     theirs = {name.removeprefix("module."): value for name, value in state.items()}
     hhrg = any(name.startswith("local_conv_list.") for name in theirs)

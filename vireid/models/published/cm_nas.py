@@ -56,6 +56,11 @@ def load_cmnas_state(network: nn.Module, state: Mapping[str, Tensor]) -> StateRe
 
     Raises:
         ValueError: an entry has another shape.
+
+    Example::
+
+        report = load_cmnas_state(network, torch.load("best.pth", weights_only=True))
+        print(report.missing, report.unused)
     """
     theirs = {name.removeprefix("module."): value for name, value in state.items()}
     ours = network.state_dict()
@@ -80,6 +85,10 @@ def to_cmnas_state(network: nn.Module) -> dict[str, Tensor]:
 
     Those that a child does not have are dead weight in the reference; they are filled with copies: both separate ones from the
     shared one, the shared one from the visible one.
+
+    Example::
+
+        torch.save(to_cmnas_state(network), "child.pth")
     """
     state = {reference_name(name): value.detach().clone() for name, value in network.state_dict().items()}
     for name in list(state):

@@ -51,6 +51,11 @@ def load_iv_reid_state(network: ReIDNetwork, state: Mapping[str, Tensor]) -> Sta
 
     Raises:
         ValueError: an entry has another shape.
+
+    Example::
+
+        report = load_iv_reid_state(network, torch.load("best.pth", weights_only=True))
+        print(report.missing, report.unused)
     """
     plain = {name.removeprefix("module."): value for name, value in state.items()}
     theirs = {name if name.startswith(("model.", "ide_net.")) else f"model.{name}": (name, value) for name, value in plain.items()}

@@ -21,7 +21,7 @@ class Trunk(Recorded, ABC):
     """A network without pooling and classifier. It knows nothing of search.
 
     Derive from it, give it :meth:`build`, and name it by ``class_path``; every ``nn.BatchNorm2d`` that the network calls can then be
-    searched. Its sites are found by one pass over two images, see :func:`~vireid.models.trunks.discovery.discover`.
+    searched. Its sites are found by one pass over two images, see ``discover``.
 
     Attributes:
         image_size: height and width of the images of that pass, in pixels. Costs are counted for one such image.

@@ -70,7 +70,7 @@ def combined_block(in_channels: int, out_channels: int, layer: Layer, fuse: bool
     """The block that a genotype's entry describes, with initial weights.
 
     Raises:
-        SettingsError: see :class:`~vireid.models.trunks.cdnet_blocks.CombinedBlock`.
+        SettingsError: see ``CombinedBlock``.
     """
     block: nn.Module
     if len(layer) == 3:
@@ -91,7 +91,7 @@ class CDNetTrunk(nn.Module):
         layers: one entry for each block.
         planes: channels of the stem and of each stage.
         stages: blocks of each stage.
-        small: stem for images of 32 x 32, see :class:`~vireid.models.trunks.cdnet_blocks.ConvStem`. The published CNet has none, ours does.
+        small: stem for images of 32 x 32, see ``ConvStem``. The published CNet has none, ours does.
         fuse: whether branches pass the gate.
 
     Raises:

@@ -38,12 +38,18 @@ class OSNetTrunk(nn.Module):
 
     Args:
         channels: of the stem and of stages 2, 3 and 4.
-        placements: a key of :data:`~vireid.models.trunks.osnet_blocks.OSBLOCKS` for each of the six blocks, in order.
+        placements: a key of ``OSBLOCKS`` for each of the six blocks, in order.
         stem: normalisation of the stem, ``bn`` or ``in``.
         affine: whether normalisations have weights and biases.
 
     Raises:
         SettingsError: unknown placements or stem, or another number of placements.
+
+    Example:
+        >>> import torch
+        >>> trunk = OSNetTrunk((16, 64, 96, 128))  # the width of osnet_x0_25
+        >>> trunk(torch.zeros(1, 3, 32, 16)).shape
+        torch.Size([1, 128, 2, 1])
 
     Reference:
         Zhou, Yang, Cavallaro, Xiang: Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019; Learning Generalisable
@@ -81,6 +87,10 @@ def build_osnet(backbone: str, weights: str | Path | None = None) -> OSNetTrunk:
     Raises:
         SettingsError: unknown backbone, or a file without a single entry that fits.
         MissingFileError, CheckpointError: no such file, or one that holds more than tensors.
+
+    Example:
+        >>> build_osnet("osnet_x0_25").out_channels
+        128
     """
     if backbone not in OSNETS:
         raise SettingsError(f"`backbone` must be one of {', '.join(OSNETS)}, got {backbone!r}.")

@@ -52,7 +52,7 @@ def load_weights(trunk: nn.Module, path: str | os.PathLike[str], name: str = "th
 
     Raises:
         SettingsError: entries that are missing, have another shape, or have no place in the parts of the trunk.
-        MissingFileError, CheckpointError: see :func:`~vireid.models.published.loading.read_state`.
+        MissingFileError, CheckpointError: see ``read_state``.
 
     Example:
         >>> from tempfile import TemporaryDirectory

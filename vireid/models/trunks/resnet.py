@@ -31,6 +31,12 @@ class ResNetTrunk(torchvision_resnet.ResNet):  # type: ignore[misc]  # torchvisi
         depths: blocks per stage.
         last_stride: stride of stage 4; it sits where torchvision puts it (conv1 of a basic block, conv2 of a bottleneck).
         width: channels of the stem; stages have 1, 2, 4 and 8 times as many (times 4 for bottlenecks).
+
+    Example:
+        >>> import torch
+        >>> trunk = ResNetTrunk("basic", (1, 1, 1, 1), width=8)
+        >>> trunk(torch.zeros(1, 3, 32, 16)).shape
+        torch.Size([1, 64, 2, 1])
     """
 
     def __init__(self, kind: str, depths: tuple[int, int, int, int], last_stride: int = 1, width: int = FULL_WIDTH) -> None:
@@ -70,6 +76,11 @@ def build_resnet(backbone: str, weights: str | None = None, last_stride: int = 1
     Raises:
         SettingsError: unknown backbone or weights, arguments that do not fit together, or weights that cannot be fetched or do not fit.
         CheckpointError: a file that holds no tensors, or more than tensors and plain values.
+
+    Example:
+        >>> import torch
+        >>> build_resnet("resnet18", width=32)(torch.zeros(1, 3, 64, 32)).shape
+        torch.Size([1, 256, 4, 2])
     """
     check_resnet(backbone, last_stride, width)
     if weights is not None and width != FULL_WIDTH and not Path(weights).is_file():

@@ -60,6 +60,10 @@ def build_resnet_ibn(backbone: str, variant: Literal["a", "b"], weights: str | N
     Raises:
         SettingsError: another variant, a ResNet of basic blocks, and see :func:`build_resnet`.
 
+    Example::
+
+        trunk = build_resnet_ibn("resnet50", "a", weights="IMAGENET1K_V1")
+
     Reference:
         Pan, Luo, Shi, Tang: Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net, ECCV 2018.
     """

@@ -21,6 +21,10 @@ class ChannelGraph(Reporting):
         only_in_evaluation: leave the graph out in training and use it in evaluation, as the released training path does. Then ``gamma`` is
             not trained and stays 0, so the graph changes nothing unless other weights are loaded.
 
+    Example:
+        >>> ChannelGraph()(torch.ones(1, 2, 3, 3)).shape  # the identity at first
+        torch.Size([1, 2, 3, 3])
+
     Reference:
         Feng, Chen, Ji, Wu, Sun: Efficient Cross-modality Graph Reasoning for RGB-Infrared Person Re-identification, IEEE Signal
         Processing Letters 2021 (public code); the attention is that of Fu et al.: Dual Attention Network for Scene Segmentation, CVPR 2019.

@@ -25,6 +25,10 @@ class MixtureOfSoftmaxAttention(nn.Module):
     Raises:
         SettingsError: numbers out of range.
 
+    Example:
+        >>> MixtureOfSoftmaxAttention(8, key_channels=4, value_channels=4)(torch.ones(1, 8, 4, 4)).shape
+        torch.Size([1, 8, 4, 4])
+
     Reference:
         Feng et al.: Efficient Cross-modality Graph Reasoning for RGB-Infrared Person Re-identification, IEEE Signal Processing Letters
         2021: part of the public code, used by none of its networks. The published pooling needs maps of even height and width; this one

@@ -22,6 +22,11 @@ class NonLocal(nn.Module):
     Raises:
         SettingsError: a number below 1.
 
+    Example:
+        >>> import torch
+        >>> NonLocal(8)(torch.ones(1, 8, 3, 3)).shape
+        torch.Size([1, 8, 3, 3])
+
     Reference:
         Wang, Girshick, Gupta, He: Non-local Neural Networks, CVPR 2018, eq. 4; as in Ye et al.: Deep Learning for Person
         Re-identification: A Survey and Outlook, TPAMI 2021 (public code).

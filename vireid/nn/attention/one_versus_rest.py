@@ -21,6 +21,10 @@ class OneVersusRest(nn.Module):
     Raises:
         SettingsError: fewer parts.
 
+    Example::
+
+        relations = OneVersusRest(2048, 512, parts=6)(strips)  # one vector of 512 numbers for each of six strips
+
     Reference:
         Feng et al.: Homogeneous and Heterogeneous Relational Graph for Visible-infrared Person Re-identification, arXiv 2109.08811
         (public code); after Park, Ham: Relation Network for Person Re-identification, AAAI 2020.

@@ -26,6 +26,12 @@ class PositionGraph(nn.Module):
     Raises:
         SettingsError: fewer channels.
 
+    Example:
+        >>> import torch
+        >>> maps = torch.ones(1, 16, 3, 3)
+        >>> PositionGraph(16)(maps, maps).shape
+        torch.Size([1, 16, 3, 3])
+
     Reference:
         Feng et al.: Efficient Cross-modality Graph Reasoning for RGB-Infrared Person Re-identification, IEEE Signal Processing Letters 2021
         (public code); the attention is that of Fu et al.: Dual Attention Network for Scene Segmentation, CVPR 2019.
@@ -83,6 +89,10 @@ class GlobalLocalReasoning(nn.Module):
 
     Raises:
         SettingsError: fewer than 16 channels, or another ``residual``.
+
+    Example:
+        >>> GlobalLocalReasoning(16)(torch.ones(1, 16, 3, 3)).shape
+        torch.Size([1, 16, 3, 3])
 
     Reference:
         See :class:`PositionGraph`. The released training path leaves the block out.

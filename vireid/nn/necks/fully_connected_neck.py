@@ -17,6 +17,11 @@ class FullyConnectedNeck(nn.Module):
     Raises:
         ValueError: dropout out of range.
 
+    Example:
+        >>> import torch
+        >>> FullyConnectedNeck(4, 8)(torch.ones(2, 4)).shape
+        torch.Size([2, 8])
+
     Reference:
         Zhou, Yang, Cavallaro, Xiang: Omni-Scale Feature Learning for Person Re-Identification, ICCV 2019. Initial weights of the
         linear layer N(0, 0.01), bias 0.

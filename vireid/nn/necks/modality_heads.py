@@ -61,12 +61,16 @@ class ModalityHeads(nn.Module):
     """A visible and an infrared head, each asked about every row: ``(B, D)`` to ``(B, 2, C)``, visible head first.
 
     Args:
-        in_features, num_classes, hidden: see :class:`ModalityHead`.
+        in_features, num_classes, hidden: see ``ModalityHead``.
         head_bn: ``"mixed"``, as in the public code: both heads normalise by the whole batch, so that only their weights differ.
             ``"per_modality"``: each head normalises by the rows of its modality.
 
     Raises:
         SettingsError: a width below 1, or another ``head_bn``.
+
+    Example:
+        >>> ModalityHeads(4, num_classes=5, hidden=3)(torch.rand(6, 4), n_visible=3).shape
+        torch.Size([6, 2, 5])
     """
 
     def __init__(self, in_features: int, num_classes: int, hidden: int = 512, head_bn: HeadStatistics = "mixed") -> None:

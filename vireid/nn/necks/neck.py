@@ -16,6 +16,10 @@ class BNNeck(nn.Module):
     Raises:
         ValueError: dropout out of range.
 
+    Example:
+        >>> BNNeck(4)(torch.ones(2, 4)).shape
+        torch.Size([2, 4])
+
     Reference:
         Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person Re-identification, CVPR Workshops 2019.
         Initial weight N(1, 0.01) as in CM-NAS (Fu et al., ICCV 2021).

@@ -27,6 +27,11 @@ class NormNeck(nn.Module):
     Raises:
         SettingsError: another ``norm``.
 
+    Example:
+        >>> import torch
+        >>> NormNeck(4)(torch.ones(2, 4)).shape
+        torch.Size([2, 4])
+
     Reference:
         Public code "Cross-Modality Infrared-Visible Re-ID".
     """

@@ -17,6 +17,11 @@ class InstanceBatchNorm2d(nn.Module):
         instance: normalisation of the first channels.
         batch: of the others, shared by the modalities or a :class:`~vireid.nn.SeparateBatchNorm2d`.
 
+    Example:
+        >>> norm = InstanceBatchNorm2d(nn.InstanceNorm2d(2), nn.BatchNorm2d(2))
+        >>> norm(torch.rand(2, 4, 3, 3)).shape
+        torch.Size([2, 4, 3, 3])
+
     Reference:
         Pan, Luo, Shi, Tang: Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net, ECCV 2018. With a
         separate ``BN``: this project's.

@@ -28,7 +28,7 @@ Affine = Literal["per_candidate", "common", "none"]
 class NormChoice(Choice):
     """Weighted mixture of normalisations that replaces a ``BatchNorm2d``.
 
-    The mixture is computed in collapsed form (:mod:`vireid.nn.norm.mixture`): whatever the candidates, one pass for statistics and
+    The mixture is computed in collapsed form (``mixture``): whatever the candidates, one pass for statistics and
     one that scales and shifts. With all five at every site, a training step of ResNet-50 takes about a tenth longer than a plain
     one. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is skipped when the
     weights need no gradient, and does not update its running statistics.

@@ -73,6 +73,12 @@ class SeparateBatchNorm2d(nn.Module):
     Attributes:
         n_visible: visible rows of the next batch, written by the network; ``None`` until then.
 
+    Example:
+        >>> norm = SeparateBatchNorm2d(4)
+        >>> norm.n_visible = 2
+        >>> norm(torch.rand(3, 4, 2, 2)).shape
+        torch.Size([3, 4, 2, 2])
+
     Reference:
         Fu, Hu, Wu, Shi, Mei, He: CM-NAS, ICCV 2021 (separate decision of a site).
     """

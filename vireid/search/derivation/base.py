@@ -157,7 +157,14 @@ def largest(sites: Sequence[Site], probabilities: Probabilities) -> dict[str, st
 
 
 def mixture_weights(sites: Sequence[Site], rows: Probabilities) -> Tensor:
-    """``(S, K)`` table of the rows, float32; sites with fewer than K candidates are filled up with 0."""
+    """``(S, K)`` table of the rows, float32; sites with fewer than K candidates are filled up with 0.
+
+    Example:
+        >>> from vireid.search import BNSeparation
+        >>> sites = BNSeparation("resnet10", width=8).sites()[:1]
+        >>> mixture_weights(sites, {sites[0].name: (0.25, 0.75)})
+        tensor([[0.2500, 0.7500]])
+    """
     width = max(len(site.candidates) for site in sites)
     return torch.tensor([[*rows[site.name], *[0.0] * (width - len(site.candidates))] for site in sites], dtype=torch.float32)
 

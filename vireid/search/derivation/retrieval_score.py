@@ -16,6 +16,9 @@ class RetrievalScore(RecalibratedScore):
         centred: subtract the mean of each modality from its embeddings first. This hides a constant shift between the modalities. A late
             separation removes such a shift, and training alone may not. Where the shift is the gap, the centred score does not see it.
         shared: arguments that all scores after recalibration take.
+
+    Raises:
+        SettingsError: the data holds out no people.
     """
 
     def __init__(self, centred: bool = False, **shared: Any) -> None:

@@ -35,6 +35,10 @@ def load_cdnet_genotype(path: str | os.PathLike[str], space: CombinedDepth | Non
     Raises:
         MissingFileError: no such file.
         GenotypeError: no such JSON object, a wrong number of layers, or layers that the space does not have.
+
+    Example::
+
+        genotype = load_cdnet_genotype("best_genotype.json")
     """
     from vireid.search.space import space_of
 
@@ -53,6 +57,10 @@ def save_cdnet_genotype(genotype: Genotype, path: str | os.PathLike[str], alphas
     Raises:
         GenotypeError: a point of another space.
         OutputError: the file cannot be written.
+
+    Example::
+
+        save_cdnet_genotype(CombinedDepth().baseline("published"), "best_genotype.json")
     """
     if genotype.space.get("class_path") != SPACE:
         raise GenotypeError(f"A CDNet file holds points of CombinedDepth, this is one of {genotype.space.get('class_path')}.")

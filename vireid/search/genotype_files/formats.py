@@ -40,6 +40,10 @@ def read_genotype(path: str | os.PathLike[str], arguments: Mapping[str, Any] | N
     Raises:
         MissingFileError, GenotypeError: no such file, or damaged.
         SettingsError: an argument that no file of this format has.
+
+    Example::
+
+        genotype = read_genotype("runs/search/genotype.json")
     """
     return format_of(path).read(os.fspath(path), arguments or {})
 

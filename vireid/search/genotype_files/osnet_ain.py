@@ -30,6 +30,10 @@ def load_osnet_list(path: str | os.PathLike[str], width: str = "x1_0") -> Genoty
     Raises:
         MissingFileError: no such file.
         GenotypeError: wrong count, or other names.
+
+    Example::
+
+        genotype = load_osnet_list("found.txt", width="x1_0")
     """
     placements = {**{name: placement for placement, name in OSNET_CLASSES.items()}, "OSBlockINin": "in"}
     names = read_text(path).replace(",", " ").split()
@@ -47,6 +51,10 @@ def save_osnet_list(genotype: Genotype, path: str | os.PathLike[str]) -> None:
     Raises:
         GenotypeError: a block has no choice, or one that OSNet-AIN does not know.
         OutputError: the file cannot be written.
+
+    Example::
+
+        save_osnet_list(OSNetAIN().baseline("osnet_ain"), "found.txt")
     """
     try:
         line = " ".join(OSNET_CLASSES[genotype.choices[site]] for site in OSNET_SITES)

@@ -26,6 +26,12 @@ def resolve_genotype(genotype: str | Path | dict[str, Any] | Genotype, space: Se
     Raises:
         GenotypeError: no such baseline, a damaged file, or one that does not fit ``space``.
         FileNotFoundError: no such file.
+
+    Example:
+        >>> from vireid.search import BNSeparation
+        >>> found = resolve_genotype("all_separate", BNSeparation("resnet18"))
+        >>> set(found.choices.values())
+        {'separate_bn'}
     """
     if isinstance(genotype, Genotype):
         found = genotype

@@ -45,7 +45,7 @@ class Relaxation(Recorded, ABC):
 
     @abstractmethod
     def weights(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """What :meth:`__call__` returns, for a temperature that was checked."""
+        """What ``__call__`` returns, for a temperature that was checked."""
 
     def initial(self, allowed: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (some draw)
         """``(R, K)`` float values that the logits start from; by default zeros, no preference.

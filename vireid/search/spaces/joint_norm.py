@@ -32,7 +32,7 @@ class JointNorm(SearchSpace):
         backbone: a :class:`~vireid.models.Trunk`, such as :class:`~vireid.models.Torchvision`, or the short name of a
             :class:`~vireid.models.ResNet` (``resnet50``), an :class:`~vireid.models.OSNet` (``osnet_x1_0``,
             ``osnet_ain_x1_0:in,out,none,in,in,none``) or a :class:`~vireid.models.CDNet` (``cdnet_x1_0``), see
-            :func:`~vireid.models.trunks.named.trunk_of`. A short name and the trunk that it stands for are one space.
+            ``trunk_of``. A short name and the trunk that it stands for are one space.
         candidates: at least two ids, see :data:`vireid.nn.CANDIDATES`; kept in that order.
         sites: patterns of site names: ``bn1`` is the stem of a ResNet, ``layer1.*`` its stage 1, ``*.bn3`` the last norm of every
             bottleneck, ``*.downsample.1`` every shortcut. A normalisation that matches none stays the plain shared layer and is no site.
@@ -48,7 +48,7 @@ class JointNorm(SearchSpace):
 
     Raises:
         SettingsError: arguments that no network fits, patterns without a match, tied sites with different candidates, or a trunk whose
-            normalisations cannot be searched, see :func:`~vireid.models.trunks.discovery.discover`.
+            normalisations cannot be searched, see ``discover``.
 
     Example:
         >>> space = JointNorm("resnet50", candidates=("shared_bn", "separate_bn"), sites=("layer1.*", "layer2.*"), tie="block")
@@ -112,7 +112,7 @@ class JointNorm(SearchSpace):
         - ``foldable_sites``, ``unfoldable_sites``: sites that fold into the convolution before them at inference, and those that do not.
         - ``runtime_elements``: values of the maps that unfoldable sites normalise, for one image of the trunk's ``image_size``
           (256 x 128 by default).
-        - ``latency``: an estimate relative to the folded trunk (:func:`~vireid.search.spaces.norm_cost.latency`).
+        - ``latency``: an estimate relative to the folded trunk (``latency``).
         """
         self.validate(genotype)
         return total_cost(self.norms, self._sites, genotype.choices, self._facts)
@@ -125,7 +125,7 @@ class JointNorm(SearchSpace):
         return cost_table(self._sites, kind, self._facts)
 
     def baselines(self) -> dict[str, Genotype]:
-        """The baselines of :func:`~vireid.search.spaces.norm_baselines.norm_baselines` that this space can express.
+        """The baselines of ``norm_baselines`` that this space can express.
 
         - ``all_shared``, ``all_separate``, ``all_in``, ``all_ibn``, ``all_separate_ibn``: one candidate at every site.
         - ``stem_separate``; ``stages_1``, ``stages_1_2``, ``stages_1_2_3`` (the stem and these stages); ``only_stage_4``;

@@ -33,7 +33,7 @@ class OSNetAIN(SearchSpace):
     """Each of the six blocks of an OSNet chooses where it normalises instances: 4096 points.
 
     Candidates are ``none``, ``in`` (inside: IN replaces the last BN of the residual), ``out`` (outside: IN after the residual sum) and
-    ``inout`` (both), see :data:`vireid.models.trunks.osnet_blocks.OSBLOCKS`. The stem is always IN, everything else BN.
+    ``inout`` (both), see ``OSBLOCKS``. The stem is always IN, everything else BN.
 
     The supernet has no weights and biases in its normalisations and PyTorch's initial weights, as published; its children have both,
     and the published initial weights. It starts from scratch: a state without those weights and biases cannot hold a pretrained one.

@@ -26,6 +26,10 @@ class SharedBlockChoice(Choice):
     Raises:
         SettingsError: channels that do not fit, or an unknown ``checkpointing``, or that of ``candidates``.
 
+    Example:
+        >>> list(SharedBlockChoice(64, 64).candidates)
+        ['none', 'in', 'out', 'inout']
+
     Reference:
         This project's; the idea of sharing weights between candidates is that of Sukthankar et al., arXiv 2312.10440.
     """

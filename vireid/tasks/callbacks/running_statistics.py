@@ -32,6 +32,10 @@ def recalibrate(network: nn.Module, batches: Iterable[Batch], forward: Callable[
     Raises:
         SettingsError: no batch.
 
+    Example::
+
+        recalibrate(network, [batch for batch, _ in zip(batches, range(20))])
+
     Reference:
         Statistics of their own for children with inherited weights: Guo et al., Single Path One-Shot Neural Architecture Search with
         Uniform Sampling, ECCV 2020, arXiv 1904.00420.

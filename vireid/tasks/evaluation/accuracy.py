@@ -21,6 +21,9 @@ class Accuracy(TaskEvaluation):
     """Counts images: ``top1`` is the share whose class has the largest logit, ``top5`` the share whose class is among the five largest.
 
     Logits of several branches are added up. The numbers go to ``metrics.json``.
+
+    Raises:
+        SettingsError: the data are no classes of images, or embeddings of people were asked for.
     """
 
     selected_by = "val/top1"

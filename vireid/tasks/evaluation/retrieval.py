@@ -84,7 +84,7 @@ class Retrieval(TaskEvaluation):
         self._publish(task, "test", "test identities")
 
     def predicted(self, task: Evaluated) -> None:
-        """Write ``embeddings.npz``, see :func:`write_embeddings`; with ``flip`` it holds ``embeddings_flip`` too."""
+        """Write ``embeddings.npz``, see ``write_embeddings``; with ``flip`` it holds ``embeddings_flip`` too."""
         if not is_scored(task.trainer):
             return
         names = {PLAIN: "embeddings", FLIP: "embeddings_flip"}

@@ -28,6 +28,9 @@ class EMA(Recorded):
             ``average``: the shadow does not change training, and evaluation uses it.
         pull_back_every: epochs between pull-backs (CM-NAS: 2 for SYSU-MM01, 10 for RegDB); without effect in mode ``average``.
 
+    Raises:
+        SettingsError: ``decay`` or ``pull_back_every`` out of range.
+
     Reference:
         CM-NAS (Fu et al., ICCV 2021), public training code.
     """

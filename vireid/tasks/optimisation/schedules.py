@@ -51,6 +51,9 @@ class WarmupMultiStep(Schedule):
         warmup_epochs: length of the warm-up, 0 for none.
         warmup_factor: factor in epoch 0, in (0, 1].
 
+    Raises:
+        SettingsError: ``milestones`` in another order than ascending.
+
     Example:
         >>> schedule = WarmupMultiStep()
         >>> [round(schedule(epoch), 3) for epoch in (0, 1, 10, 40, 70)]

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def draw_architecture(folder: Path) -> Path | None:
-    """Draw ``architecture.png`` beside the files that :func:`~vireid.tasks.search.course.log_architecture` wrote.
+    """Draw ``architecture.png`` beside the files that ``log_architecture`` wrote.
 
     A heat map for every candidate (its probability, sites down, epochs across), and below them mean entropy and margin.
 

@@ -14,6 +14,9 @@ class OneLevel(GradientStrategy):
     It needs no ``search_split``. With one, it takes only the rows of the weight step. OSNet-AIN's search is this strategy with
     :class:`~vireid.search.RectifiedGumbel`, ``SGD(0.1, 0.9, False, 5e-4)`` as both optimisers, no warm-up, and a temperature of
     :class:`~vireid.tasks.Stepped`.
+
+    Raises:
+        SettingsError: half precision (``16-mixed``), because two optimisers would share one loss scale.
     """
 
     def check(self, run: SearchRun) -> None:

@@ -36,6 +36,9 @@ class TwoLevels(GradientStrategy):
         architecture_statistics: whether running statistics follow the rows of architecture steps too, as in the public code of CDNet and
             DARTS.
         shared: arguments that all strategies with logits take.
+
+    Raises:
+        SettingsError: the data gives no rows for the architecture step, or its losses need classes that these people do not have.
     """
 
     architecture_passes = 1

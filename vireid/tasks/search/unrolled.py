@@ -20,8 +20,11 @@ RADIUS = 0.01  # of the finite difference, in the space of the weights
 class Unrolled(TwoLevels):
     """As :class:`~vireid.tasks.TwoLevels`, with architecture steps of second order, DARTS's default.
 
-    An architecture step takes four passes instead of one (:func:`~vireid.tasks.search.unrolled.unrolled_gradient`). The optimiser of the
+    An architecture step takes four passes instead of one (``unrolled_gradient``). The optimiser of the
     weights must be a plain ``SGD``, and the search must run on one device.
+
+    Raises:
+        SettingsError: several processes, or half precision.
 
     Reference:
         Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019.
