@@ -27,6 +27,11 @@ def cameras(source: Source | CameraMatrix, axes: Axes, protocol: str | None = No
 
     Raises:
         ResultsError: there is no such row, or it was tested by an older vireid.
+
+    Example::
+
+        axes = Figure().subplots()
+        cameras("runs/child", axes)
     """
     if not isinstance(source, CameraMatrix):
         run, row = row_of(source, protocol)

@@ -41,6 +41,11 @@ def cmc(
 
     Raises:
         ResultsError: see :func:`vireid.results.read_results`, or there is no such row.
+
+    Example::
+
+        axes = Figure().subplots()
+        cmc("runs/child", axes, label="searched")
     """
     if isinstance(source, np.ndarray):
         places, curves = np.arange(1, source.shape[1] + 1), source

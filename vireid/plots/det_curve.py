@@ -34,6 +34,11 @@ def det(
 
     Raises:
         ResultsError: there is no such row, or it was tested by an older vireid.
+
+    Example::
+
+        axes = Figure().subplots()
+        det("runs/child", axes)
     """
     points: list[tuple[float, float]] = []
     if isinstance(source, Searches):

@@ -29,6 +29,11 @@ def distances(source: Source | ScoreCounts, axes: Axes, pair: Pair = "visible-in
     Raises:
         ResultsError: the results are of an older vireid.
         SettingsError: there is no such pair.
+
+    Example::
+
+        axes = Figure().subplots()
+        distances("runs/child", axes, "visible-infrared")
     """
     check_choices({"pair": Pair}, {"pair": pair})
     if isinstance(source, ScoreCounts):

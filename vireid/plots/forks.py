@@ -21,9 +21,14 @@ def shortlist(tried: Sequence[Tried], axes: Axes, width: int = 44) -> Axes:
     would hide how far apart they are.
 
     Args:
-        tried: points, as :func:`vireid.results.shortlist.shortlist_of` lists them.
+        tried: points, as ``shortlist_of`` lists them.
         axes: of matplotlib.
         width: letters of a line of a label.
+
+    Example::
+
+        axes = Figure().subplots()
+        shortlist(tried, axes)
     """
     for number, length in enumerate(sorted({length for one in tried for length in one.forks}, key=float)):
         reached = [(place, one.forks[length][0]) for place, one in enumerate(tried) if length in one.forks]

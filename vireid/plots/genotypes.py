@@ -27,6 +27,11 @@ def architecture(source: Genotype | str | os.PathLike[str] | Genotypes, axes: Ax
 
     Raises:
         MissingFileError, GenotypeError: see :meth:`vireid.Genotype.load`.
+
+    Example::
+
+        axes = Figure().subplots()
+        architecture("runs/search/genotype.json", axes)
     """
     rows = source if isinstance(source, Mapping) else {"": source}
     genotypes = {label: each if isinstance(each, Genotype) else Genotype.load(each) for label, each in rows.items()}

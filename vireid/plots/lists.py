@@ -38,6 +38,11 @@ def ranked_lists(source: Source, axes: Axes, queries: Sequence[int] | None = Non
         ResultsError: there is no such row, or it was tested by an older vireid.
         SettingsError: a query is not there.
         DatasetNotFoundError, BadImageError: an image cannot be read.
+
+    Example::
+
+        axes = Figure().subplots()
+        ranked_lists("runs/child", axes, queries=[0, 5], count=8)
     """
     run, row = row_of(source, protocol)
     run.check_rows()
@@ -72,6 +77,11 @@ def attention(source: Source, axes: Axes, pairs: Sequence[int] | None = None) ->
         ResultsError: the results hold no attention maps.
         SettingsError: a pair is not there.
         DatasetNotFoundError, BadImageError: an image cannot be read.
+
+    Example::
+
+        axes = Figure().subplots()
+        attention("runs/child", axes, pairs=[0, 1])
     """
     run, _ = row_of(source, None)
     run.check_rows()

@@ -38,6 +38,11 @@ def embedding_map(source: Source | Images, axes: Axes, by: By = "modality", meth
     Raises:
         ResultsError: the results are of an older vireid.
         SettingsError: scikit-learn is not installed.
+
+    Example::
+
+        axes = Figure().subplots()
+        embedding_map("runs/child", axes, by="person")
     """
     check_choices({"by": By, "method": Method}, {"by": by, "method": method})
     if not isinstance(source, Images):

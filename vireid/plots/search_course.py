@@ -41,6 +41,11 @@ def probabilities(source: Course | str | os.PathLike[str], axes: Axes, candidate
     Raises:
         MissingFileError: the folder holds no course of a search.
         SettingsError: there is no such candidate.
+
+    Example::
+
+        axes = Figure().subplots()
+        probabilities("runs/search", axes, "separate_bn")
     """
     course = course_of(source)
     if candidate not in course.probabilities:
@@ -70,6 +75,11 @@ def certainty(source: Course | str | os.PathLike[str], axes: Axes) -> Axes:
 
     Raises:
         MissingFileError: the folder holds no course of a search.
+
+    Example::
+
+        axes = Figure().subplots()
+        certainty("runs/search", axes)
     """
     course = course_of(source)
     epochs = [epoch + 1 for epoch in course.epochs]

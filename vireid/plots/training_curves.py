@@ -36,6 +36,11 @@ def curves(
 
     Raises:
         MissingFileError: the folder holds no ``metrics.csv``, or it has no such column.
+
+    Example::
+
+        axes = Figure().subplots()
+        curves("runs/child", axes, "val/mAP")
     """
     training = source if isinstance(source, Training) else read_training(Path(source))
     if training is None:

@@ -71,6 +71,10 @@ def write_report(
         SettingsError: matplotlib is not installed.
         OutputError: the file exists, or cannot be written.
         MissingFileError, ResultsError, GenotypeError: a folder is no run, or a file of it is damaged.
+
+    Example::
+
+        remarks = write_report(["runs/child", "runs/baseline"], "side-by-side.html")
     """
     check_matplotlib()
     if Path(output).exists():
@@ -81,7 +85,12 @@ def write_report(
 
 
 def page(runs: Sequence[Run], images: Shown = "thumbnails", root: str | None = None) -> tuple[str, list[str]]:
-    """The page as HTML, and remarks for the user; arguments as for :func:`write_report`."""
+    """The page as HTML, and remarks for the user; arguments as for :func:`write_report`.
+
+    Example::
+
+        text, remarks = page(runs, images="none")
+    """
     named = told(runs)
     tests = tests_of(named)
     content = Page(named, tests, Thumbnails(tests[0].results, images, root) if tests else None)

@@ -48,7 +48,11 @@ class RunResults:
         return read_details(self.path.with_name(QUERIES_FILE), self.results)
 
     def check_rows(self) -> None:
-        """Raise ``ResultsError`` if the details name images that the test does not have."""
+        """Check that the details name no other images than the test has.
+
+        Raises:
+            ResultsError: they do.
+        """
         known = 0 if self.images is None else len(self.images.pids)
         named = [rows for trials in self.details.ranks.values() for ranks in trials for rows in (ranks.query, ranks.entries)]
         if (attention := self.details.attention) is not None:
