@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+import vireid
 from tests.deploy.gallery.stand_in import Projection, image, on_disk
 from tests.deploy.server.sent import encoded, enrol, server, shot, upload
 from vireid import Gallery
@@ -169,3 +171,14 @@ def test_other_processes_may_search_a_gallery_that_is_served_and_not_change_it(c
         with pytest.raises(OutputError, match="in use"):
             other.remove(Where(people=["p0"]))
     assert client.delete("/images", params={"person": "p0"}).json()["removed"] == 2
+
+
+def test_the_page_has_the_colours_of_a_report() -> None:
+    def blocks(css: str) -> list[dict[str, str]]:
+        """Colours in light, in dark, and in dark that was chosen."""
+        return [dict(re.findall(r"--([\w-]+): ([^;]+);", block)) for block in re.findall(r":root[^{]*{([^}]*--paper[^}]*)}", css)][:3]
+
+    package = Path(vireid.__file__).parent
+    ours, theirs = (blocks((package / name).read_text()) for name in ("deploy/server/page/page.css", "report/page.css"))
+    assert [len(block) for block in ours] == [11, 10, 10]
+    assert [mine.items() - other.items() for mine, other in zip(ours, theirs, strict=True)] == [set()] * 3

@@ -195,3 +195,17 @@ def test_it_fits_and_everything_has_a_name(page: Any, query: str, tmp_path: Path
     page.click("#open-add")
     assert page.locator("#adding").bounding_box()["width"] <= width
     page.screenshot(path=tmp_path / f"adding-{width}-{scheme}.png")
+
+
+def test_a_server_with_a_token_is_opened_by_it(browser: Any, tmp_path: Path) -> None:
+    with served(tmp_path / "people.gallery", "--token_file", str(tmp_path / "token")) as process:
+        page = browser.new_page()
+        page.goto(process.address)
+        page.wait_for_selector("#locked[open]")
+        page.keyboard.type("not the right token")
+        page.keyboard.press("Enter")
+        until(page, "document.getElementById('wrong').textContent")
+        page.keyboard.type((tmp_path / "token").read_text().strip())
+        page.keyboard.press("Enter")
+        until(page, "document.getElementById('contents').textContent === '0 images of 0 people'")
+        page.close()

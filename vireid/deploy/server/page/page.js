@@ -14,6 +14,7 @@ async function ask(path, options = {}) {
     throw error.name === "AbortError" ? error : new Error("The server does not answer. Is it running?");
   }
   if (answer.status === 401) {
+    say(token ? "That was not the token." : "", "wrong");
     await unlocked();
     return ask(path, options);
   }
