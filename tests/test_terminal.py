@@ -20,7 +20,7 @@ from vireid.printable import printable, visible
 from vireid.results import Result
 from vireid.results.formats import terminal
 from vireid.results.summary import SummaryRow
-from vireid.results.table import results_table
+from vireid.results.table import COLUMNS, results_table
 from vireid.terminal import console, say, table_console, text_console
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
@@ -75,7 +75,7 @@ def test_tables_of_results(capsys: Capsys) -> None:
     table_console().print(results_table([result], "title [/y]"))
     found = capsys.readouterr().out
     assert [text in found for text in ("sysu/[/x]", "[b]\\x1b", "title [/y]")] == [True] * 3
-    summary = terminal([SummaryRow("run [/z]", result, "seeds")], "note [/n]")
+    summary = terminal([SummaryRow("run [/z]", result, "seeds")], "note [/n]", COLUMNS)
     assert [text in summary for text in ("run [/z]", "sysu/[/x]", "[b]\\x1b", "note [/n]")] == [True] * 4
 
 

@@ -41,7 +41,7 @@ from vireid.tasks.run_length import over_the_run
 
 README = Path(__file__).parents[2] / "configs" / "README.md"
 MAY_CHANGE = """
-    root image_root download num_workers eval_batch_size cache_images gallery trials swapped
+    root image_root download num_workers eval_batch_size cache_images gallery trials swapped ranks
     accelerator callbacks logger log_every_n_steps profiler default_root_dir enable_autolog_hparams model_registry
     enable_checkpointing enable_model_summary enable_progress_bar
     check_val_every_n_epoch inference_mode num_sanity_val_steps val_check_interval limit_val_batches limit_test_batches
