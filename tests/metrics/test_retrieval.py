@@ -192,7 +192,7 @@ def test_plot_without_matplotlib(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     metric = CrossModalRetrieval()
     metric.update(*problem())
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'vireid\[plots\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'vireid\[report\]'"):
         metric.plot()
 
 
