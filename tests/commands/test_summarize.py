@@ -232,10 +232,14 @@ def test_bad_input_is_exit_code_2(capsys: Capsys, words: list[str], message: str
     assert message in refused(capsys, *words)
 
 
-def test_commands_of_the_readme_run(capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [("README.md", ["summarize", "compare"]), ("configs/README.md", ["summarize", "summarize", "compare", "compare"])],
+)
+def test_commands_of_the_pages_run(page: str, expected: list[str], capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (Path(__file__).parents[2] / page).read_text(encoding="utf-8").splitlines()
     commands = [line.split()[1:] for line in lines if line.startswith(("vireid summarize ", "vireid compare "))]
-    assert [words[0] for words in commands] == ["summarize", "summarize", "compare", "compare"]
+    assert [words[0] for words in commands] == expected
     monkeypatch.chdir(tmp_path)
     names = sorted({name for words in commands for word in words for name in word.split(",") if name.startswith("runs/")})
     for seed, name in enumerate(names):
