@@ -54,7 +54,7 @@ def public_classes(base: type) -> set[str]:
 
 PLACES = (
     (0, {ReIDModule: 3, BatchDataModule: 10, Callback: 4}),
-    (1, {SearchSpace: 5, Loss: 16, OptimizerSettings: 4, Strategy: 4, Derivation: 6, Head: 8}),
+    (1, {SearchSpace: 5, Loss: 16, OptimizerSettings: 4, Strategy: 4, Derivation: 6, Head: 7}),
 )
 
 

@@ -169,7 +169,7 @@ from pathlib import Path
 from vireid.data import pixel_store
 read = pixel_store.read_image
 pixel_store.read_image = lambda path, *size: (print(path), read(path, *size))[1]
-pixel_store.PixelStore({HEIGHT}, {WIDTH}, parent=Path({str(tmp_path / "stores")!r})).fill({paths!r})
+pixel_store.PixelStore({HEIGHT}, {WIDTH}, parent=Path({str(tmp_path / "stores")!r})).fill({paths!r}, 1)
 """
     both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     decoded = [line for process in both for line in process.communicate()[0].split()]

@@ -74,7 +74,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "serve": ("--gallery", "--host", "--port", "--token_file", "--names", "--queue", "--log", "--keep_images", "--wait", "--help"),
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
-    "data": ("check", "synthesize"),
+    "data": ("check", "cache", "synthesize"),
     "gallery": ("add", "remove", "search", "info", "calibrate", "reembed", "backup", "vacuum"),
     "genotype": ("show", "diff", "validate", "convert"),
     "completion": tuple(SCRIPTS),
