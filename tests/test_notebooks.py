@@ -39,7 +39,7 @@ def studied(names: dict[str, Any], folder: Path) -> None:
 
 def compared(names: dict[str, Any], folder: Path) -> None:
     assert len(names["systems"]) == 11
-    assert len(names["ablation"]) == 8
+    assert len(names["ablation"]) == 11
     assert names["ablation"]["ours"] == names["systems"]["ours"]
     scores = [value for part in ("systems", "ablation") for values in names[part].values() for value in values]
     assert all(0 < value <= 1 for value in scores)
