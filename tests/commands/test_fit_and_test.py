@@ -190,8 +190,15 @@ def test_losses_between_modalities_on_one_modality_are_an_error_that_names_them(
     assert re.search(r"vireid: error: `\w+` compares visible with infrared rows.*set `model.init_args.losses`", done.err)
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("model", MODELS)
+PAIRS = [
+    pytest.param(model, data, marks=[] if number % len(DATA) == place else pytest.mark.slow, id=f"{model}-{data}")
+    for number, model in enumerate(MODELS)
+    for place, data in enumerate(DATA)
+]
+"""Every model with one kind of data, in turn; the others are slow."""
+
+
+@pytest.mark.parametrize(("model", "data"), PAIRS)
 def test_print_config_of_every_combination(data: str, model: str, capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = run(capsys, "fit", "-c", data, *(word for word in model_words(model) if not word.startswith("--")), "--print_config")
