@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[str, ...]] = {  # names, then words
     "accumulation": ("trainer.accumulate_grad_batches", "--trainer.accumulate_grad_batches=2"),
     "fewer epochs": ("trainer.max_epochs", "--trainer.max_epochs=1"),
 }
-QUICK_ALLOWED, QUICK_REFUSED = ("evaluation batch",), ("seed", "rate", "precision")
+QUICK_ALLOWED, QUICK_REFUSED = ("evaluation batch",), ("rate", "precision")
 
 
 def mostly_slow(cases: dict[str, Any], quick: tuple[str, ...]) -> list[Any]:

@@ -18,9 +18,12 @@ from vireid.structures import Genotype
 from vireid.tasks import read_checkpoint
 
 EPOCHS, BATCHES = 3, 5
-# four random places and one in the middle of writing a checkpoint
-KILLS = [{"kill_after": n} for n in sorted(random.Random(0).sample(range(EPOCHS * BATCHES), 4))] + [{"kill_in_save": 4}]
 CASES = [("search", 0), ("search", 2), ("joint", 0), ("retrain", 0)]  # task, workers; ``joint`` searches all five candidates
+PLACES = sorted(random.Random(0).sample(range(EPOCHS * BATCHES), len(CASES)))
+KILLS = {  # a random place for each, all of them for the first, and the middle of writing a checkpoint; tests/faults/ tries more
+    case: [{"kill_after": place} for place in (PLACES if case == CASES[0] else [PLACES[number]])] + [{"kill_in_save": 4}]
+    for number, case in enumerate(CASES)
+}
 DROPPING = {"class_path": "vireid.models.Torchvision", "init_args": {"name": "efficientnet_b0"}}  # drops whole blocks at random
 HEAD = {"class_path": "vireid.models.BNNeckHead", "init_args": {"dropout": 0.2}}
 CHECKED = ("state_dict", "optimizer_states", "lr_schedulers", "ema", "epoch", "global_step")
@@ -90,11 +93,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory, sysu_root: Path) -> dict[tupl
     expected: list[int] = []
     found: dict[tuple[str, int], list[Path]] = {}
     for kind, workers in CASES:
-        folders = [base / f"{kind}-{workers}-{n}" for n in range(len(KILLS) + 1)]
+        kills = KILLS[kind, workers]
+        folders = [base / f"{kind}-{workers}-{n}" for n in range(len(kills) + 1)]
         words = [arguments(kind, sysu_root, folder, workers) for folder in folders]
         scenarios.append({"args": words[0]})
         expected.append(0)
-        for word, kill in zip(words[1:], KILLS, strict=True):
+        for word, kill in zip(words[1:], kills, strict=True):
             scenarios += [{"args": word, **kill}, {"args": word}]
             expected += [-signal.SIGKILL, 0]
         found[kind, workers] = folders
@@ -126,8 +130,7 @@ def assert_equal(mine: Any, theirs: Any, where: str = "") -> None:
         assert mine == theirs, where
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("kill", range(len(KILLS)), ids=[str(kill) for kill in KILLS])
+@pytest.mark.parametrize(("case", "kill"), [(case, number) for case, kills in KILLS.items() for number in range(len(kills))])
 def test_killed_and_resumed_equals_uninterrupted(runs: dict[tuple[str, int], list[Path]], case: tuple[str, int], kill: int) -> None:
     whole, resumed = runs[case][0], runs[case][kill + 1]
     assert_equal(final(resumed), final(whole))
