@@ -193,7 +193,7 @@ def training_parts(net: nn.Module, images: Tensor) -> tuple[Callable[[], Tensor]
         output = network(images, N)
         return losses(LossInputs(output.features, output.embeddings, output.logits, labels, N, 4))[0]
 
-    return loss, Adam().build([{"params": list(network.parameters())}])
+    return loss, Adam().build({"network": network.parameters()})
 
 
 @pytest.mark.parametrize("layout", FORMATS)
