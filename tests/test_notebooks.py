@@ -43,7 +43,7 @@ def compared(names: dict[str, Any], folder: Path) -> None:
     assert names["ablation"]["ours"] == names["systems"]["ours"]
     scores = [value for part in ("systems", "ablation") for values in names[part].values() for value in values]
     assert all(0 < value <= 1 for value in scores)
-    assert len(list((folder / "runs").glob("*/seed-0/test-1/metrics.json"))) == 18
+    assert len(list((folder / "runs").glob("*/seed-0/test-1/metrics.json"))) == 21
 
 
 def deployed(names: dict[str, Any], folder: Path) -> None:
