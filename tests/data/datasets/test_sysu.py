@@ -184,6 +184,10 @@ def test_absent_and_damaged_lists(tree: Path) -> None:
     (tree / "exp/test_id.txt").unlink()
     with pytest.raises(DatasetNotFoundError, match=r"no `exp/test_id.txt` under"):
         SYSU(tree).evaluation()
+    for text, found in (("", "0"), (",,", "0"), ("1," * 100_001, "100,001")):
+        (tree / "exp/train_id.txt").write_text(text)
+        with pytest.raises(DatasetError, match=rf"must hold 1 to 100,000 identity numbers separated by commas, found {found}\."):
+            SYSU(tree).training_ids()
     (tree / "exp/train_id.txt").write_text("1,2,three")
     with pytest.raises(DatasetError, match=r"must hold identity numbers separated by commas, found 'three'"):
         SYSU(tree).training_ids()

@@ -27,6 +27,8 @@ SHOTS = {"single-shot": 1, "multi-shot": 10}
 MAX_TRIALS = 10
 OFFICIAL_VAL_IDS = tuple(pid for pid in range(334, 434) if pid != 347)
 PERMUTATIONS = "rand_perm_cam"
+MOST_IDENTITIES = 100_000
+"""In a list: each is looked for in every camera."""
 
 
 class SYSU:
@@ -212,13 +214,15 @@ def read_ids(file: Path) -> tuple[int, ...]:
 
     Raises:
         DatasetNotFoundError: the file does not exist.
-        DatasetError: the list cannot be read, or holds something other than whole numbers.
+        DatasetError: the list cannot be read, holds something other than whole numbers, or none of them, or too many.
     """
     try:
         text = read_text(file)
     except FileNotFoundError:
         raise DatasetNotFoundError(f"There is no `{file.parent.name}/{file.name}` under {str(file.parent.parent)!r}.") from None
     words = text.replace(",", " ").split()
+    if not 0 < len(words) <= MOST_IDENTITIES:
+        raise DatasetError(f"{str(file)!r} must hold 1 to {MOST_IDENTITIES:,} identity numbers separated by commas, found {len(words):,}.")
     numbers = {word: whole_number(word) for word in words}
     wrong = [word for word, number in numbers.items() if number is None]
     if wrong:
