@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from vireid.commands.monitored import MonitoredMetrics, check_validated
+from vireid.commands.monitored import BestCheckpoint, MonitoredMetrics, check_validated
 from vireid.errors import SettingsError
 
 LOGGED = {"val/mAP": torch.tensor(0.5), "val/rank1": torch.tensor(0.5)}
@@ -29,6 +30,21 @@ def test_a_misspelt_metric_is_named_at_the_first_validation() -> None:
         MonitoredMetrics().on_validation_end(trainer(watching, sanity_checking=True), module)
         with pytest.raises(SettingsError, match=r"watches `val/map`, which nothing logs\. There is val/mAP, val/rank1\."):
             MonitoredMetrics().on_validation_end(found, module)
+
+
+def test_the_best_score_is_known_where_the_folder_was_moved(tmp_path: Path) -> None:
+    before, after, elsewhere = (BestCheckpoint(tmp_path / name / "best.ckpt", "val/mAP") for name in ("before", "after", "elsewhere"))
+    score, file = torch.tensor(0.5), str(tmp_path / "before" / "best.ckpt")
+    before.best_model_score, before.kth_value, before.best_model_path, before.kth_best_model_path = score, score, file, file
+    before.best_k_models = {file: score}
+    (tmp_path / "after").mkdir()
+    (tmp_path / "after" / "best.ckpt").touch()
+    after.load_state_dict(before.state_dict())
+    here = str(tmp_path / "after" / "best.ckpt")
+    assert (after.best_k_models, after.best_model_score, after.best_model_path) == ({here: score}, score, here)
+    with pytest.warns(UserWarning, match="The dirpath has changed"):  # a run of its own from that checkpoint, without the file
+        elsewhere.load_state_dict(before.state_dict())
+    assert not elsewhere.best_k_models
 
 
 def test_a_metric_of_the_training_is_there_when_the_epoch_ends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import shutil
 from collections.abc import Iterator
@@ -215,6 +216,16 @@ def test_a_run_goes_on_with_what_may_change(case: str, runs: Runs, tmp_path: Pat
     assert {name: saved[name] for name in ("data.eval_batch_size", "data.num_workers", "data.cache_images", "data.root")} == {
         name: said[name] for name in ("data.eval_batch_size", "data.num_workers", "data.cache_images", "data.root")
     }
+
+
+def test_the_last_checkpoint_knows_the_score_of_its_epoch(runs: Runs) -> None:
+    """Otherwise a run that goes on may take a worse epoch for the best."""
+    whole = runs.kept("whole", "--trainer.max_epochs=2")
+    with (whole / "metrics.csv").open(newline="") as file:
+        scores = [float(row["val/mAP"]) for row in csv.DictReader(file) if row["val/mAP"]]
+    (best,) = (state for name, state in last(whole)["callbacks"].items() if name.startswith("BestCheckpoint"))
+    assert len(scores) == 2
+    assert (float(best["current_score"]), float(best["best_model_score"])) == pytest.approx((scores[-1], max(scores)))
 
 
 @pytest.mark.parametrize("case", mostly_slow(REFUSED, QUICK_REFUSED))

@@ -260,9 +260,10 @@ class VireidCLI(LightningCLI):
         if self.subcommand == "fit":
             callbacks.insert(0, MonitoredMetrics())  # before those that watch
         if self.subcommand == "fit" and trainer.get("enable_checkpointing") is not False:
-            callbacks.append(LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"]))
             if self.datamodule.validation != "none":
                 callbacks.append(BestCheckpoint(folder / BEST, self.model.evaluation.selected_by))
+            last = LastCheckpoint(folder / "checkpoints", settings["checkpoint_every_n_batches"])
+            callbacks.append(last)  # behind all others, whose states of the epoch it keeps
         self.model.run_dir = folder
         plugins = trainer.get("plugins")
         plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []

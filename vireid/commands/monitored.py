@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
@@ -48,6 +50,16 @@ class BestCheckpoint(ModelCheckpoint):
 
     def __init__(self, path: Path, metric: str) -> None:
         super().__init__(path.parent, path.stem, monitor=metric, mode="max", enable_version_counter=False)
+        self._name = path.name
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state. The folder of the run, with the file in it, may have been moved since; Lightning would forget the score."""
+        here = os.fspath(Path(self.dirpath or "") / self._name)
+        if Path(here).is_file() and state_dict.get("best_k_models"):
+            scores = dict.fromkeys([here], *state_dict["best_k_models"].values())
+            places = dict.fromkeys(("best_model_path", "kth_best_model_path"), here)
+            state_dict = {**state_dict, **places, "best_k_models": scores, "dirpath": self.dirpath}
+        super().load_state_dict(state_dict)
 
 
 class MonitoredMetrics(Callback):
