@@ -142,6 +142,7 @@ def test_commands_with_trainings_of_their_own_end_too(tmp_path: Path, capsys: Ca
     done = run(capsys, "demo", "--fast", "--output", tmp_path / "demo")
     assert (done.code, calls) == (143, [0])
     assert "What is finished lies in" in done.out
+    assert done.err.endswith("\nTerminated.\n")
     calls.clear()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     sizes = ("--width=4", "--people=48", "--steps=20", "--image_height=32", "--image_width=16")

@@ -185,7 +185,8 @@ def test_an_interrupted_study_says_how_to_go_on(
     monkeypatch.setattr(module.Runner, "run", interrupted)
     done = run(capsys, "study", "--folder", study[0], "--jobs", "2")
     assert done.code == 130
-    assert f"Interrupted. To go on: vireid study --folder {study[0]} --jobs 2" in done.out
+    assert f"To go on: vireid study --folder {study[0]} --jobs 2" in done.out
+    assert done.err.endswith("\nInterrupted.\n")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.commands.logger import RunLogger
 from vireid.commands.picture import draw_genotypes, stage_table
 from vireid.commands.run_directory import RUNS, check_fresh, next_free
-from vireid.commands.stopping import check_terminated, stop_code, stops
+from vireid.commands.stopping import check_terminated, stops
 from vireid.data import FlipShiftAugmentation, SyntheticDataModule
 from vireid.errors import SettingsError
 from vireid.locks import FolderLock
@@ -70,9 +70,9 @@ def demonstrate(output: str | None, seed: int, fast: bool) -> int:
         with stops(), FolderLock(folder):
             check_fresh(folder)
             Demo(folder, seed, FAST if fast else FULL).run()
-    except KeyboardInterrupt as stop:
-        say(f"\nInterrupted. What is finished lies in {printable(folder)}; a new demo writes into a folder of its own.")
-        return stop_code(stop)
+    except KeyboardInterrupt:
+        say(f"\nWhat is finished lies in {printable(folder)}; a new demo writes into a folder of its own.")
+        raise
     return 0
 
 

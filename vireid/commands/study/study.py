@@ -14,7 +14,6 @@ from rich.console import Console
 from vireid.commands.configs import find_config
 from vireid.commands.grey_baseline import template_results
 from vireid.commands.lightning_warnings import quiet_lightning
-from vireid.commands.stopping import stop_code
 from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes
 from vireid.commands.study.plan import Plan, make_plan
@@ -72,9 +71,9 @@ def _go(settings: StudySettings, path: Path, jobs: int) -> int:
     say(f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {printable(path)}")
     try:
         failed = _run(plan, jobs, terminal)
-    except KeyboardInterrupt as stop:
-        say(f"\nInterrupted. To go on: vireid study --folder {printable(path)} --jobs {jobs}")
-        return stop_code(stop)
+    except KeyboardInterrupt:
+        say(f"\nTo go on: vireid study --folder {printable(path)} --jobs {jobs}")
+        raise
     for name, reason in failed.items():
         terminal.print(f"{printable(name)} failed: {printable(reason)}", style="red", soft_wrap=True)
     _tell(plan)
