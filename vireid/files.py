@@ -53,9 +53,14 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 def clear_parts(folder: Path) -> None:
     """Remove what killed processes left of files in a folder. Nobody else may write into it."""
-    for path in folder.glob(".*.part"):
+    for path in filter(is_part, folder.glob(".*")):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def is_part(path: Path) -> bool:
+    """Whether it is a file that is being written, or that a killed process left half written."""
+    return path.name.startswith(".") and path.name.endswith(".part") and path.is_file()
 
 
 @contextlib.contextmanager

@@ -94,6 +94,7 @@ def test_a_run_that_was_killed_in_its_first_moments_is_started_again() -> None:
         ".vireid.lock": "1 here\n",
         ".slurm.json": "{}",
         "checkpoints/.last.ckpt.part": "half",
+        ".embeddings.npz.part": "half",
     }
     for number, names in enumerate([[], *([name] for name in left), list(left)]):
         for name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vireid.commands.slurm import JOB_FILE, Job
 from vireid.errors import OutputError, SettingsError
-from vireid.files import clear_parts
+from vireid.files import clear_parts, is_part
 from vireid.locks import LOCK_FILE, FolderLock
 from vireid.printable import printable
 from vireid.results.files import FORKS_FILE
@@ -19,7 +19,7 @@ HEADER = f"vireid=={__version__}"  # first line of a configuration that we saved
 LAST = Path("checkpoints") / "last.ckpt"
 BEST = LAST.with_name("best.ckpt")
 CONFIG = "config.yaml"
-FIRST = (CONFIG, f".{CONFIG}.part", JOB_FILE, f".{JOB_FILE}.part", LOCK_FILE, PROBE := ".write-test")
+FIRST = (CONFIG, JOB_FILE, LOCK_FILE, PROBE := ".write-test")
 """Files that a run writes before there is anything to keep."""
 
 
@@ -105,6 +105,7 @@ class RunDirectory:
         if self._fresh and is_fresh(self.path, own=True):
             for name in FIRST:
                 (self.path / name).unlink(missing_ok=True)
+            clear_parts(self.path)
         self._fresh = False
         self.release()
         with contextlib.suppress(OSError):
@@ -146,9 +147,9 @@ def is_fresh(folder: Path, own: bool = False) -> bool:
     """
     for path in folder.iterdir():
         if path.name == LAST.parent.name and path.is_dir():
-            kept = [each.name for each in path.iterdir() if each.name != f".{LAST.name}.part"]
+            kept = [each.name for each in path.iterdir() if not is_part(each)]
         else:
-            ours = path.name in FIRST and not path.is_dir() and (path.name != CONFIG or own or _is_ours(path))
+            ours = is_part(path) or (path.name in FIRST and not path.is_dir() and (path.name != CONFIG or own or _is_ours(path)))
             kept = [] if ours else [path.name]
         if kept:
             return False
