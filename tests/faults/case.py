@@ -16,6 +16,8 @@ from tests.faults.subjects import NAMES, READ_A_RUN, Subject, make_run, subjects
 
 MOST_LINES = 6
 """Lines of a message."""
+LOCK = "lock"
+"""How names of locks end. That of a process which was killed bars nobody, and the next one that takes it removes it."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Place:
         before = logged(self.folder / subject.target)
         if subject.refuses_what_is_done and self.is_done(subject):
             self.check_is_refused(subject.words)
+            free_locks(self.folder)
         else:
             succeeded(self.run((*subject.words, *subject.go_on)))
         self.check_equal(name)
@@ -156,11 +159,14 @@ class Place:
         Raises:
             AssertionError: it is not.
         """
-        before = of_files(self.folder)
+        before = self._files()
         ended = self.run(words)
         refused(ended)
-        assert of_files(self.folder) == before, "a command that was refused changed files"
+        assert self._files() == before, "a command that was refused changed files"
         return ended
+
+    def _files(self) -> dict[str, bytes]:
+        return {name: content for name, content in of_files(self.folder).items() if not name.endswith(LOCK)}
 
     def is_done(self, subject: Subject) -> bool:
         """Whether a command has finished its target."""
@@ -168,6 +174,12 @@ class Place:
         if subject.name in ("test", "predict"):
             return any((path / name).exists() for name in ("metrics.json", "embeddings.npz"))
         return path.exists() and (path.is_file() or any(path.iterdir()))
+
+
+def free_locks(folder: Path) -> None:
+    """Remove the locks of processes that are no more."""
+    for path in folder.rglob(f".*{LOCK}"):
+        path.unlink()
 
 
 def succeeded(ended: Ended) -> None:
