@@ -176,6 +176,11 @@ def test_a_variant_is_compared_with_the_same_variant_and_remarks_are_kept(capsys
 def test_images_unknown_or_queries_absent(capsys: Capsys, make: Make) -> None:
     a, b = (make(name, result(digest="")) for name in "ab")
     assert "the images compared are not the same" in refused(capsys, a, b)
+
+
+def test_other_numbers_of_trials_are_other_images_whatever_a_file_says(capsys: Capsys, make: Make) -> None:
+    fewer = result(average_precisions(1, trials=2), with_queries=False)
+    assert "the images compared are not the same" in refused(capsys, make("a", result(with_queries=False)), make("b", fewer))
     c, d = (make(name, result(average_precisions(1, trials=1), with_queries=False)) for name in "cd")
     assert "a side lacks queries.npz" in refused(capsys, c, d)
 

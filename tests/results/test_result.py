@@ -152,6 +152,7 @@ def test_files_that_are_not_ours_or_damaged(tmp_path: Path, content: str, messag
     [
         ({"mAP": [0.5, 0.5]}, "different numbers of trials, or none"),
         ({name: [] for name in METRICS}, "different numbers of trials, or none"),
+        ({name: [0.5] * 1001 for name in METRICS}, "more than 1,000 trials"),
         ({"mINP": [0.1, 0.2, float("nan")]}, "a metric is not a fraction"),
         ({"rank1": [51.0, 52.0, 53.0]}, "a metric is not a fraction"),
         ({"rank1": ["x", 0.1, 0.2]}, "is damaged: ValueError"),

@@ -125,7 +125,7 @@ def compare_series(a: Sequence[RunResults], b: Sequence[RunResults]) -> Compared
 
 
 def _same_images(first: Result, second: Result) -> bool:
-    return bool(first.images_sha256) and first.images_sha256 == second.images_sha256
+    return bool(first.images_sha256) and (first.images_sha256, first.trials) == (second.images_sha256, second.trials)
 
 
 def _over_people(first: Result, second: Result) -> Tests:

@@ -20,6 +20,7 @@ from vireid.results.result import METRICS, Result
 
 FORMAT, VERSION = "vireid.metrics", 1
 METRICS_FILE, QUERIES_FILE = "metrics.json", "queries.npz"
+MOST_TRIALS = 1_000  # of a row; published protocols have ten
 FORKS_FILE = "forks.json"  # scores of finished forks, of a search that confirms its answer
 
 
@@ -137,6 +138,8 @@ def _result(row: dict[str, Any]) -> Result:
     values = {name: tuple(float(value) for value in row["values"][name]) for name in METRICS}
     if len({len(numbers) for numbers in values.values()}) != 1 or not values["mAP"]:
         raise ValueError("the metrics hold different numbers of trials, or none")
+    if len(values["mAP"]) > MOST_TRIALS:
+        raise ValueError(f"the metrics hold more than {MOST_TRIALS:,} trials")
     if not all(0 <= value <= 1 for numbers in values.values() for value in numbers):
         raise ValueError("a metric is not a fraction")
     texts = {name: row[name] for name in ("protocol", "remark", "variant", "images_sha256")}
