@@ -238,7 +238,7 @@ def test_yaml_that_means_more_than_it_holds(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     (tmp_path / "a.yaml").write_text("\n".join(lines))
     for read in (lambda path: read_layers(["fit", "-c", str(path)]), StudySettings.load):
-        with pytest.raises(SettingsError, match="is too large: its values are nested more than 50 deep, or more than 50,000"):
+        with pytest.raises(SettingsError, match="is too large: its values are nested more than 50 deep, or more than 10,000"):
             read(tmp_path / "a.yaml")
 
 

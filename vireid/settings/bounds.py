@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 DEEPEST, MOST = 50, 10**6  # a file of a few bytes may mean lists in lists without end
-MOST_SETTINGS = 50_000  # which a parser of YAML reads in seconds
+MOST_SETTINGS = 10_000  # which a parser of YAML reads in seconds
 LETTERS = 16  # of a text that count as one value: a file may name one long text in many places
 
 
