@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import io
 import sys
@@ -13,6 +14,7 @@ from typing import NoReturn
 from vireid.printable import visible
 from vireid.version import __version__
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a file system's largest file
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("vireid.commands.run", "search an architecture or train a network, as -c files say"),
     "validate": ("vireid.commands.run", "score a checkpoint on held-out training identities"),
@@ -78,6 +80,11 @@ def _run(words: list[str]) -> int:
             return run(words)
     except VireidError as error:
         _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        name = f" {error.filename!r}" if error.filename else ""
+        _fail(f"Cannot write{name}: {error.strerror}. Make room, and give the same command again.")
     except (KeyboardInterrupt, SystemExit) as end:
         code = stop_code(stop_behind(end))
         if not code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import re
@@ -72,8 +73,18 @@ def test_an_unknown_command_suggests_a_near_one(capsys: pytest.CaptureFixture[st
     assert "Did you mean" not in run(capsys, "xyzzy").err
 
 
+FULL = OSError(errno.ENOSPC, "No space left on device")
+ROOM = "No space left on device. Make room, and give the same command again.\n"
+
+
 @pytest.mark.parametrize(
-    ("raised", "code", "text"), [(SettingsError("why"), 2, "vireid: error: why\n"), (KeyboardInterrupt(), 130, "\nInterrupted.\n")]
+    ("raised", "code", "text"),
+    [
+        (SettingsError("why"), 2, "vireid: error: why\n"),
+        (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
+        (FULL, 2, f"vireid: error: Cannot write: {ROOM}"),
+        (OSError(*FULL.args, "a/log"), 2, f"vireid: error: Cannot write 'a/log': {ROOM}"),
+    ],
 )
 def test_errors_become_exit_codes(
     raised: BaseException, code: int, text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
