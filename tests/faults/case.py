@@ -136,6 +136,9 @@ class Place:
         if subject.refuses_what_is_done and self.is_done(subject):
             self.check_is_refused(subject.words)
             free_locks(self.folder)
+            if not (self.folder / subject.target / subject.last).exists():  # a part of the results: the others come in another folder
+                shutil.rmtree(self.folder / subject.target)
+                succeeded(self.run(subject.words))
         else:
             succeeded(self.run((*subject.words, *subject.go_on)))
         self.check_equal(name)

@@ -40,6 +40,7 @@ class Subject:
         outcome: what it has left at the target.
         go_on: words that go on with a run.
         refuses_what_is_done: whether it refuses a target that it has finished, and changes nothing there.
+        last: the file of the target that it writes last, of those that it refuses to write into.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Subject:
     outcome: Callable[[Path], Any]
     go_on: Words = ()
     refuses_what_is_done: bool = False
+    last: str = ""
 
 
 def subjects(good: Path) -> dict[str, Subject]:
@@ -73,8 +75,8 @@ def subjects(good: Path) -> dict[str, Subject]:
             refuses_what_is_done=True,
         ),
         *(
-            Subject(name, (name, "--ckpt", last, "--run_dir", "out", *QUIET), "out", of_evaluation, refuses_what_is_done=True)
-            for name in ("test", "predict")
+            Subject(name, (name, "--ckpt", last, "--run_dir", "out", *QUIET), "out", of_evaluation, (), True, written)
+            for name, written in (("test", "metrics.json"), ("predict", "embeddings.npz"))
         ),
     ]
     try:
