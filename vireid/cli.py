@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from typing import NoReturn
 from vireid.printable import visible
 from vireid.version import __version__
 
+PACKAGE = Path(__file__).parent
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a file system's largest file
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("vireid.commands.run", "search an architecture or train a network, as -c files say"),
@@ -74,6 +76,7 @@ def _run(words: list[str]) -> int:
     from vireid.commands.stopping import stop_behind, stop_code, terminable
     from vireid.errors import VireidError
 
+    warnings.formatwarning = warning
     try:
         with terminable():
             run: Callable[[list[str]], int] = importlib.import_module(COMMANDS[words[0]][0]).main
@@ -98,6 +101,12 @@ def show_what_can_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
+
+
+def warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:  # noqa: ARG001
+    """A warning as a command shows it: one of ours is a sentence, another says where it comes from, and neither is obeyed by a terminal."""
+    place = "vireid: warning" if PACKAGE in Path(filename).parents else f"{filename}:{lineno}: {category.__name__}"
+    return f"{visible(f'{place}: {message}')}\n"
 
 
 def with_home(word: str) -> str:

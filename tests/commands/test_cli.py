@@ -18,6 +18,7 @@ from vireid import cli
 from vireid.cli import main, with_home
 from vireid.commands.parser import ShortErrors
 from vireid.errors import SettingsError
+from vireid.printable import visible
 
 HEAVY = {"torch", "pytorch_lightning", "jsonargparse", "rich"}
 
@@ -71,6 +72,27 @@ def test_an_unknown_command_suggests_a_near_one(capsys: pytest.CaptureFixture[st
     assert done.code == 2
     assert done.err == f"vireid: error: There is no command 'tset'. Did you mean 'test'? Commands: {', '.join(cli.COMMANDS)}.\n"
     assert "Did you mean" not in run(capsys, "xyzzy").err
+
+
+def test_a_warning_of_ours_is_a_sentence_and_no_terminal_obeys_one() -> None:
+    ours, other = (cli.warning("[red] \x1b[2J.png", UserWarning, name, 3, "code()") for name in (cli.__file__, "/else/where.py"))
+    assert ours == "vireid: warning: [red] \\x1b[2J.png\n"
+    assert other == "/else/where.py:3: UserWarning: [red] \\x1b[2J.png\n"
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J.png", "night.png"])
+def test_commands_show_warnings_so(name: str) -> None:
+    program = f"""
+import sys, types, warnings
+from vireid.cli import COMMANDS, main
+module = types.ModuleType("planted")
+module.main = lambda words: exec(compile("import warnings; warnings.warn({name!r})", {cli.__file__!r}, "exec"))
+sys.modules["planted"] = module
+COMMANDS["planted"] = ("planted", "")
+main(["planted"])
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert shown == f"vireid: warning: {visible(name)}\n"
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
