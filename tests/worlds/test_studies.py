@@ -39,6 +39,23 @@ def test_the_untied_studies_are_whole() -> None:
             assert all(f"{search['answer']}/{seed}" in one["runs"] for seed in SEEDS)
 
 
+def test_the_study_at_width_32_says_what_the_page_says() -> None:
+    (one,) = load(STUDIES.parent / "studies_width32")
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    for arm in ARMS:
+        assert all(len(one.trained(answer)) == len(SEEDS) for answer in one.answers(arm))
+    known = [f"{one.worth(name):.1f}" for name in ("00000", "11111", "10000")]
+    assert "All shared has {}, all separate {} and the stem alone {}".format(*known) in text
+    searches = [arm for arm in ARMS if not arm.startswith("random")]
+    assert max(abs(one.arm(arm) - one.worth("11111")) for arm in searches) < 0.2
+    regrets = [one.regret(arm) for arm in (*searches, "random points of the pool")]
+    assert (round(min(regrets), 1), round(max(regrets), 1)) == (0.9, 1.2)
+    best = max(one.matched, key=one.worth)
+    assert f"({best}: {one.worth(best):.1f}, IN on the stem and stage 1: {one.worth('22000'):.1f})" in text
+    assert f"better search there ({one.arm('random joint points'):.1f})" in text
+    assert f"(tau {one.forked_tau():.2f};".replace("0.", ".") in text
+
+
 def test_claims_hold_as_the_page_says() -> None:
     held = {arm: [holds for _, holds, _ in claims(ALL, arm)] for arm in ("shortlist", "alternating, joint, no forks")}
     assert held["shortlist"] == [True, False, True, True, False, False, False]
