@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.operations import Operations
 from vireid.losses import LossInputs, SmoothAveragePrecision
+from vireid.losses.checks import check_on_device
 from vireid.losses.functional import smooth_average_precision
 
 LABELS = torch.tensor([0, 0, 0, 1, 2, 2, 3, 9]), torch.tensor([2, 0, 1, 1, 0, 2, 2, 5, 0])  # 3 and 9 have no match; 1 has two, others 3
@@ -47,6 +49,24 @@ def test_equal_to_the_definition(temperature: float) -> None:
     labels = LABELS[1]
     found = smooth_average_precision(gallery, gallery, labels, labels, temperature, leave_one_out=True)
     assert float(found) == pytest.approx(naive(gallery, gallery, labels, labels, temperature, leave_one_out=True), abs=1e-12)
+
+
+@pytest.mark.parametrize("leave_one_out", [False, True])
+def test_whole_batches_and_matches_alone_agree(leave_one_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = draw(9, 5, seed=1).requires_grad_()
+    queries, labels = (gallery, (LABELS[1], LABELS[1])) if leave_one_out else (3 * draw(8, 5), LABELS)
+    found = []
+    for largest in (8 * 9 * 9 + 81, 8 * 9 * 9 - 1):
+        monkeypatch.setattr("vireid.losses.smooth_average_precision.LARGEST", largest)
+        loss = smooth_average_precision(queries, gallery, *labels, 0.1, leave_one_out)
+        found.append((loss.detach(), *torch.autograd.grad(loss, gallery)))
+    torch.testing.assert_close(*found, rtol=0, atol=1e-14)
+
+
+def test_a_gpu_looks_for_matches_without_being_waited_for() -> None:
+    with Operations() as operations:
+        check_on_device(torch.empty((), dtype=torch.bool, device="meta"), "No query has a match.")
+    assert operations.counts["_assert_async"] == 1
 
 
 def average_precision(similarities: Tensor, matches: Tensor) -> float:

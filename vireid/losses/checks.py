@@ -1,10 +1,13 @@
-"""Checks of the arguments of loss functions. They read shapes and dtypes only, so nothing waits for the device."""
+"""Checks of the arguments of loss functions. Nothing waits for the device: shapes and dtypes are read, values by the device itself."""
 
 from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
+
+ASYNCHRONOUS = ("cuda", "meta")  # devices that can check a value without being waited for
 
 
 def check_rows(name: str, rows: Tensor) -> None:
@@ -71,3 +74,11 @@ def check_agreement(logits: Tensor, teacher: Tensor) -> None:
             f"`logits` and `teacher` must have the same shape, because row i of both must be the same identity; "
             f"got {tuple(logits.shape)} and {tuple(teacher.shape)}."
         )
+
+
+def check_on_device(condition: Tensor, message: str) -> None:
+    """Raise ``ValueError`` unless the one value of ``condition`` is true. CUDA looks at it later, and then ends the run by ``message``."""
+    if condition.device.type in ASYNCHRONOUS:
+        torch._assert_async(condition, message)
+    elif not condition:
+        raise ValueError(message)

@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vireid.losses.base import Loss, check_modalities
-from vireid.losses.checks import check_columns, check_labels, check_rows, check_temperature
+from vireid.losses.checks import check_columns, check_labels, check_on_device, check_rows, check_temperature
 from vireid.losses.distances import FLOOR, full_precision, no_autocast
 from vireid.losses.inputs import Level, LossInputs
+
+LARGEST = 2**24  # numbers of a batch that is ranked whole: 64 MiB
 
 
 def smooth_average_precision(
@@ -33,8 +35,8 @@ def smooth_average_precision(
     - A query with one match has the average precision ``1 / r``.
     - A query without a match is left out, as in CMC and mAP.
 
-    Only matches are ranked. Memory grows with the number of pairs of a query and a match, times the number of gallery rows. The
-    function waits once for the device, to count the pairs.
+    Batches are ranked without waiting for their device, with memory for Q x G x G numbers. Where these are more than 2^24, only matches are
+    ranked: memory then grows with the number of pairs of a query and a match, times G, and the function waits once, to count the pairs.
 
     Args:
         queries: ``(Q, d)`` rows, any scale.
@@ -48,7 +50,8 @@ def smooth_average_precision(
         Scalar without weight, in [0, 1).
 
     Raises:
-        ValueError: the shapes do not fit, the temperature is out of range, or no query has a match.
+        ValueError: the shapes do not fit, the temperature is out of range, or no query has a match. That is found on the device, so a GPU
+            ends the run by an error of its own instead, with the same words.
 
     Example:
         >>> gallery, labels = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), torch.tensor([7, 8, 7])
@@ -61,10 +64,9 @@ def smooth_average_precision(
     """
     precisions = soft_average_precisions(queries, gallery, query_labels, gallery_labels, temperature, leave_one_out)
     found = ~precisions.isnan()
-    if not found.any():
-        rest = " other than the query itself" if leave_one_out else ""
-        raise ValueError(f"No query has a match: none of the {len(gallery)} `gallery_labels`{rest} is among the `query_labels`.")
-    return 1 - precisions[found].mean()
+    rest = " other than the query itself" if leave_one_out else ""
+    check_on_device(found.any(), f"No query has a match: none of the {len(gallery)} `gallery_labels`{rest} is among the `query_labels`.")
+    return 1 - torch.where(found, precisions, 0.0).sum() / found.sum()
 
 
 def soft_average_precisions(
@@ -87,10 +89,23 @@ def soft_average_precisions(
     if leave_one_out:
         itself = torch.eye(len(queries), dtype=torch.bool, device=queries.device)
         similarities, positive = similarities.masked_fill(itself, -math.inf), positive & ~itself
+    rank = _every_row if similarities.numel() * len(gallery) <= LARGEST else _matches_alone
+    return rank(similarities, positive, temperature) / positive.sum(1)
+
+
+def _every_row(similarities: Tensor, positive: Tensor, temperature: float) -> Tensor:
+    """``(Q,)`` sums of the precisions of the matches; other rows are ranked too, and left out of the sum."""
+    own = torch.where(positive, similarities, 0.0)
+    ahead = ((similarities[:, None] - own[:, :, None]) / temperature).sigmoid()  # (Q, G, G); 0.5 for the match itself
+    precision = (0.5 + (ahead * positive[:, None]).sum(2)) / (0.5 + ahead.sum(2))
+    return torch.where(positive, precision, 0.0).sum(1)
+
+
+def _matches_alone(similarities: Tensor, positive: Tensor, temperature: float) -> Tensor:
     query, match = positive.nonzero(as_tuple=True)  # (M,) pairs
     ahead = ((similarities[query] - similarities[query, match][:, None]) / temperature).sigmoid()  # (M, G); 0.5 for the match itself
     precision = (0.5 + (ahead * positive[query]).sum(1)) / (0.5 + ahead.sum(1))
-    return torch.zeros_like(similarities[:, 0]).index_add(0, query, precision) / positive.sum(1)
+    return torch.zeros_like(similarities[:, 0]).index_add(0, query, precision)
 
 
 class SmoothAveragePrecision(Loss):

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+WAITING = ("cpu", "mps")  # copies to them must be over before they are read, which only a copy that waits makes sure
+
 
 @dataclass(eq=False)  # not frozen: Lightning casts the fields of a batch in place
 class _Rows:
@@ -22,8 +24,9 @@ class _Rows:
         return replace(self, **moved)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Same rows on another device or in another dtype, as ``Tensor.to``. Pinned rows are copied to a GPU asynchronously."""
-        if args and torch.device(args[0] if isinstance(args[0], (str, torch.device, int)) else "cpu").type == "cuda":
+        """Same rows on another device or in another dtype, as ``Tensor.to``. Nothing waits for pinned rows on their way to a GPU."""
+        device = torch.device(args[0] if args and isinstance(args[0], (str, torch.device, int)) else "cpu")
+        if device.type not in WAITING:
             kwargs.setdefault("non_blocking", True)
         return self._map("to", *args, **kwargs)
 
