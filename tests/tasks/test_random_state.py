@@ -12,6 +12,7 @@ import torch
 from vireid import RegDBDataModule, RetrainModule, SearchModule
 from vireid.search import BNSeparation
 from vireid.tasks import TwoLevels
+from vireid.tasks.base import seed_device
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 
@@ -44,3 +45,12 @@ def test_draws_of_layers(kind: type[RetrainModule | SearchModule], regdb_root: P
     torch.manual_seed(12345)
     assert draws(kind, regdb_root, tmp_path, before=7) == found
     assert draws(kind, regdb_root, tmp_path, before=0, seed=1) != found
+
+
+def test_a_seed_leaves_no_note_for_devices_that_are_not_used() -> None:
+    notes = len(torch.cuda._queued_calls)  # type: ignore[attr-defined]  # calls that wait for the first use of a GPU
+    seed_device(7, torch.device("cpu"))
+    found = torch.rand(3)
+    assert len(torch.cuda._queued_calls) == notes  # type: ignore[attr-defined]
+    torch.manual_seed(7)
+    assert torch.equal(found, torch.rand(3))
