@@ -12,16 +12,20 @@ from vireid.metrics.functional.rules import removed, removed_matches
 from vireid.structures import Rule, Trial
 
 
-def search_trial(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids: Tensor) -> Searches:
+def unit_rows(embeddings: Tensor) -> NDArray[np.float32]:
+    """Embeddings of length 1."""
+    return np.asarray(torch.nn.functional.normalize(embeddings.detach().float(), dim=1).cpu().numpy())
+
+
+def search_trial(trial: Trial, rule: Rule, unit: NDArray[np.float32], pids: Tensor, camids: Tensor) -> Searches:
     """The best scores of every query of a trial, by cosine; entries that the rule removes do not count.
 
     Args:
         trial: query and gallery rows.
         rule: which gallery entries do not count, see :func:`~vireid.metrics.functional.evaluate`.
-        embeddings: ``(N, D)``.
+        unit: ``(N, D)`` embeddings of length 1.
         pids, camids: ``(N,)`` labels.
     """
-    unit = torch.nn.functional.normalize(embeddings.detach().float(), dim=1).cpu().numpy()
     query, gallery = torch.from_numpy(trial.query), torch.from_numpy(trial.gallery)
     gallery_rows = unit[trial.gallery]
 

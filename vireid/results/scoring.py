@@ -15,7 +15,7 @@ from torch import Tensor
 from vireid.metrics import Searches, operating_points
 from vireid.metrics.functional import RetrievalScores, evaluate
 from vireid.metrics.functional.draws import evaluate_draws
-from vireid.results.open_set import search_trial
+from vireid.results.open_set import search_trial, unit_rows
 from vireid.results.reranking import Reranking
 from vireid.results.result import METRICS, TARGETS, TOPK, Result, TrialQueries
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
@@ -53,12 +53,13 @@ def score(
     name = ", ".join(filter(None, (variant, reranking.variant if reranking else "")))
     pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
     scores = iter(_scores(evaluation, embeddings, pids, camids, reranking, before_each))
+    unit = unit_rows(embeddings) if open_set and reranking is None else None
     results = []
     for setting in evaluation.settings:
         found = [next(scores) for _ in setting.trials]
         searches: list[Searches | None] = [None] * len(found)
-        if open_set and reranking is None:
-            searches = [search_trial(trial, setting.rule, embeddings, pids, camids) for trial in _each(setting.trials, before_each)]
+        if unit is not None:
+            searches = [search_trial(trial, setting.rule, unit, pids, camids) for trial in _each(setting.trials, before_each)]
         results.append(_result(setting, found, searches, evaluation.records, remark, name))
     return results
 
