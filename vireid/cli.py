@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("vireid.commands.run", "score a checkpoint on held-out training identities"),
     "test": ("vireid.commands.run", "score a checkpoint on the test set (--ckpt PATH is enough)"),
     "predict": ("vireid.commands.run", "write embeddings.npz of the test images, or of any image files"),
+    "evaluate": ("vireid.commands.evaluate", "score a test from parts that predict --shard embedded"),
     "pretrain": ("vireid.commands.pretrain.command", "train weights to start from on generated people"),
     "summarize": ("vireid.commands.summarize", "one table of several runs; also Markdown, LaTeX or CSV"),
     "compare": ("vireid.commands.compare", "say whether the difference of two runs is more than noise"),

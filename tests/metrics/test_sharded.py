@@ -12,7 +12,7 @@ from vireid.metrics import evaluate
 from vireid.metrics.functional.evaluation import means
 from vireid.metrics.functional.exact_scores import exact_scores, uncertainty, unit_rows
 from vireid.metrics.functional.scoring import QueryScores
-from vireid.metrics.functional.sharded import Labels, ShardedSearch
+from vireid.metrics.functional.sharded import GalleryPart, Labels, ShardedSearch
 
 RULES = ["sysu", "regdb", "llcm", "market"]
 
@@ -23,7 +23,7 @@ def in_shards(query, gallery, q, g, rule, shards: int) -> QueryScores:
     parts = [np.arange(len(gallery))[number::shards] for number in range(shards)]
     for take in (search.find_matches, search.count):
         for part in parts:
-            take(queries, unit_rows(gallery[part]), part)
+            take(queries, GalleryPart(unit_rows(gallery[part]), np.arange(len(part)), part))
     return search.scores()
 
 

@@ -30,6 +30,7 @@ from vireid.commands.refusals import refusal
 from vireid.commands.resume_settings import run_settings
 from vireid.commands.resuming import check_resumed
 from vireid.commands.run_directory import BEST, HEADER, RunDirectory
+from vireid.commands.shards import shard_folder
 from vireid.commands.slurm import Requeue, requeue_of
 from vireid.commands.stopping import check_terminated, stops
 from vireid.commands.trainer import Trainer
@@ -39,6 +40,7 @@ from vireid.files import write_text_atomically
 from vireid.importable import also_importable, importable
 from vireid.models.allocations import Bounded
 from vireid.printable import printable
+from vireid.structures import Shard
 from vireid.tasks import LastCheckpoint, ProgressLine, ReIDModule, SafeCheckpointIO, read_checkpoint
 from vireid.tasks.checkpoints import SECTION, check_fits
 from vireid.terminal import say
@@ -84,6 +86,7 @@ class VireidCLI(LightningCLI):
 
     directory: RunDirectory | None = None
     requeue: Requeue | None = None
+    shard: Shard | None = None
     trial: tempfile.TemporaryDirectory[str] | None = None  # where a trial of a few batches writes, which leaves nothing
 
     def __init__(self, words: list[str]) -> None:
@@ -171,6 +174,13 @@ class VireidCLI(LightningCLI):
             default=None,
             help="classes of your own that a checkpoint or genotype may import, with commas between: mylib.MyLoss,mylib.MyPart",
         )
+        if self.parsers.get("predict") is parser:
+            parser.add_argument(
+                "--shard",
+                type=str | None,
+                default=None,
+                help="embed one part of the images, such as 2/7, into its own folder in --run_dir; vireid evaluate scores all parts",
+            )
         if self.parsers.get("fit") is not parser:
             return
         parser.add_argument(
@@ -204,7 +214,8 @@ class VireidCLI(LightningCLI):
         """Choose the run directory before any work. A process that may be one of several takes it when its Trainer says so."""
         assert self.subcommand is not None
         config = self.config[self.subcommand]
-        self.directory = RunDirectory(self.subcommand, config.get("run_dir"), self._checkpoint)
+        self.shard = None if config.get("shard") is None else Shard.parse(config["shard"])
+        self.directory = RunDirectory(self.subcommand, shard_folder(config.get("run_dir"), self.shard), self._checkpoint)
         config["ckpt_path"] = self.directory.checkpoint
         if config["trainer"].get("fast_dev_run"):
             self.trial = tempfile.TemporaryDirectory(prefix="vireid-trial-")
@@ -221,6 +232,7 @@ class VireidCLI(LightningCLI):
                 super().instantiate_classes()
         except (VireidError, ValueError, TypeError, FileNotFoundError, ImportError, MisconfigurationException) as error:
             raise _own_error(error, self.parser) from error
+        self.datamodule.shard = self.shard
         if self.subcommand != "fit" and self._checkpoint is not None:
             self.datamodule.only_reads = not any(layer.said(("data", name)) for layer in self._layers for name in self.datamodule.acting)
 
@@ -302,7 +314,10 @@ class VireidCLI(LightningCLI):
     after_validate = after_test
 
     def after_predict(self) -> None:
-        """Print where the embeddings are."""
+        """Print where the embeddings are. Lightning runs no loop over a part without images, which has a file too."""
+        if self.shard is not None and not self.trainer.predict_loop.max_batches[0]:
+            self.model.evaluation.start(self.model, "test")
+            self.model.evaluation.predicted(self.model)
         _say(f"Embeddings in {printable(self.model.run_dir / 'embeddings.npz')}" if self.trial is None else TRIED)
 
 

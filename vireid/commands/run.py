@@ -17,6 +17,12 @@ def main(words: list[str]) -> int:
         from vireid.commands import predict_images  # loads the parser
 
         return predict_images.main(words)
+    shard, checkpoint = option(words, "--shard"), option(words, "--ckpt_path")
+    if words[0] == "predict" and shard is not None and checkpoint is not None:
+        from vireid.commands.shards import is_predicted
+
+        if is_predicted(shard, checkpoint, option(words, "--run_dir")):
+            return 0
     if words[0] == "fit":
         check_seeds(read_layers(words))
     from vireid.commands import lightning  # loads torch

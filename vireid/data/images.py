@@ -176,7 +176,8 @@ class SearchImages(Dataset[SearchBatch]):
 class EvaluationBatches(Dataset[Batch]):
     """Single-modality batches over an evaluation's images in their order, distributed over ranks without padding or duplicates.
 
-    Rank r takes the batches r, r + world_size, ...
+    Rank r takes the batches r, r + world_size, ... A part of the list, embedded by a job of its own, is dealt out in the same way, so that
+    a batch holds the same images whatever the number of parts.
 
     Args:
         images: visible images first, then infrared ones.
@@ -197,6 +198,11 @@ class EvaluationBatches(Dataset[Batch]):
             for start in range(first, end, batch_size)
         ]
         self._spans = spans[rank::world_size]
+
+    @property
+    def positions(self) -> list[int]:
+        """Positions of all images of these batches, ascending."""
+        return [position for span in self._spans for position in span]
 
     def __len__(self) -> int:
         return len(self._spans)

@@ -60,7 +60,10 @@ def score(
         searches: list[Searches | None] = [None] * len(found)
         if unit is not None:
             searches = [search_trial(trial, setting.rule, unit, pids, camids) for trial in _each(setting.trials, before_each)]
-        results.append(_result(setting, found, searches, evaluation.records, remark, name))
+        trials = zip(setting.trials, found, searches, strict=True)
+        queries = tuple(_queries(trial, scores_of_trial, search, evaluation.records) for trial, scores_of_trial, search in trials)
+        digest = images_digest(setting, evaluation.records)
+        results.append(result_of(setting.protocol, found, queries, digest, remark, name, searches))
     return results
 
 
@@ -98,24 +101,25 @@ def _reranked(trial: Trial, rule: Rule, embeddings: Tensor, pids: Tensor, camids
     return evaluate(reranking(embeddings[rows], embeddings[columns]), *labels, rule=rule, topk=TOPK)
 
 
-def _result(
-    setting: Setting,
+def result_of(
+    protocol: str,
     scores: Sequence[RetrievalScores],
-    searches: Sequence[Searches | None],
-    records: Sequence[Record],
+    queries: tuple[TrialQueries, ...],
+    digest: str,
     remark: str,
     variant: str,
+    searches: Sequence[Searches | None] = (),
 ) -> Result:
+    """The row of a protocol, from the scores of its trials."""
     table = [(*score["cmc"].tolist(), score["mAP"], score["mINP"]) for score in scores]
-    trials = zip(setting.trials, scores, searches, strict=True)
     return Result(
-        setting.protocol,
+        protocol,
         dict(zip(METRICS, zip(*table, strict=True), strict=True)),
         scores[0]["num_valid"],
         remark,
         variant,
-        images_sha256=_digest(setting, records),
-        per_query=tuple(_queries(trial, score, found, records) for trial, score, found in trials),
+        images_sha256=digest,
+        per_query=queries,
         open_set=tuple(operating_points(found, TARGETS) for found in searches if found is not None),
     )
 
@@ -127,7 +131,7 @@ def _queries(trial: Trial, score: RetrievalScores, found: Searches | None, recor
     return TrialQueries(np.array([record.pid for record in queries]), score["ap"], score["inp"], score["first"], people, *tops)
 
 
-def _digest(setting: Setting, records: Sequence[Record]) -> str:
+def images_digest(setting: Setting, records: Sequence[Record]) -> str:
     """Digest of the compared images: identity, camera and file name of all queries and gallery entries, in order."""
     names = [f"{record.modality.value}/{record.pid}/{record.camid}/{Path(record.path).name}" for record in records]
     digest = hashlib.sha256()

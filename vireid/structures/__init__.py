@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vireid.structures.evaluation import Evaluation as Evaluation, Rule as Rule, Setting as Setting, Trial as Trial
     from vireid.structures.genotype import Genotype as Genotype
     from vireid.structures.records import Modality as Modality, Record as Record
+    from vireid.structures.shards import Shard as Shard
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -24,5 +25,6 @@ __getattr__, __dir__, __all__ = lazy(
         ".evaluation": ["Evaluation", "Rule", "Setting", "Trial"],
         ".genotype": ["Genotype"],
         ".records": ["Modality", "Record"],
+        ".shards": ["Shard"],
     },
 )

@@ -23,7 +23,7 @@ from vireid.data.samplers.search_sampler import SearchSampler
 from vireid.data.samplers.without_replacement import SAMPLERS, Sampling
 from vireid.data.split import split_ids
 from vireid.errors import DatasetError, SettingsError
-from vireid.structures import Batch, Evaluation, Record
+from vireid.structures import Batch, Evaluation, Record, Shard
 
 Stage = Literal["validate", "test"]
 
@@ -65,6 +65,9 @@ class ReIDDataModule(BatchDataModule):
 
     single_modality = False
     """Whether all images are visible. A module with false here refuses such data."""
+
+    shard: Shard | None = None
+    """The part of the test's images that a prediction takes; ``None`` for all."""
 
     def __init__(
         self,
@@ -224,8 +227,12 @@ class ReIDDataModule(BatchDataModule):
         return self._evaluation_loader("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """As :meth:`test_dataloader`."""
-        return self._evaluation_loader("test")
+        """As :meth:`test_dataloader`, of :attr:`shard` alone if there is one."""
+        return self._evaluation_loader("test", self.shard)
+
+    def shard_positions(self, shard: Shard) -> list[int]:
+        """Positions of the images of a part among the records of the test, ascending."""
+        return self._evaluation_batches("test", *shard.share()).positions
 
     def evaluation_images(self, stage: Stage, rows: Sequence[int]) -> Batch:
         """Images of an evaluation as one batch, as they are on disk.
@@ -236,11 +243,16 @@ class ReIDDataModule(BatchDataModule):
         """
         return ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)[rows]
 
-    def _evaluation_loader(self, stage: Stage) -> DataLoader[Any]:
+    def _evaluation_batches(self, stage: Stage, first: int, step: int) -> EvaluationBatches:
         images = ImageBatches(self.evaluation(stage).records, None, self.height, self.width, pixel_range=self.pixel_range)
+        return EvaluationBatches(images, self.eval_batch_size, first, step)
+
+    def _evaluation_loader(self, stage: Stage, shard: Shard | None = None) -> DataLoader[Any]:
+        place = rank_and_world_size()
+        batches = self._evaluation_batches(stage, *(place if shard is None else shard.share(*place)))
         if self.cache_images == "disk":
-            images.keep(self._store(images.records))
-        return self._loader(EvaluationBatches(images, self.eval_batch_size, *rank_and_world_size()), batch_size=None)
+            batches.images.keep(self._store(batches.images.records))
+        return self._loader(batches, batch_size=None)
 
     def _store(self, records: Sequence[Record]) -> PixelStore:
         """The images on disk, with those of ``records`` among them."""

@@ -49,6 +49,21 @@ class Labels:
         return Labels(self.pids[rows], self.camids[rows])
 
 
+@dataclass(frozen=True)
+class GalleryPart:
+    """The entries of a gallery that lie in one shard.
+
+    Attributes:
+        rows: ``(S, D)`` unit rows of the shard.
+        entries: ``(c,)`` rows of the shard that are in the gallery.
+        columns: ``(c,)`` where they stand in the gallery.
+    """
+
+    rows: Rows
+    entries: Integers
+    columns: Integers
+
+
 class ShardedSearch:
     """Some queries against one gallery that comes in shards. Give all shards to :meth:`find_matches`, then all to :meth:`count`.
 
@@ -60,10 +75,10 @@ class ShardedSearch:
     Example::
 
         search = ShardedSearch(query_labels, gallery_labels, "regdb")
-        for rows, columns in shards:  # unit rows, and where they stand in the gallery
-            search.find_matches(queries, rows, columns)
-        for rows, columns in shards:
-            search.count(queries, rows, columns)
+        for part in parts:  # GalleryPart of each shard
+            search.find_matches(queries, part)
+        for part in parts:
+            search.count(queries, part)
         scores = search.scores()
     """
 
@@ -96,38 +111,40 @@ class ShardedSearch:
         _, counts = np.unique(gallery.pids, return_counts=True)
         return queries * (int(counts.max(initial=0)) * 33 + len(counts) // 8)
 
-    def find_matches(self, queries: Rows, rows: Rows, columns: Integers) -> None:
+    def find_matches(self, queries: Rows, part: GalleryPart) -> None:
         """Take in the matches of one shard.
 
         Args:
             queries: ``(Q, D)`` unit rows of the queries.
-            rows: ``(S, D)`` unit rows of gallery entries.
-            columns: ``(S,)`` where they stand in the gallery.
+            part: the shard.
         """
-        place = np.full(len(self.gallery.pids), -1)
-        place[columns] = np.arange(len(columns))
-        found, slots = np.nonzero(self.counted & (place[self.matches] >= 0))
-        self.exact[found, slots] = exact_scores(queries, rows, found, place[self.matches[found, slots]])
+        row = np.full(len(self.gallery.pids), -1)
+        row[part.columns] = part.entries
+        found, slots = np.nonzero(self.counted & (row[self.matches] >= 0))
+        self.exact[found, slots] = exact_scores(queries, part.rows, found, row[self.matches[found, slots]])
 
-    def count(self, queries: Rows, rows: Rows, columns: Integers) -> None:
+    def count(self, queries: Rows, part: GalleryPart) -> None:
         """Count the impostors of one shard; arguments as for :meth:`find_matches`."""
+        columns = part.columns
         if not len(columns) or not self.matches.shape[1]:
             return
         if self._first is None:
             self._first = self._first_matches()
         by_identity = np.argsort(self.gallery.pids[columns], kind="stable")
         near = np.argsort(self.query.pids, kind="stable")  # queries of one person have their matches in the same tiles
-        ordered = torch.from_numpy(rows[by_identity])
+        ordered = torch.from_numpy(part.rows[part.entries[by_identity]])
 
         def block(start: int) -> None:
             some = near[start : start + QUERIES]
             of_block = torch.from_numpy(queries[some])
             memory = torch.empty(2, len(some) * COLUMNS)  # fresh memory for every tile would take as long as the work in it
             for left in range(0, len(columns), COLUMNS):
-                part = by_identity[left : left + COLUMNS]
-                scores, ordered_scores = (space[: len(some) * len(part)].view(len(some), -1) for space in memory)
+                chosen = by_identity[left : left + COLUMNS]
+                scores, ordered_scores = (space[: len(some) * len(chosen)].view(len(some), -1) for space in memory)
                 torch.mm(of_block, ordered[left : left + COLUMNS].T, out=scores)
-                self._count_tile(_Tile(scores.numpy(), ordered_scores.numpy(), queries, rows, some, part, columns[part]))
+                self._count_tile(
+                    _Tile(scores.numpy(), ordered_scores.numpy(), queries, part.rows, some, part.entries[chosen], columns[chosen])
+                )
 
         with exact_products(ordered):
             in_threads(block, range(0, len(near), QUERIES))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vireid.errors import SettingsError
@@ -34,10 +36,13 @@ class EmbeddingTable:
     Args:
         rows: number of images.
         device: where embeddings are kept until they are complete.
+        wanted: positions of the images that are embedded, ascending; ``None`` for all.
     """
 
-    def __init__(self, rows: int, device: torch.device | str = "cpu") -> None:
-        self.rows, self.device = rows, device
+    def __init__(self, rows: int, device: torch.device | str = "cpu", wanted: Tensor | None = None) -> None:
+        self.device = device
+        self.wanted = torch.arange(rows) if wanted is None else wanted
+        self.rows = len(self.wanted)
         self._positions: list[Tensor] = []
         self._values: list[Tensor] = []
 
@@ -47,7 +52,7 @@ class EmbeddingTable:
         self._values.append(embeddings.detach().float())
 
     def complete(self) -> Tensor:
-        """``(rows, D)`` float32 embeddings on the CPU, gathered over ranks.
+        """``(rows, D)`` float32 embeddings of the wanted images on the CPU, gathered over ranks.
 
         Every image is embedded by one rank only, so a sum over ranks of tables that start at zero is exact.
 
@@ -61,8 +66,9 @@ class EmbeddingTable:
         table = torch.zeros(self.rows, int(width), device=self.device)
         count = torch.zeros(self.rows, device=self.device)
         for positions, values in zip(self._positions, self._values, strict=True):
-            table[positions] = values
-            count[positions] = 1
+            place = torch.searchsorted(self.wanted.to(positions.device), positions)
+            table[place] = values
+            count[place] = 1
         if distributed:
             torch.distributed.all_reduce(table)
             torch.distributed.all_reduce(count)
@@ -75,13 +81,14 @@ class EmbeddingTable:
         return table.cpu()
 
 
-def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequence[Record]) -> None:
+def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequence[Record], **more: NDArray[Any]) -> None:
     """``embeddings.npz``: embeddings, paths, pids, camids, modalities, row by row; ``people``, names on disk, where they are no numbers.
 
     Args:
         path: of the file; its folder is made.
         embeddings: ``(N, D)`` each, by the names that they have in the file.
         records: the N images.
+        more: other arrays, by name.
     """
     people = {"people": np.array([record.who for record in records])} if any(record.name for record in records) else {}
     columns = {
@@ -92,4 +99,4 @@ def write_embeddings(path: Path, embeddings: Mapping[str, Tensor], records: Sequ
         "modalities": np.array([int(record.modality) for record in records]),
     }
     with atomic_file(path) as file:
-        np.savez(file, **{name: rows.numpy() for name, rows in embeddings.items()}, **columns)  # type: ignore[arg-type]  # numpy's stub
+        np.savez(file, **{name: rows.numpy() for name, rows in embeddings.items()}, **columns, **more)  # type: ignore[arg-type]  # numpy's stub

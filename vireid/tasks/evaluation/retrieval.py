@@ -19,6 +19,7 @@ from vireid.structures import Batch, Evaluation
 from vireid.tasks.evaluation.attention import attention, shown_pairs
 from vireid.tasks.evaluation.base import Evaluated, Stage, TaskEvaluation, about, is_scored, origin
 from vireid.tasks.evaluation.embeddings import EmbeddingTable, flip_mean, write_embeddings
+from vireid.tasks.evaluation.shards import shard_rows, write_shard
 from vireid.tasks.progress import check_sigterm
 
 Feature = Literal["embeddings", "features"]
@@ -54,8 +55,8 @@ class Retrieval(TaskEvaluation):
 
     def start(self, task: Evaluated, stage: Stage) -> None:
         variants = (PLAIN, FLIP) if self.flip and _is_final(task.trainer) else (PLAIN,)
-        rows = len(protocols_of(task.trainer, stage).records)
-        self._tables = {variant: EmbeddingTable(rows, task.device) for variant in variants}
+        rows, wanted = len(protocols_of(task.trainer, stage).records), shard_rows(task.trainer)
+        self._tables = {variant: EmbeddingTable(rows, task.device, wanted) for variant in variants}
 
     def put(self, task: Evaluated, batch: Batch) -> None:
         embeddings = self.compared(task(batch))
@@ -84,14 +85,20 @@ class Retrieval(TaskEvaluation):
         self._publish(task, "test", "test identities")
 
     def predicted(self, task: Evaluated) -> None:
-        """Write ``embeddings.npz``, see ``write_embeddings``; with ``flip`` it holds ``embeddings_flip`` too."""
+        """Write ``embeddings.npz``, as ``write_embeddings`` or, for a part, ``write_shard`` does; ``flip`` adds ``embeddings_flip``."""
         if not is_scored(task.trainer):
             return
         names = {PLAIN: "embeddings", FLIP: "embeddings_flip"}
         embeddings = {names[variant]: table.complete() for variant, table in self._tables.items()}
         path = task.results_folder() / "embeddings.npz"
-        if task.trainer.is_global_zero:
-            write_embeddings(path, embeddings, protocols_of(task.trainer, "test").records)
+        if not task.trainer.is_global_zero:
+            return
+        evaluation, wanted = protocols_of(task.trainer, "test"), shard_rows(task.trainer)
+        if wanted is None:
+            write_embeddings(path, embeddings, evaluation.records)
+        else:
+            said = {**about(task, "test identities"), "feature": self.feature, "remark": task.remark("test")}
+            write_shard(task.trainer, path, embeddings, evaluation, wanted, said)
 
     def stop(self) -> None:
         self._tables = {}

@@ -1,0 +1,245 @@
+"""Scores of a list of images that was embedded in parts. The parts are read one after the other, and never joined."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vireid.archives import read_arrays
+from vireid.errors import MissingFileError, ResultsError
+from vireid.metrics.functional.evaluation import means
+from vireid.metrics.functional.exact_scores import Rows, unit_rows
+from vireid.metrics.functional.scoring import QueryScores
+from vireid.metrics.functional.sharded import GalleryPart, ShardedSearch
+from vireid.results.images import EMBEDDINGS_FILE
+from vireid.results.result import TOPK, Result, TrialQueries
+from vireid.results.scoring import result_of
+from vireid.results.shard_files import check_digest
+from vireid.results.shard_lists import ImageList, read_list
+from vireid.structures import Setting, Shard, Trial
+
+MEMORY = 2**28
+"""Bytes of the searches that share one pass over the parts."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ShardedEmbeddings:
+    """Embeddings of a list in parts.
+
+    Attributes:
+        paths: files of the parts, in order.
+        images: labels and protocols.
+        about: what the parts say of their model, for ``metrics.json``.
+        variants: names of the embeddings by the variant that results name.
+    """
+
+    paths: tuple[Path, ...]
+    images: ImageList
+    about: dict[str, Any]
+    variants: dict[str, str]
+
+    @classmethod
+    def open(cls, folder: Path) -> ShardedEmbeddings:
+        """Find and check all parts in a folder.
+
+        Raises:
+            MissingFileError: there is no list, or parts of it are missing.
+            ResultsError: a part is damaged, or parts are of different models, lists or divisions.
+        """
+        images = read_list(folder)
+        paths = _paths(folder)
+        said: dict[str, str] = {}
+        seen = np.zeros(len(images.labels.pids), bool)
+        variants: list[list[str]] = []
+        for path in paths:
+            check_digest(path)
+            arrays = _read(path, ("list", "model", "about", "positions", "variants"))
+            for name, other in (("list", "lists"), ("model", "models")):
+                text = images.digest if name == "list" else said.setdefault(name, str(arrays[name]))
+                if str(arrays[name]) != text:
+                    raise ResultsError(f"The parts of {os.fspath(folder)!r} are of different {other}: {path.parent.name!r} differs.")
+            positions = arrays["positions"]
+            if positions.size and (
+                positions.dtype != np.int64 or positions.min() < 0 or positions.max() >= len(seen) or seen[positions].any()
+            ):
+                raise ResultsError(f"{os.fspath(path)!r} holds images that are not in the list, or that another part holds too.")
+            seen[positions] = True
+            said["about"] = str(arrays["about"])
+            variants.append(arrays["variants"].tolist())
+        if not seen.all():
+            raise ResultsError(
+                f"{int((~seen).sum())} of {len(seen)} images of {os.fspath(folder)!r} have no embedding: predict its parts again."
+            )
+        return cls(paths, images, json.loads(said["about"]), {name.partition("_")[2]: name for name in variants[0]})
+
+    def score(self, after_each: Callable[[], None] = lambda: None) -> list[Result]:
+        """One result per variant and setting, equal for any number of parts.
+
+        Args:
+            after_each: called after each part that was read.
+        """
+        remark = str(self.about.get("remark", ""))
+        found = {variant: self._scores(name, after_each) for variant, name in self.variants.items()}
+        return [  # the variants of a protocol below one another
+            self._result(number, setting, variant, scores[number], remark)
+            for number, setting in enumerate(self.images.settings)
+            for variant, scores in found.items()
+        ]
+
+    def _result(self, number: int, setting: Setting, variant: str, found: Sequence[QueryScores], remark: str) -> Result:
+        people = self.images.people
+        queries = tuple(
+            TrialQueries(
+                self.images.labels.pids[trial.query], scores.ap, scores.inp, scores.hit, None if people is None else people[trial.query]
+            )
+            for trial, scores in zip(setting.trials, found, strict=True)
+        )
+        scores = [means(of_trial, np.array(TOPK)) for of_trial in found]
+        return result_of(setting.protocol, scores, queries, self.images.digests[number], remark, variant)
+
+    def _scores(self, name: str, after_each: Callable[[], None]) -> list[list[QueryScores]]:
+        """Scores of every trial of every setting."""
+        pieces = [
+            (number, which, rows)
+            for number, setting in enumerate(self.images.settings)
+            for which, trial in enumerate(setting.trials)
+            for rows in _pieces(trial, self.images)
+        ]
+        parts: dict[tuple[int, int], list[QueryScores]] = {}
+        queries = _QueryRows(self._each(name, after_each), self.images.settings)
+        while pieces:
+            searches: list[_Search] = []
+            held = 0
+            while pieces and (not searches or held < MEMORY):
+                number, which, rows = pieces.pop(0)
+                setting = self.images.settings[number]
+                searches.append(_Search.of(self.images, setting, which, rows, queries))
+                held += searches[-1].search.size(len(rows), searches[-1].search.gallery)
+                parts.setdefault((number, which), [])
+            for step in (_Search.find_matches, _Search.count):
+                for positions, unit in self._each(name, after_each):
+                    row = np.full(len(self.images.labels.pids), -1)
+                    row[positions] = np.arange(len(positions))
+                    for search in searches:
+                        step(search, unit, row)
+            for search in searches:
+                parts[search.trial].append(search.search.scores())
+        return [
+            [QueryScores.concatenate(parts[number, which]) for which in range(len(setting.trials))]
+            for number, setting in enumerate(self.images.settings)
+        ]
+
+    def _each(self, name: str, after_each: Callable[[], None]) -> Iterator[tuple[Integers, Rows]]:
+        """Positions and unit rows of each part that holds images."""
+        for path in self.paths:
+            arrays = _read(path, ("positions", name))
+            rows, positions = arrays[name], arrays["positions"]
+            if rows.ndim != 2 or len(rows) != len(positions) or rows.dtype.kind != "f" or not np.isfinite(rows).all():
+                raise ResultsError(f"{os.fspath(path)!r} is damaged: its embeddings are no finite table.")
+            if len(rows):
+                arrays.clear()
+                yield positions, unit_rows(rows)
+            after_each()
+
+
+def _paths(folder: Path) -> tuple[Path, ...]:
+    """Files of all parts, in order."""
+    found = {shard: path for path in sorted(folder.iterdir()) if (shard := Shard.of_folder(path)) is not None}
+    divisions = sorted({shard.of for shard in found})
+    if len(divisions) > 1:
+        raise ResultsError(
+            f"{os.fspath(folder)!r} holds parts of a list in {divisions[0]} and of one in {divisions[1]}: remove one of them."
+        )
+    missing = [
+        f"{number}/{count}"
+        for count in divisions
+        for number in range(1, count + 1)
+        if not (folder / Shard(number, count).name / EMBEDDINGS_FILE).is_file()
+    ]
+    if missing or not found:
+        named = f": {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}" if missing else ""
+        raise MissingFileError(f"Parts of {os.fspath(folder)!r} are not embedded{named}. Run `vireid predict --shard` for them.")
+    return tuple(folder / shard.name / EMBEDDINGS_FILE for shard in sorted(found, key=lambda shard: shard.number))
+
+
+def _read(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    try:
+        arrays = read_arrays(path, names, largest=path.stat().st_size)
+        return {name: arrays[name] for name in names}
+    except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
+        raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Remove its folder, and predict it again.") from error
+
+
+def _pieces(trial: Trial, images: ImageList) -> Iterator[Integers]:
+    """Rows of the queries of a trial, so many at a time as may be searched at once."""
+    step = max(1, MEMORY // max(1, ShardedSearch.size(1, images.labels[trial.gallery])))
+    for start in range(0, len(trial.query), step):
+        yield np.arange(start, min(start + step, len(trial.query)))
+
+
+class _QueryRows:
+    """Unit rows of all queries.
+
+    Args:
+        parts: positions and unit rows of each part.
+        settings: whose queries.
+    """
+
+    def __init__(self, parts: Iterator[tuple[Integers, Rows]], settings: Sequence[Setting]) -> None:
+        self.positions = np.unique(np.concatenate([trial.query for setting in settings for trial in setting.trials]))
+        self.rows = np.empty((0, 0), np.float32)
+        for positions, unit in parts:
+            if not len(self.rows):
+                self.rows = np.empty((len(self.positions), unit.shape[1]), np.float32)
+            inside = np.isin(positions, self.positions)
+            self.rows[np.searchsorted(self.positions, positions[inside])] = unit[inside]
+
+    def of(self, positions: Integers) -> Rows:
+        """Rows of some of them."""
+        return self.rows[np.searchsorted(self.positions, positions)]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search of some queries of a trial.
+
+    Attributes:
+        trial: number of the setting, and of the trial in it.
+        search: counts.
+        queries: unit rows.
+        gallery: positions of the gallery.
+    """
+
+    trial: tuple[int, int]
+    search: ShardedSearch
+    queries: Rows
+    gallery: Integers
+
+    @classmethod
+    def of(cls, images: ImageList, setting: Setting, which: int, rows: Integers, queries: _QueryRows) -> _Search:
+        trial = setting.trials[which]
+        chosen = trial.query[rows]
+        search = ShardedSearch(images.labels[chosen], images.labels[trial.gallery], setting.rule)
+        return cls((images.settings.index(setting), which), search, queries.of(chosen), trial.gallery)
+
+    def find_matches(self, unit: Rows, row: Integers) -> None:
+        """Take in one part; ``row`` is the row of each image in it, or -1."""
+        self.search.find_matches(self.queries, self._part(unit, row))
+
+    def count(self, unit: Rows, row: Integers) -> None:
+        """Count one part."""
+        self.search.count(self.queries, self._part(unit, row))
+
+    def _part(self, unit: Rows, row: Integers) -> GalleryPart:
+        entries = row[self.gallery]
+        columns = np.flatnonzero(entries >= 0)
+        return GalleryPart(unit, entries[columns], columns)
