@@ -7,6 +7,8 @@ whole.
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +22,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.benchmarks.conftest import Ratio
 from tests.metrics.naive import naive_evaluate
 from tests.metrics.sysu_protocol import gallery, query
+from vireid.archives import read_arrays
 from vireid.metrics import evaluate, evaluate_embeddings
 from vireid.results import score
-from vireid.structures import Evaluation, Modality, Record, Setting, Trial
+from vireid.results.shard_files import note_digest
+from vireid.results.shard_lists import read_list, write_list
+from vireid.results.sharded import ShardedEmbeddings
+from vireid.structures import Evaluation, Modality, Record, Setting, Shard, Trial
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +147,54 @@ def large(queries: int = 20_000, entries: int = 200_000) -> int:
 def peak_memory() -> int:
     """Of this process, MiB."""
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10
+
+
+def write_parts(folder: Path, queries: int, entries: int, count: int) -> None:
+    """People in parts, as ``vireid predict --shard`` writes them, made one part after the other."""
+    identities = entries // 20
+    (q, q_pids), total = people(queries, identities * queries // 20_000, 512, 1), queries + entries
+    g_pids = torch.arange(entries) % identities
+    records = [Record(f"{row}.png", int(pid), 1, Modality.VISIBLE) for row, pid in enumerate(torch.cat([q_pids, g_pids]).tolist())]
+    trial = Trial(np.arange(queries), np.arange(queries, total))
+    digest = write_list(folder, Evaluation(tuple(records), (Setting("people", "regdb", (trial,)),)), 1)
+    centres = torch.randn(identities, 512, generator=torch.Generator().manual_seed(99))
+    for number in range(count):
+        positions = torch.arange(number, total, count)
+        mine = positions[positions >= queries] - queries
+        noise = 3 * torch.randn(len(mine), 512, generator=torch.Generator().manual_seed(1000 + number))
+        rows = torch.cat([q[positions[positions < queries]], centres[g_pids[mine]] + noise])
+        path = folder / Shard(number + 1, count).name / "embeddings.npz"
+        path.parent.mkdir()
+        about = {"list": digest, "model": "one", "about": "{}", "variants": ["embeddings"]}
+        np.savez(path, embeddings=rows.numpy(), positions=positions.numpy(), **{name: np.array(said) for name, said in about.items()})
+        note_digest(path)
+
+
+@pytest.mark.slow
+def test_parts_take_the_time_of_the_whole(tmp_path: Path, ratio: Ratio) -> None:
+    """CPU time of 2000 queries against 200 000 entries in seven parts, reading included, to that of the same embeddings in memory."""
+    write_parts(tmp_path, 2000, 200_000, 7)
+    parts = [read_arrays(path, largest=10**9) for path in sorted(tmp_path.glob("*/embeddings.npz"))]
+    positions = np.concatenate([part["positions"] for part in parts])
+    whole = torch.from_numpy(np.concatenate([part["embeddings"] for part in parts])[np.argsort(positions)])
+    del parts
+    pids = read_list(tmp_path).labels.pids
+    start = time.process_time()
+    expected = evaluate_embeddings(whole[:2000], whole[2000:], pids[:2000], pids[2000:], rule="regdb")
+    middle = time.process_time()
+    found = ShardedEmbeddings.open(tmp_path).score()[0]
+    end = time.process_time()
+    assert found.mean["mAP"] == pytest.approx(expected["mAP"], rel=0, abs=1e-7)
+    ratio("evaluation: 200 000 entries in seven parts on disk / in memory", (end - middle) / (middle - start))
+
+
+@pytest.mark.slow
+def test_a_million_in_parts(tmp_path: Path) -> None:
+    """1000 queries against 10^6 x 512 embeddings in seven parts: memory of the whole process, torch included."""
+    write_parts(tmp_path, 1000, 1_000_000, 7)
+    words = [sys.executable, "-m", "vireid", "evaluate", str(tmp_path)]
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN))"
+    said = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True).stdout
+    peak = int(said.split("ru_maxrss=")[1].split(",")[0]) >> 10
+    print(f"\na million in seven parts: {peak} MiB, {said.split('ru_utime=')[1].split(',')[0]} s of CPU")
+    assert peak < 2048

@@ -14,6 +14,7 @@ from tests.deploy.trained import DATA, checkpoint, module, photograph, settle
 from vireid.archives import read_arrays
 from vireid.cli import main
 from vireid.results import read_results
+from vireid.results.shard_files import note_digest
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 Capsys = pytest.CaptureFixture[str]
@@ -139,6 +140,19 @@ def test_parts_that_do_not_fit_together(options: list[str], parts: Path, tmp_pat
     refused(lists, "are of different lists: 'shard-1-of-3' differs")
     (lists / "list.npz").write_bytes(b"no archive")
     refused(lists, "list.npz' is damaged")
+
+    diverged = copied("diverged")
+    path = diverged / "shard-1-of-3" / "embeddings.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["embeddings"][1, 2] = np.nan
+    np.savez(path, **arrays)
+    refused(diverged, "it does not have the digest beside it")
+    note_digest(path)
+    refused(diverged, "must be finite, but hold NaN or infinity")
+    np.savez_compressed(path, **arrays)
+    note_digest(path)
+    refused(diverged, "embeddings.npz' is damaged: ")
 
     divided = copied("divided")
     shutil.copytree(parts / "shard-1-of-3", divided / "shard-1-of-2")

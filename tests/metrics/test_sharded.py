@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from tests.metrics.naive import naive_evaluate
 from vireid.metrics import evaluate
 from vireid.metrics.functional.evaluation import means
-from vireid.metrics.functional.exact_scores import exact_scores, uncertainty, unit_rows
+from vireid.metrics.functional.exact_scores import NotFiniteError, exact_scores, uncertainty, unit_rows
 from vireid.metrics.functional.scoring import QueryScores
 from vireid.metrics.functional.sharded import GalleryPart, Labels, ShardedSearch
 
@@ -75,6 +75,12 @@ def test_nobody_of_the_queries_is_in_the_gallery() -> None:
     rows = np.eye(3)
     found = in_shards(rows, rows, Labels(np.array([1, 2, 3]), np.ones(3, int)), Labels(np.array([4, 5, 6]), np.ones(3, int)), "regdb", 2)
     assert np.isnan(found.ap).all()
+
+
+def test_rows_must_be_finite() -> None:
+    for value in (np.nan, np.inf):
+        with pytest.raises(NotFiniteError, match="must be finite, but hold NaN or infinity; has training diverged"):
+            unit_rows(np.array([[1.0, 0.0], [value, 1.0]]))
 
 
 def test_a_cosine_is_that_of_the_pair_alone_and_products_stay_within_the_bound() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.archives import read_arrays
+from vireid.archives import map_array, read_arrays
 from vireid.errors import MissingFileError, ResultsError
-from vireid.metrics.functional.evaluation import means
-from vireid.metrics.functional.exact_scores import Rows, unit_rows
+from vireid.metrics.functional.evaluation import NothingToScoreError, means
+from vireid.metrics.functional.exact_scores import NotFiniteError, Rows, unit_rows
 from vireid.metrics.functional.scoring import QueryScores
 from vireid.metrics.functional.sharded import GalleryPart, ShardedSearch
 from vireid.results.images import EMBEDDINGS_FILE
@@ -86,14 +86,20 @@ class ShardedEmbeddings:
 
         Args:
             after_each: called after each part that was read.
+
+        Raises:
+            ResultsError: a part is damaged or not finite, or no query of a trial has a match.
         """
         remark = str(self.about.get("remark", ""))
-        found = {variant: self._scores(name, after_each) for variant, name in self.variants.items()}
-        return [  # the variants of a protocol below one another
-            self._result(number, setting, variant, scores[number], remark)
-            for number, setting in enumerate(self.images.settings)
-            for variant, scores in found.items()
-        ]
+        try:
+            found = {variant: self._scores(name, after_each) for variant, name in self.variants.items()}
+            return [  # the variants of a protocol below one another
+                self._result(number, setting, variant, scores[number], remark)
+                for number, setting in enumerate(self.images.settings)
+                for variant, scores in found.items()
+            ]
+        except (NotFiniteError, NothingToScoreError) as error:
+            raise ResultsError(str(error)) from error
 
     def _result(self, number: int, setting: Setting, variant: str, found: Sequence[QueryScores], remark: str) -> Result:
         people = self.images.people
@@ -125,12 +131,13 @@ class ShardedEmbeddings:
                 searches.append(_Search.of(self.images, setting, which, rows, queries))
                 held += searches[-1].search.size(len(rows), searches[-1].search.gallery)
                 parts.setdefault((number, which), [])
-            for step in (_Search.find_matches, _Search.count):
-                for positions, unit in self._each(name, after_each):
+            for step in (ShardedSearch.find_matches, ShardedSearch.count):
+                for positions, embeddings in self._each(name, after_each):
                     row = np.full(len(self.images.labels.pids), -1)
                     row[positions] = np.arange(len(positions))
+                    unit = unit_rows(embeddings) if step is ShardedSearch.count else embeddings
                     for search in searches:
-                        step(search, unit, row)
+                        step(search.search, search.queries, search.part(unit, row))
             for search in searches:
                 parts[search.trial].append(search.search.scores())
         return [
@@ -138,16 +145,18 @@ class ShardedEmbeddings:
             for number, setting in enumerate(self.images.settings)
         ]
 
-    def _each(self, name: str, after_each: Callable[[], None]) -> Iterator[tuple[Integers, Rows]]:
-        """Positions and unit rows of each part that holds images."""
+    def _each(self, name: str, after_each: Callable[[], None]) -> Iterator[tuple[Integers, NDArray[Any]]]:
+        """Positions and embeddings of each part that holds images. Embeddings are read when they are used."""
         for path in self.paths:
-            arrays = _read(path, ("positions", name))
-            rows, positions = arrays[name], arrays["positions"]
-            if rows.ndim != 2 or len(rows) != len(positions) or rows.dtype.kind != "f" or not np.isfinite(rows).all():
-                raise ResultsError(f"{os.fspath(path)!r} is damaged: its embeddings are no finite table.")
+            positions = _read(path, ("positions",))["positions"]
+            try:
+                rows = map_array(path, name)
+            except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
+                raise ResultsError(_damaged(path, str(error))) from error
+            if rows.ndim != 2 or len(rows) != len(positions) or rows.dtype.kind != "f":
+                raise ResultsError(_damaged(path, "its embeddings are no table with a row for each image"))
             if len(rows):
-                arrays.clear()
-                yield positions, unit_rows(rows)
+                yield positions, rows
             after_each()
 
 
@@ -176,7 +185,11 @@ def _read(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         arrays = read_arrays(path, names, largest=path.stat().st_size)
         return {name: arrays[name] for name in names}
     except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
-        raise ResultsError(f"{os.fspath(path)!r} is damaged: {error}. Remove its folder, and predict it again.") from error
+        raise ResultsError(_damaged(path, str(error))) from error
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{os.fspath(path)!r} is damaged: {why}. Remove its folder, and predict it again."
 
 
 def _pieces(trial: Trial, images: ImageList) -> Iterator[Integers]:
@@ -190,18 +203,18 @@ class _QueryRows:
     """Unit rows of all queries.
 
     Args:
-        parts: positions and unit rows of each part.
+        parts: positions and embeddings of each part.
         settings: whose queries.
     """
 
-    def __init__(self, parts: Iterator[tuple[Integers, Rows]], settings: Sequence[Setting]) -> None:
+    def __init__(self, parts: Iterator[tuple[Integers, NDArray[Any]]], settings: Sequence[Setting]) -> None:
         self.positions = np.unique(np.concatenate([trial.query for setting in settings for trial in setting.trials]))
         self.rows = np.empty((0, 0), np.float32)
-        for positions, unit in parts:
+        for positions, embeddings in parts:
             if not len(self.rows):
-                self.rows = np.empty((len(self.positions), unit.shape[1]), np.float32)
+                self.rows = np.empty((len(self.positions), embeddings.shape[1]), np.float32)
             inside = np.isin(positions, self.positions)
-            self.rows[np.searchsorted(self.positions, positions[inside])] = unit[inside]
+            self.rows[np.searchsorted(self.positions, positions[inside])] = unit_rows(embeddings[inside])
 
     def of(self, positions: Integers) -> Rows:
         """Rows of some of them."""
@@ -231,15 +244,8 @@ class _Search:
         search = ShardedSearch(images.labels[chosen], images.labels[trial.gallery], setting.rule)
         return cls((images.settings.index(setting), which), search, queries.of(chosen), trial.gallery)
 
-    def find_matches(self, unit: Rows, row: Integers) -> None:
-        """Take in one part; ``row`` is the row of each image in it, or -1."""
-        self.search.find_matches(self.queries, self._part(unit, row))
-
-    def count(self, unit: Rows, row: Integers) -> None:
-        """Count one part."""
-        self.search.count(self.queries, self._part(unit, row))
-
-    def _part(self, unit: Rows, row: Integers) -> GalleryPart:
+    def part(self, rows: NDArray[Any], row: Integers) -> GalleryPart:
+        """What the gallery has of one part; ``row`` is the row of each image in it, or -1."""
         entries = row[self.gallery]
         columns = np.flatnonzero(entries >= 0)
-        return GalleryPart(unit, entries[columns], columns)
+        return GalleryPart(rows, entries[columns], columns)

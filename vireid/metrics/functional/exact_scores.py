@@ -17,11 +17,18 @@ ROWS = 2**8
 Rows = NDArray[np.float32]
 
 
+class NotFiniteError(ValueError):
+    """Embeddings hold NaN or infinity."""
+
+
 def unit_rows(embeddings: NDArray[Any]) -> Rows:
     """``(N, D)`` float32 rows of unit length; rows of zeros stay.
 
     Args:
-        embeddings: ``(N, D)`` finite numbers.
+        embeddings: ``(N, D)`` numbers.
+
+    Raises:
+        NotFiniteError: some are not finite.
 
     Example:
         >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
@@ -31,6 +38,8 @@ def unit_rows(embeddings: NDArray[Any]) -> Rows:
     for start in range(0, len(embeddings), ROWS):
         part = embeddings[start : start + ROWS].astype(np.float64)
         lengths = np.sqrt(np.square(part).sum(1, keepdims=True))
+        if not np.isfinite(lengths).all():
+            raise NotFiniteError("Embeddings must be finite, but hold NaN or infinity; has training diverged?")
         unit[start : start + ROWS] = np.divide(part, lengths, out=np.zeros_like(part), where=lengths > 0)
     return unit
 

@@ -8,6 +8,7 @@ up. So two passes are enough: the first finds the scores of all matches, the sec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from vireid.metrics.functional.distances import exact_products
 from vireid.metrics.functional.evaluation import in_threads
-from vireid.metrics.functional.exact_scores import Rows, exact_scores, uncertainty
+from vireid.metrics.functional.exact_scores import Rows, exact_scores, uncertainty, unit_rows
 from vireid.metrics.functional.rules import cmc_is_unique, removed, removed_matches
 from vireid.metrics.functional.scoring import FAR, QueryScores, summary
 from vireid.structures import Rule
@@ -54,12 +55,12 @@ class GalleryPart:
     """The entries of a gallery that lie in one shard.
 
     Attributes:
-        rows: ``(S, D)`` unit rows of the shard.
+        rows: ``(S, D)`` embeddings of the shard, unit rows to count.
         entries: ``(c,)`` rows of the shard that are in the gallery.
         columns: ``(c,)`` where they stand in the gallery.
     """
 
-    rows: Rows
+    rows: NDArray[Any]
     entries: Integers
     columns: Integers
 
@@ -121,7 +122,8 @@ class ShardedSearch:
         row = np.full(len(self.gallery.pids), -1)
         row[part.columns] = part.entries
         found, slots = np.nonzero(self.counted & (row[self.matches] >= 0))
-        self.exact[found, slots] = exact_scores(queries, part.rows, found, row[self.matches[found, slots]])
+        needed, places = np.unique(row[self.matches[found, slots]], return_inverse=True)
+        self.exact[found, slots] = exact_scores(queries, unit_rows(part.rows[needed]), found, places)
 
     def count(self, queries: Rows, part: GalleryPart) -> None:
         """Count the impostors of one shard; arguments as for :meth:`find_matches`."""
