@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 import vireid
+from vireid import Embedder
 from vireid.search import BNSeparation, SearchSpace
 from vireid.settings import settings_of
 from vireid.tasks import SafeCheckpointIO
@@ -93,3 +94,10 @@ def photograph(path: Path, seed: int = 0, grey: bool = False, size: tuple[int, i
     shape = (size[1], size[0]) if grey else (size[1], size[0], 3)
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
     return path
+
+
+def in_double(path: Path) -> Embedder:
+    """A checkpoint whose network computes in double precision."""
+    embedder = Embedder.load(path)
+    embedder.network.double().register_forward_pre_hook(lambda _, inputs: (inputs[0].double(), *inputs[1:]))
+    return embedder
