@@ -9,9 +9,11 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+import vireid.terminal
 from tests.commands.runs import run
 from vireid.commands.lightning_warnings import quiet_lightning
 from vireid.data.synthetic import write_dataset
@@ -21,7 +23,7 @@ from vireid.results import Result
 from vireid.results.formats import terminal
 from vireid.results.summary import SummaryRow
 from vireid.results.table import COLUMNS, results_table
-from vireid.terminal import console, say, table_console, text_console
+from vireid.terminal import console, moving_console, say, table_console, text_console
 
 PACKAGE = Path(__file__).parent.parent / "vireid"
 NAME = "runs/[lr=0.1]/[/x] :smile: [red]a\x1b[2J\x07\x9b\u202eb"
@@ -52,6 +54,20 @@ def test_a_console_shows_what_it_is_given(make: object, capsys: Capsys, monkeypa
     assert re.findall(r"[^\n\x20-\x7e\u2500-\u257f]", found) == []
     assert found.count(SHOWN) == 5
     assert found.count(SHOWN.replace("\\x07", "")) == 1, "rich leaves the bell out of its own texts"
+
+
+@pytest.mark.filterwarnings("error")  # rich asks for ipywidgets where a line moves without it
+def test_a_notebook_is_shown_plain_text_and_no_moving_line_without_widgets(capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as kernels do
+    monkeypatch.setattr(vireid.terminal, "find_spec", lambda name: None)
+    console().print("plain", style="bold")
+    with Progress(console=moving_console()) as line:
+        line.add_task("moves", total=1, completed=1)
+    assert not {"\x1b", "\r"} & set(found := capsys.readouterr().out)
+    assert found.startswith("plain\nmoves")
+    monkeypatch.setattr(vireid.terminal, "find_spec", lambda name: object())
+    assert moving_console().is_jupyter
 
 
 def test_lines_are_not_folded(capsys: Capsys) -> None:
@@ -109,6 +125,7 @@ def test_every_console_is_ours(path: Path) -> None:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = [(ast.unparse(node.func).rpartition(".")[2], {keyword.arg for keyword in node.keywords}) for node in calls]
     assert [name for name, _ in named if name in ("Console", "get_console", "from_markup")] == []
-    assert [name for name, keywords in named if name in ("track", "Progress", "Live") and "console" not in keywords] == []
-    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert not {"rich", "rich.markup"} & set(modules)
+    assert [name for name, keywords in named if name in ("Progress", "Live") and "console" not in keywords] == []
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not {"rich", "rich.markup"} & {node.module for node in imports}
+    assert "track" not in {name.name for node in imports if node.module == "rich.progress" for name in node.names}, "terminal.py has ours"

@@ -383,7 +383,8 @@ class TestWriting:
         assert (target / "cam6" / "0004" / "0001.jpg").is_file()
         assert write_dataset(tmp_path / "new" / "tree", identities=4, images=1, **SMALL).is_dir()
 
-    def test_progress_bar(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_progress_bar(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal
         write_dataset(tmp_path / "quiet", identities=4, images=1, **SMALL)
         assert capsys.readouterr().out == ""
         write_dataset(tmp_path / "bar", identities=4, images=1, progress=True, **SMALL)

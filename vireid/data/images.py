@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -23,7 +22,7 @@ from vireid.data.samplers.search_sampler import SearchRows
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.settings.choices import check_choices
 from vireid.structures import Batch, Modality, Record, SearchBatch
-from vireid.terminal import console
+from vireid.terminal import track
 
 OnBadImage = Literal["error", "skip"]
 
@@ -106,7 +105,7 @@ class ImageBatches(Dataset[Batch]):
             store[row] = torch.from_numpy(self._pixels(row).copy()).permute(2, 0, 1)
 
         with ThreadPoolExecutor(max(1, workers)) as pool:
-            for _ in track(pool.map(fill, range(len(self))), "Reading images", len(self), transient=True, console=console()):
+            for _ in track(pool.map(fill, range(len(self))), "Reading images", len(self)):
                 pass
         self._cache = store
         return self

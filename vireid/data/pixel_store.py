@@ -16,7 +16,6 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow, features
-from rich.progress import track
 
 from vireid.data.image_files import read_image
 from vireid.data.pixels import PixelRange
@@ -24,7 +23,7 @@ from vireid.errors import BadImageError, DatasetNotFoundError, OutputError
 from vireid.files import atomic_file, write_text_atomically
 from vireid.locks import FolderLock
 from vireid.printable import printable
-from vireid.terminal import console
+from vireid.terminal import track
 
 FORM = 1  # of the files
 KEY = 16  # bytes of the digest of a path, its size and its time
@@ -114,7 +113,7 @@ class PixelStore:
         with (self.folder / PIXELS).open("ab") as file, ThreadPoolExecutor(max(1, workers)) as pool:
             file.truncate(len(keys) * self.bytes_of_an_image)  # what a killed process wrote last
             images = (found for part in _chunks(missing.items(), AT_ONCE) for found in pool.map(decoded, part))
-            for key, pixels in track(images, "Reading images once", len(missing), transient=True, console=console()):
+            for key, pixels in track(images, "Reading images once", len(missing)):
                 if pixels is not None:
                     file.write(pixels.tobytes())
                     keys.append(key)

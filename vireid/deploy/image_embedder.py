@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from vireid.deploy.card import Card
 from vireid.deploy.pictures import Picture, as_modality, looks_coloured, pictures
 from vireid.errors import SettingsError
 from vireid.structures import Modality
-from vireid.terminal import console
+from vireid.terminal import track
 
 READERS = 4  # threads that decode images
 
@@ -64,7 +63,7 @@ class ImageEmbedder(ABC):
         coloured: list[str] = []
         starts = range(0, len(found), self.batch_size)
         with ThreadPoolExecutor(READERS) as pool:
-            for start in track(starts, "Embedding", transient=True, console=console(), disable=len(starts) < 2):
+            for start in track(starts, "Embedding", disable=len(starts) < 2):
                 part = found[start : start + self.batch_size]
                 pixels = np.stack(list(pool.map(lambda picture: self._pixels(picture, kind), part)))
                 if kind is Modality.INFRARED:

@@ -44,7 +44,7 @@ def drawn(
     """What is written while two epochs of four batches run, line by line and drawing by drawing."""
     text, line, logged = io.StringIO(), Counted(), Logged()
     shown = PlainConsole(file=text, width=columns, **terminal)
-    monkeypatch.setattr(progress_line, "console", lambda: shown)
+    monkeypatch.setattr(progress_line, "moving_console", lambda: shown)
     if not on:
         line.disable()
     module, people = child(data(root)), data(root)

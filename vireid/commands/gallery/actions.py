@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
-
 from vireid.commands.gallery.folders import groups
 from vireid.deploy import Gallery, ImageEmbedder, Where
 from vireid.errors import BadImageError, SettingsError
-from vireid.terminal import console, say
+from vireid.terminal import say, track
 
 BATCH = 256  # images of one call: as many are stored before the next
 
@@ -32,7 +30,7 @@ def add_images(
         before = len(opened)
         total = sum(len(group.paths) for group in found)
         parts = [(group, slice(start, start + BATCH)) for group in found for start in range(0, len(group.paths), BATCH)]
-        for group, part in track(parts, "Adding", transient=True, disable=len(parts) < 2, console=console(stderr=True)):
+        for group, part in track(parts, "Adding", disable=len(parts) < 2, stderr=True):
             try:
                 opened.add(group.paths[part], group.modality, group.people[part], camera, time)
             except BadImageError as error:

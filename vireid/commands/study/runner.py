@@ -136,7 +136,7 @@ class Runner:
     @contextlib.contextmanager
     def _progress(self) -> Iterator[Callable[[str], None]]:
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             task = progress.add_task("", total=len(self.jobs), completed=self.before)
 
             def show(current: str) -> None:

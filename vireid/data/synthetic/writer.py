@@ -11,15 +11,13 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from rich.progress import track
-
 from vireid.data.synthetic.difficulty import BENCHMARK, Difficulty
 from vireid.data.synthetic.layouts import LAYOUTS, LayoutName, Style, units
 from vireid.data.synthetic.render import Look, Unit, render
 from vireid.data.synthetic.worlds import WORLDS, WorldName
 from vireid.errors import OutputError
 from vireid.files import atomic_folder
-from vireid.terminal import console
+from vireid.terminal import track
 
 GENERATOR_VERSION = 3
 """Version of the generator. It increases whenever the same arguments give other files, and is part of cache keys."""
@@ -108,7 +106,7 @@ def write_dataset(
     with _finished_tree(target, workers) as tree:
         _check_target(target)  # another process may have been at it
         with closing(_draw_all(partial(_draw, tree, layout, Look(seed, height, width, difficulty, world)), work, workers)) as done:
-            for _ in track(done, description="Drawing people", total=len(work), console=console(), disable=not progress):
+            for _ in track(done, "Drawing people", len(work), disable=not progress):
                 pass
         plan.lists(tree, seed, identities, test_identities)
     return target

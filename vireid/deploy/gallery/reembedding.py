@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from vireid.deploy.gallery.additions import embedded
 from vireid.deploy.gallery.kept_images import file_is, opened
@@ -17,7 +16,7 @@ from vireid.deploy.gallery.store import Outdated, Store
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.errors import BadImageError, GalleryError, VireidError
 from vireid.structures import Modality
-from vireid.terminal import console
+from vireid.terminal import track
 
 BATCH = 64
 
@@ -63,7 +62,7 @@ def reembed(store: Store, writing: Callable[[], AbstractContextManager[None]], e
             rows = [row for row in todo if row[1] is modality]
             starts = range(0, len(rows), BATCH)
             name = f"Embedding {modality.name.lower()} images"
-            for start in track(starts, name, transient=True, console=console(), disable=len(starts) < 2):
+            for start in track(starts, name, disable=len(starts) < 2):
                 _embed(store, writing, embedder, rows[start : start + BATCH], modality, missing)
 
 

@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from vireid.tasks.base import ReIDModule
-from vireid.terminal import console
+from vireid.terminal import moving_console
 
 EVERY = 0.5  # seconds between two drawings
 LOSS = "train/loss"
@@ -128,7 +128,7 @@ class _Line:
         bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
         fixed = [MofNCompleteColumn(table_column=Column(no_wrap=True)), _Speed(), TimeRemainingColumn(compact=True)]
         columns = (TextColumn("{task.description}", markup=False), bar, *fixed, _Values(values))
-        shown = console()
+        shown = moving_console()
         self._moves = shown.is_terminal or shown.is_jupyter
         self._progress = Progress(*columns, console=shown, auto_refresh=False, expand=True)
         self._task = self._progress.add_task("", total=None)

@@ -109,7 +109,8 @@ def run_derivation(
     total = derivation.evaluations(run.space.sites())
     shown = total > 0 and trainer.is_global_zero and trainer.progress_bar_callback is not None
     costs = Costs()
-    with Progress(console=console(), transient=True, disable=not shown) as bar:  # a console of its own: Lightning's bar holds the other
+    terminal = console()  # of its own: Lightning's bar holds the other
+    with Progress(console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
         task = bar.add_task("Scoring children", total=total)
 
         def scored(found: Measured) -> None:
