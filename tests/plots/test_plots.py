@@ -22,7 +22,7 @@ from vireid import plots
 from vireid.errors import MissingFileError, ResultsError, SettingsError
 from vireid.metrics import Searches, fnir, fpir
 from vireid.plots.genotypes import size_of
-from vireid.plots.style import GREEN, MUTED, VERMILION
+from vireid.plots.style import GREEN, LONGEST, MUTED, VERMILION, plain
 from vireid.results import read_results
 from vireid.results.details import PAIRS, CameraMatrix, Images
 from vireid.results.training import Training
@@ -36,6 +36,12 @@ def axes() -> Axes:
     figure = Figure(figsize=(3.4, 2.4), layout="constrained")  # one column
     FigureCanvasAgg(figure)
     return figure.subplots()
+
+
+def test_long_names_are_shortened() -> None:
+    assert plain("a$b") == r"a\$b"
+    assert plain("x" * LONGEST) == "x" * LONGEST
+    assert plain("x" * 1_000_000) == "x" * (LONGEST - 1) + "…"
 
 
 def lines(axes: Axes) -> Iterator[tuple[np.ndarray, np.ndarray]]:

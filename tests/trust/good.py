@@ -55,6 +55,8 @@ def make_all(folder: Path) -> None:
     for name, seed in (("a", 1), ("b", 2)):
         write(folder / "results" / name, result(average_precisions(seed)))
     main(["fit", "-c", str(folder / "small.yaml"), f"--data.root={folder / 'folder'}", "--run_dir", str(folder / "run")])
+    last, quiet = str(folder / "run" / "checkpoints" / "last.ckpt"), ["--trainer.enable_progress_bar", "false"]
+    main(["test", "--ckpt", last, "--run_dir", str(folder / "tested"), *quiet])
 
 
 def _make_table(root: Path) -> None:

@@ -28,6 +28,7 @@ WARM = (  # commands that load what every command loads
     ("data", "check", "absent"),
     ("summarize", "absent"),
     ("compare", "absent", "absent"),
+    ("report", "absent"),
     ("study", "--folder", "absent"),
     ("configs", "absent"),
 )
@@ -46,6 +47,7 @@ QUICK = {  # every how manieth good and hostile case of an entry is in the quick
     "CIFAR": (3, 25),
     "weights": (4, 30),
     "results": (7, 30),
+    "report": (3, 30),
     "name": (8, 40),
 }
 
@@ -89,6 +91,7 @@ def warm() -> frozenset[str]:
     """Load the package, and everything that its commands load where nothing is wrong; the names of the modules come back."""
     searched = Searched()
     sys.meta_path.insert(0, searched)
+    import matplotlib.backends.backend_svg  # noqa: F401  # and the list of fonts
     import rich.traceback  # noqa: F401
     import timm  # type: ignore[import-untyped]  # noqa: F401
     import yaml.representer  # type: ignore[import-untyped]  # noqa: F401

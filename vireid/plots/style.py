@@ -15,6 +15,7 @@ INDIGO = "#5b4fa2"  # of infrared
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))  # beside the colour, for print in grey
 INK, MUTED, GRID, PAPER = "#1c2126", "#5f6873", "#e2e5e9", "#ffffff"
 DASH = "\N{EN DASH}"  # of what is not there
+LONGEST = 120  # characters of a text
 SIZE = 8  # of text, in points: readable at the width of one column
 
 
@@ -55,5 +56,6 @@ def epochs_only(axes: Axes) -> None:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib does not read as a formula, and that holds no control characters."""
-    return printable(text).replace("$", r"\$")
+    """Text that matplotlib does not read as a formula, and that holds no control characters; the end of a very long one is left out."""
+    shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return printable(shown).replace("$", r"\$")

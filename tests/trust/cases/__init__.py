@@ -13,6 +13,7 @@ from tests.trust.cases.lists import LISTS
 from tests.trust.cases.mat_files import MAT_FILES
 from tests.trust.cases.names import NAMES_CASES
 from tests.trust.cases.npz_files import NPZ_FILES
+from tests.trust.cases.reports import REPORTS
 from tests.trust.cases.results import RESULTS
 from tests.trust.cases.tables import TABLES
 from tests.trust.cases.weights import WEIGHTS
@@ -30,5 +31,6 @@ CASES: tuple[Case, ...] = (
     *CIFAR,
     *WEIGHTS,
     *RESULTS,
+    *REPORTS,
     *NAMES_CASES,
 )
