@@ -27,13 +27,14 @@ KILLS = {  # at moments of the processor's time, and at changes of files
     "export": (3, 3),
     "test": (2, 3),
     "predict": (2, 3),
+    "report": (2, 2),
 }
 STOPS = {
     **dict.fromkeys(("search", "joint", "confirmed", "retrain", "synthesize", "test"), 2),
-    **dict.fromkeys(("convert", "export", "predict"), 1),
+    **dict.fromkeys(("convert", "export", "predict", "report"), 1),
     "study": 3,
 }
-TORN = ("search", "retrain", "study", "synthesize", "convert", "test", "predict")
+TORN = ("search", "retrain", "study", "synthesize", "convert", "test", "predict", "report")
 FIRST = ("search", "retrain", "test", "predict", "study")
 QUICK = {"retrain after 0", "retrain at 0", "synthesize at 0", "convert at 0", "retrain term 0", "synthesize torn 0", "retrain first 4"}
 

@@ -25,8 +25,8 @@ SPACE = {"backbone": "resnet10", "width": 8}
 DATA = {"height": 32, "width": 16, "identities_per_batch": 2, "images_per_identity": 2, "num_workers": 0, "eval_batch_size": 16}
 TRAINER = {"max_epochs": 2, "limit_train_batches": 4, "enable_progress_bar": False, "accelerator": "cpu"}
 SMALL = ("--model.space", "vireid.search.BNSeparation", "--model.space.backbone", "resnet10", "--model.space.width", "8")
-NAMES = ("search", "joint", "confirmed", "workers", "retrain", "study", "synthesize", "convert", "export", "test", "predict")
-READ_A_RUN = ("export", "test", "predict")
+NAMES = ("search", "joint", "confirmed", "workers", "retrain", "study", "synthesize", "convert", "export", "test", "predict", "report")
+READ_A_RUN = ("export", "test", "predict", "report")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def subjects(good: Path) -> dict[str, Subject]:
             for name, written in (("test", "metrics.json"), ("predict", "embeddings.npz"))
         ),
     ]
+    found.append(Subject("report", ("report", run, "--output", "out.html"), "out.html", Path.read_bytes, refuses_what_is_done=True))
     try:
         check_packages()
     except VireidError:
