@@ -160,7 +160,7 @@ def test_parts_that_do_not_fit_together(options: list[str], parts: Path, tmp_pat
     shutil.rmtree(divided / "shard-1-of-2")
     shutil.rmtree(divided / "shard-2-of-3")
     shutil.copytree(parts / "shard-1-of-3", divided / "shard-2-of-3")
-    refused(divided, "or that another part holds too")
+    refused(divided, "or one that another part holds too")
     refused(tmp_path / "nothing", "There is no folder")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "There is no list.npz in")

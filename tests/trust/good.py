@@ -57,6 +57,8 @@ def make_all(folder: Path) -> None:
     main(["fit", "-c", str(folder / "small.yaml"), f"--data.root={folder / 'folder'}", "--run_dir", str(folder / "run")])
     last, quiet = str(folder / "run" / "checkpoints" / "last.ckpt"), ["--trainer.enable_progress_bar", "false"]
     main(["test", "--ckpt", last, "--run_dir", str(folder / "tested"), *quiet])
+    for shard in ("1/2", "2/2"):
+        main(["predict", "--ckpt", last, "--shard", shard, "--run_dir", str(folder / "shards"), *quiet])
 
 
 def _make_table(root: Path) -> None:

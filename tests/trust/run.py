@@ -48,6 +48,7 @@ QUICK = {  # every how manieth good and hostile case of an entry is in the quick
     "weights": (4, 30),
     "results": (7, 30),
     "report": (3, 30),
+    "shards": (3, 30),
     "name": (8, 40),
 }
 

@@ -37,7 +37,7 @@ def check_digest(path: Path) -> None:
         ResultsError: the file has changed.
     """
     beside = path.with_name(DIGEST_FILE)
-    if not beside.is_file():
+    if not os.path.lexists(beside):  # a link is not followed: who made it would choose the file that is written
         note_digest(path)
         return
     try:

@@ -125,6 +125,8 @@ def _list(arrays: dict[str, NDArray[Any]]) -> ImageList:
     size = labels.pids.shape
     if len(size) != 1 or labels.camids.shape != size or (people is not None and people.shape != size):
         raise ValueError("its labels have several lengths")
+    if not labels.pids.dtype == labels.camids.dtype == np.int64 or (people is not None and people.dtype.kind != "U"):
+        raise ValueError("its labels are no whole numbers, or its names no texts")
     settings: list[Setting] = []
     while (about := arrays.get(f"setting.{len(settings)}")) is not None:
         protocol, rule, _, trials = about.tolist()
@@ -132,6 +134,10 @@ def _list(arrays: dict[str, NDArray[Any]]) -> ImageList:
             Trial(*(_rows(arrays[f"{side}.{len(settings)}.{t}"], size[0]) for side in ("query", "gallery"))) for t in range(int(trials))
         )
         settings.append(Setting(protocol, _rule(rule), draws))
+    if not settings or not all(setting.trials and all(len(trial.query) for trial in setting.trials) for setting in settings):
+        raise ValueError("it has no protocol, or one without a trial or a query")
+    if len({setting.protocol for setting in settings}) < len(settings):
+        raise ValueError("it has a protocol twice")
     digests = tuple(str(arrays[f"setting.{number}"][2]) for number in range(len(settings)))
     return ImageList(labels, people, tuple(settings), digests, _digest(arrays))
 

@@ -23,10 +23,14 @@ from vireid.results.result import TOPK, Result, TrialQueries
 from vireid.results.scoring import result_of
 from vireid.results.shard_files import check_digest
 from vireid.results.shard_lists import ImageList, read_list
+from vireid.settings.bounds import check_bounds
 from vireid.structures import Setting, Shard, Trial
 
 MEMORY = 2**28
 """Bytes of the searches that share one pass over the parts."""
+
+OURS = {"format", "version", "results", "path", "details"}
+"""Names in ``metrics.json``, or of what writes it, that no part may give."""
 
 Integers = NDArray[np.int64]
 
@@ -57,29 +61,22 @@ class ShardedEmbeddings:
         """
         images = read_list(folder)
         paths = _paths(folder)
-        said: dict[str, str] = {}
-        seen = np.zeros(len(images.labels.pids), bool)
-        variants: list[list[str]] = []
-        for path in paths:
-            check_digest(path)
-            arrays = _read(path, ("list", "model", "about", "positions", "variants"))
-            for name, other in (("list", "lists"), ("model", "models")):
-                text = images.digest if name == "list" else said.setdefault(name, str(arrays[name]))
-                if str(arrays[name]) != text:
-                    raise ResultsError(f"The parts of {os.fspath(folder)!r} are of different {other}: {path.parent.name!r} differs.")
-            positions = arrays["positions"]
-            if positions.size and (
-                positions.dtype != np.int64 or positions.min() < 0 or positions.max() >= len(seen) or seen[positions].any()
-            ):
-                raise ResultsError(f"{os.fspath(path)!r} holds images that are not in the list, or that another part holds too.")
-            seen[positions] = True
-            said["about"] = str(arrays["about"])
-            variants.append(arrays["variants"].tolist())
+        parts = [_Part.read(path) for path in paths]
+        first, seen = parts[0], np.zeros(len(images.labels.pids), bool)
+        for path, part in zip(paths, parts, strict=True):
+            if part.list != images.digest or (part.model, part.variants) != (first.model, first.variants):
+                other = "lists" if part.list != images.digest else "models"
+                raise ResultsError(f"The parts of {os.fspath(folder)!r} are of different {other}: {path.parent.name!r} differs.")
+            if (part.positions >= len(seen)).any() or seen[part.positions].any() or len(np.unique(part.positions)) < len(part.positions):
+                raise ResultsError(
+                    f"{os.fspath(path)!r} holds an image that is not in the list, one twice, or one that another part holds too."
+                )
+            seen[part.positions] = True
         if not seen.all():
             raise ResultsError(
                 f"{int((~seen).sum())} of {len(seen)} images of {os.fspath(folder)!r} have no embedding: predict its parts again."
             )
-        return cls(paths, images, json.loads(said["about"]), {name.partition("_")[2]: name for name in variants[0]})
+        return cls(paths, images, first.about, {name.partition("_")[2]: name for name in first.variants})
 
     def score(self, after_each: Callable[[], None] = lambda: None) -> list[Result]:
         """One result per variant and setting, equal for any number of parts.
@@ -153,11 +150,52 @@ class ShardedEmbeddings:
                 rows = map_array(path, name)
             except Exception as error:  # whatever NumPy and zipfile stumble over in damaged bytes
                 raise ResultsError(_damaged(path, str(error))) from error
-            if rows.ndim != 2 or len(rows) != len(positions) or rows.dtype.kind != "f":
+            if rows.ndim != 2 or len(rows) != len(positions) or rows.dtype.kind != "f" or (len(rows) and not rows.shape[1]):
                 raise ResultsError(_damaged(path, "its embeddings are no table with a row for each image"))
             if len(rows):
                 yield positions, rows
             after_each()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a file of embeddings says beside them.
+
+    Attributes:
+        list: digest of the list.
+        model: digest of what embeds.
+        about: for ``metrics.json``.
+        positions: of its images in the list.
+        variants: names of the embeddings.
+    """
+
+    list: str
+    model: str
+    about: dict[str, Any]
+    positions: Integers
+    variants: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> _Part:
+        """Read it from a file that has its digest.
+
+        Raises:
+            ResultsError: the file is damaged.
+        """
+        check_digest(path)
+        arrays = _read(path, ("list", "model", "about", "positions", "variants"))
+        try:
+            about, positions, variants = json.loads(str(arrays["about"])), arrays["positions"], arrays["variants"]
+            check_bounds(about)
+            if not isinstance(about, dict) or OURS & about.keys():
+                raise ValueError("what it says of its model is no table of plain values")
+            if positions.ndim != 1 or positions.dtype != np.int64 or (positions < 0).any():
+                raise ValueError("its positions are no whole numbers")
+            if variants.ndim != 1 or variants.dtype.kind != "U" or not 0 < len(set(variants.tolist())) == len(variants):
+                raise ValueError("its embeddings have no names")
+        except (ValueError, RecursionError) as error:
+            raise ResultsError(_damaged(path, str(error))) from error
+        return cls(str(arrays["list"]), str(arrays["model"]), about, positions, tuple(variants.tolist()))
 
 
 def _paths(folder: Path) -> tuple[Path, ...]:
@@ -213,6 +251,8 @@ class _QueryRows:
         for positions, embeddings in parts:
             if not len(self.rows):
                 self.rows = np.empty((len(self.positions), embeddings.shape[1]), np.float32)
+            if embeddings.shape[1] != self.rows.shape[1]:
+                raise ResultsError(f"Parts have embeddings of {self.rows.shape[1]} and of {embeddings.shape[1]} numbers.")
             inside = np.isin(positions, self.positions)
             self.rows[np.searchsorted(self.positions, positions[inside])] = unit_rows(embeddings[inside])
 

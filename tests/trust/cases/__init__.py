@@ -15,6 +15,7 @@ from tests.trust.cases.names import NAMES_CASES
 from tests.trust.cases.npz_files import NPZ_FILES
 from tests.trust.cases.reports import REPORTS
 from tests.trust.cases.results import RESULTS
+from tests.trust.cases.shards import SHARDS
 from tests.trust.cases.tables import TABLES
 from tests.trust.cases.weights import WEIGHTS
 
@@ -32,5 +33,6 @@ CASES: tuple[Case, ...] = (
     *WEIGHTS,
     *RESULTS,
     *REPORTS,
+    *SHARDS,
     *NAMES_CASES,
 )
