@@ -46,7 +46,9 @@ TREES = ("sysu", "regdb", "folder", "llcm", "market", "duke", "msmt17")
 
 @functools.cache
 def write_trees() -> None:
-    """Every layout, a RegDB whose first image of every identity is damaged, and one whose thermal images have 14 bits in files of 16."""
+    """Every layout; a RegDB whose first image of every identity is damaged, one whose thermal images have 14 bits in files of 16, and one
+    whose images are large JPEG files.
+    """
     for name in TREES:
         getattr(conftest, f"make_{name}")(FOLDER / name)
     write_cifar100(FOLDER / "cifar100")
@@ -58,6 +60,10 @@ def write_trees() -> None:
     for path in (FOLDER / "deep/Thermal").glob("*/*.bmp"):
         with Image.open(path) as image:
             Image.fromarray(np.asarray(image).astype(np.uint16) * 64).save(path, "PNG")
+    shutil.copytree(FOLDER / "regdb", FOLDER / "large")
+    for path in (FOLDER / "large").glob("*/*/*.bmp"):
+        with Image.open(path) as image:
+            image.resize((64, 128)).save(path, "JPEG")
 
 
 def read(module: BatchDataModule) -> list[Any]:
@@ -145,6 +151,7 @@ PEOPLE = {
     "on_bad_image": Change("skip", {"root": str(FOLDER / "damaged")}),
     "cache_images": Change(True),
     "pixel_range": Change((0, 16383), {"root": str(FOLDER / "deep")}),
+    "draft_jpeg": Change(True, {"root": str(FOLDER / "large")}),
 }
 ALL = {
     "validation": Change("faithful_test_set"),

@@ -101,6 +101,7 @@ TABLES = [
             "width": Change(16),
             "on_bad_image": Change("skip", {"records": records("damaged")}),
             "pixel_range": Change((0, 16383), {"records": records("deep")}),
+            "draft": Change(True, {"records": records("large")}),
         },
         {"records": records("regdb"), **SMALL},
         prepare=write_trees,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pytest
-import torch
+
+from tests.benchmarks.machine import commit, machine
 
 RECORDED = Path(__file__).parent / "recorded.json"
 WORSE = 1.1
@@ -73,14 +72,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         ratios = before["ratios"] | {one.name: round(one.value, 4) for one in found}
         about = {"machine": machine(), "date": date.today().isoformat(), "commit": commit()}
         RECORDED.write_text(json.dumps({**about, "ratios": ratios}, indent=1) + "\n", encoding="utf-8")
-
-
-def machine() -> str:
-    """Device, processor and version of torch."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return f"{device}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
-
-
-def commit() -> str:
-    words = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(words, cwd=RECORDED.parent, capture_output=True, text=True, check=False).stdout.strip()

@@ -172,6 +172,7 @@ REFUSED: dict[str, tuple[str, ...]] = {  # names, then words
     "validation": ("data.validation", "--data.validation=none"),
     "height": ("data.height", "--data.height=64"),
     "pixels": ("data.pixel_range", "--data.pixel_range=[0, 16383]"),
+    "draft": ("data.draft_jpeg", "--data.draft_jpeg=true"),
     "augmentation": ("data.augmentation", "--data.augmentation=Normalise"),
     "bad images": ("data.on_bad_image", "--data.on_bad_image=skip"),
     "dropout": ("model.head.dropout", "--model.head.dropout=0.5"),

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vireid.data import ImageBatches, read_image
+from vireid.data import ImageBatches, image_files, read_image
 from vireid.data.datasets.imagenet import ImageNetSource
 from vireid.data.image_files import FORMATS, MAX_PIXELS, SUFFIXES, open_image
+from vireid.data.pixels import to_rgb
 from vireid.errors import BadImageError, DatasetNotFoundError
 from vireid.structures import Modality, Record
 
@@ -180,3 +181,40 @@ def test_a_thread_of_pixels_does_not_fill_the_memory_of_a_crop(tmp_path: Path) -
     Image.new("RGB", (1, 200_000)).save(tmp_path / "val/a/0.png")
     with pytest.raises(BadImageError, match=r"0.png': it is 1 x 200000, too narrow to be cropped"):
         ImageNetSource(tmp_path, "val", 28, 32).pixels([0], ())
+
+
+def waves(height: int, width: int) -> np.ndarray:
+    """A smooth picture."""
+    rows, columns = np.linspace(0, 6, height)[:, None, None], np.linspace(0, 3, width)[None, :, None]
+    return np.rint(127.5 + 100 * np.sin(rows + columns + np.arange(3))).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [((47, 24), (47, 24)), ((48, 23), (48, 23)), ((48, 24), (24, 12)), ((200, 60), (50, 15)), ((400, 200), (50, 25))],
+    ids=str,
+)
+@pytest.mark.parametrize("lying", [False, True])
+def test_a_draft_is_decoded_at_a_part_of_its_size(
+    size: tuple[int, int], decoded: tuple[int, int], lying: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the size is never below the 24 x 12 that are asked for, also where EXIF data says that the picture lies."""
+    path, exif, picture = tmp_path / "a.jpg", Image.Exif(), Image.fromarray(waves(*size))
+    exif[0x0112] = 6 if lying else 1
+    (picture.transpose(Image.Transpose.ROTATE_90) if lying else picture).save(path, quality=95, exif=exif)
+    exact = read_image(str(path), 24, 12).astype(int)
+    seen = []
+
+    def rgb(image: Image.Image, pixel_range: object) -> Image.Image:
+        seen.append(to_rgb(image, None))
+        return seen[-1]
+
+    monkeypatch.setattr(image_files, "to_rgb", rgb)
+    draft = read_image(str(path), 24, 12, draft=True)
+    assert seen[0].size == decoded[::-1]
+    assert np.abs(draft - exact).max() <= (0 if decoded == size else 6)  # less than a hundredth of a wave is cut off at the borders
+
+
+def test_a_draft_of_another_format_is_exact(tmp_path: Path) -> None:
+    Image.fromarray(waves(96, 48)).save(path := tmp_path / "a.png")
+    assert np.array_equal(read_image(str(path), 24, 12, draft=True), read_image(str(path), 24, 12))

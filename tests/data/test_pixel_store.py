@@ -78,7 +78,7 @@ def test_a_file_that_was_changed_is_read_again(tmp_path: Path, paths: list[str],
     assert np.array_equal(store_in(tmp_path).rows(paths).take(range(9)), expected(paths))
 
 
-@pytest.mark.parametrize("changed", [{"height": 13}, {"width": 7}, {"pixel_range": (0.0, 9.0)}], ids=str)
+@pytest.mark.parametrize("changed", [{"height": 13}, {"width": 7}, {"pixel_range": (0.0, 9.0)}, {"draft": True}], ids=str)
 def test_stores_of_other_sizes_are_others(tmp_path: Path, changed: dict[str, Any]) -> None:
     assert store_in(tmp_path, **changed).folder != store_in(tmp_path).folder
 

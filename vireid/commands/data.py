@@ -75,6 +75,7 @@ def cache(
     workers: int = 0,
     pixel_range: tuple[float, float] | None = None,
     image_root: str | None = None,
+    draft_jpeg: bool = False,
 ) -> int:
     """Decode and resize every image of a dataset folder once, for all runs with --data.cache_images disk.
 
@@ -87,13 +88,14 @@ def cache(
         workers: threads that decode; 0 is one per processor.
         pixel_range: values that become black and white in images of more than 8 bits with one channel, as the runs have it.
         image_root: folder that the paths of a CSV file are relative to; null for the folder of that file.
+        draft_jpeg: whether large JPEG files are decoded at a part of their size, as the runs have it.
 
     Returns:
         0, or 2 if images are missing or unreadable.
     """
     from vireid.commands.data_cache import cache_and_show
 
-    return cache_and_show(root, height, width, workers, pixel_range, image_root)
+    return cache_and_show(root, height, width, workers, pixel_range, image_root, draft_jpeg)
 
 
 def synthesize(

@@ -12,7 +12,9 @@ from vireid.printable import printable
 from vireid.terminal import say
 
 
-def cache_and_show(root: str, height: int, width: int, workers: int, pixel_range: PixelRange | None, image_root: str | None) -> int:
+def cache_and_show(
+    root: str, height: int, width: int, workers: int, pixel_range: PixelRange | None, image_root: str | None, draft: bool
+) -> int:
     """Decode what is missing, and print how many images there are and where.
 
     Returns:
@@ -23,7 +25,7 @@ def cache_and_show(root: str, height: int, width: int, workers: int, pixel_range
     """
     at_least(1, height=height, width=width)
     at_most(LONGEST_SIDE, height=height, width=width)
-    store = PixelStore(height, width, check_range(pixel_range))
+    store = PixelStore(height, width, check_range(pixel_range), draft=draft)
     paths = listed_images(root, image_root)
     store.fill(paths, workers or os.cpu_count() or 1)
     missing = [path for path, place in zip(paths, store.rows(paths).places, strict=True) if place < 0]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vireid.data.pixels import PixelRange, to_rgb
+from vireid.data.pixels import LYING, PixelRange, orientation, to_rgb
 from vireid.errors import BadImageError, DatasetNotFoundError, VireidError
 from vireid.files import open_regular
 
@@ -68,7 +68,7 @@ def decoded_image(content: bytes, name: str) -> Image.Image:
     return image
 
 
-def read_image(path: str, height: int, width: int, pixel_range: PixelRange | None = None) -> NDArray[np.uint8]:
+def read_image(path: str, height: int, width: int, pixel_range: PixelRange | None = None, draft: bool = False) -> NDArray[np.uint8]:
     """Image file as ``(height, width, 3)`` uint8 RGB, resized with the Lanczos filter.
 
     A single channel becomes three equal channels. Depth, orientation and transparency: see ``to_rgb``.
@@ -77,6 +77,8 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
         path: the file.
         height, width: size of the result, in pixels.
         pixel_range: values that become black and white in images of more than 8 bits with one channel; ``None``: their depth.
+        draft: whether a JPEG file of at least twice the size, in both directions, is decoded at a half, a quarter or an eighth of its own
+            size first, the smallest that is not below the result. libjpeg then leaves out fine detail before it is computed.
 
     Raises:
         DatasetNotFoundError: the file does not exist.
@@ -87,6 +89,8 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
         pixels = read_image("cam3/0001/0001.jpg", height=256, width=128)  # (256, 128, 3), uint8
     """
     with open_image(path) as image:
+        if draft:
+            image.draft(None, (height, width) if orientation(image) > LYING else (width, height))  # type: ignore[arg-type]  # keeps the mode
         return resized(to_rgb(image, pixel_range), height, width)
 
 

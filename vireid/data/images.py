@@ -41,6 +41,7 @@ class ImageBatches(Dataset[Batch]):
             Use ``"skip"`` for training only.
         pixel_range: values that become black and white in images of more than 8 bits with one channel, such as (0, 16383); ``None``: 0
             and the largest number of the file's depth. Images of 8 bits are not changed by it.
+        draft: whether large JPEG files are decoded at a part of their size, see :func:`~vireid.data.image_files.read_image`.
 
     Raises:
         SettingsError: ``on_bad_image`` has another value, or ``pixel_range`` is not two different numbers.
@@ -59,6 +60,7 @@ class ImageBatches(Dataset[Batch]):
         width: int = 128,
         on_bad_image: OnBadImage = "error",
         pixel_range: PixelRange | None = None,
+        draft: bool = False,
     ) -> None:
         check_choices({"on_bad_image": OnBadImage}, {"on_bad_image": on_bad_image})
         self.records = tuple(records)
@@ -66,6 +68,7 @@ class ImageBatches(Dataset[Batch]):
         self.width = width
         self.on_bad_image = on_bad_image
         self.pixel_range = check_range(pixel_range)
+        self.draft = draft
         labels = labels or {}
         table = [(labels.get(r.pid, -1), r.pid, r.camid, int(r.modality)) for r in self.records]
         self._table = torch.tensor(table, dtype=torch.int64).reshape(-1, 4)  # label, pid, camid, modality
@@ -127,7 +130,7 @@ class ImageBatches(Dataset[Batch]):
     def _pixels(self, row: int) -> NDArray[np.uint8]:
         record = self.records[row]
         try:
-            return read_image(record.path, self.height, self.width, self.pixel_range)
+            return read_image(record.path, self.height, self.width, self.pixel_range, self.draft)
         except (BadImageError, DatasetNotFoundError) as error:
             if self.on_bad_image == "error":
                 raise type(error)(f"{error} Training can go on without it: set `on_bad_image` to skip.") from error
@@ -142,7 +145,7 @@ class ImageBatches(Dataset[Batch]):
         place = group.index(row)
         for other in (*group[place + 1 :], *group[:place]):
             try:
-                return read_image(self.records[other].path, self.height, self.width, self.pixel_range)
+                return read_image(self.records[other].path, self.height, self.width, self.pixel_range, self.draft)
             except (BadImageError, DatasetNotFoundError):
                 continue
         raise BadImageError(f"{error} Identity {record.who} has no other readable {record.modality.name.lower()} image.") from error

@@ -41,16 +41,20 @@ class PixelStore:
     Args:
         height, width: size of the images, in pixels.
         pixel_range: values that become black and white, as in :func:`~vireid.data.image_files.read_image`.
+        draft: whether large JPEG files are decoded at a part of their size, as there.
         parent: folder of the stores; ``None``: ``~/.cache/vireid/images``.
 
     Attributes:
         folder: where this store is.
     """
 
-    def __init__(self, height: int, width: int, pixel_range: PixelRange | None = None, parent: Path | None = None) -> None:
-        self.height, self.width, self.pixel_range = height, width, pixel_range
+    def __init__(
+        self, height: int, width: int, pixel_range: PixelRange | None = None, parent: Path | None = None, draft: bool = False
+    ) -> None:
+        self.height, self.width, self.pixel_range, self.draft = height, width, pixel_range, draft
         decoder = {"pillow": pillow, **{name: features.version(name) for name in ("jpg", "libjpeg_turbo", "zlib", "libtiff", "webp")}}
-        self._about = json.dumps({"form": FORM, "height": height, "width": width, "pixel_range": pixel_range, "decoder": decoder}, indent=1)
+        about = {"form": FORM, "height": height, "width": width, "pixel_range": pixel_range, "decoder": decoder}
+        self._about = json.dumps(about | {"draft": True} if draft else about, indent=1)
         parent = Path.home() / ".cache" / "vireid" / "images" if parent is None else parent
         self.folder = parent / f"{height}x{width}-{hashlib.sha256(self._about.encode()).hexdigest()[:12]}"
 
@@ -104,7 +108,7 @@ class PixelStore:
     def _append(self, keys: list[bytes], missing: dict[bytes, str], workers: int) -> None:
         def decoded(item: tuple[bytes, str]) -> tuple[bytes, NDArray[np.uint8] | None]:
             try:
-                pixels = read_image(item[1], self.height, self.width, self.pixel_range)
+                pixels = read_image(item[1], self.height, self.width, self.pixel_range, self.draft)
             except (BadImageError, DatasetNotFoundError):  # whoever asks for it is told
                 return item[0], None
             return item[0], np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -14,6 +14,7 @@ from vireid.errors import SettingsError
 PixelRange = tuple[float, float]
 BACKGROUND = (0, 0, 0, 255)  # black, which also pads images
 ORIENTATION = 0x0112  # number of the EXIF tag
+LYING = 4  # orientations above it exchange rows and columns
 METADATA = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
 WHITE_IS_ZERO, PHOTOMETRIC = 0, 262  # a value and the number of a tag of TIFF
 TURNS = {

@@ -19,7 +19,8 @@ PEOPLE = ["SYSU", "RegDB", "LLCM", "PairedFolder", "Market1501", "DukeMTMC", "MS
 CLASSES = ["CIFAR100", "ImageNet"]
 READING = ["validation", "heldout_fraction", "seed", "num_workers", "eval_batch_size"]
 BATCHES = ["identities_per_batch", "images_per_identity", "sampling"]
-OF_PEOPLE = ["height", "width", *BATCHES, "augmentation", "search_split", "on_bad_image", "cache_images", "pixel_range", *READING]
+IMAGES = ["on_bad_image", "cache_images", "pixel_range", "draft_jpeg"]
+OF_PEOPLE = ["height", "width", *BATCHES, "augmentation", "search_split", *IMAGES, *READING]
 OF_CLASSES = ["batch_size", "augmentation", "search_split", *READING]
 ARGUMENTS = dict.fromkeys(PEOPLE, OF_PEOPLE) | dict.fromkeys(CLASSES, OF_CLASSES)
 
