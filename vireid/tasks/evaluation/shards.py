@@ -51,7 +51,7 @@ def write_shard(
     datamodule: Any = getattr(trainer, "datamodule")  # noqa: B009 (untyped by Lightning)
     checkpoint = file_sha256(Path(trainer.ckpt_path))
     arguments = settings_of(datamodule)["init_args"]
-    preparation = {name: arguments.get(name) for name in ("height", "width", "augmentation", "pixel_range")}
+    preparation = {name: arguments.get(name) for name in ("height", "width", "augmentation", "pixel_range", "draft_jpeg")}
     said = [checkpoint, about["feature"], sorted(embeddings), preparation]
     texts = {
         "list": write_list(path.parent.parent, evaluation, datamodule.eval_batch_size),
