@@ -90,7 +90,7 @@ def read_image(path: str, height: int, width: int, pixel_range: PixelRange | Non
     """
     with open_image(path) as image:
         if draft:
-            image.draft(None, (height, width) if orientation(image) > LYING else (width, height))  # type: ignore[arg-type]  # keeps the mode
+            image.draft(None, (height, width) if orientation(image) > LYING else (width, height))  # None keeps the mode
         return resized(to_rgb(image, pixel_range), height, width)
 
 
