@@ -98,7 +98,9 @@ def page(runs: Sequence[Run], images: Shown = "thumbnails", root: str | None = N
     body = [part for make in SECTIONS if (part := make(content)) is not None]
     remarks = []
     if content.thumbnails is not None and content.thumbnails.absent:
-        remarks = [f"{len(content.thumbnails.absent)} images could not be read, such as {next(iter(content.thumbnails.absent))}."]
+        absent = content.thumbnails.absent
+        moved = "If the data folder has moved, name it by --root."
+        remarks = [f"{len(absent)} images could not be read, such as {next(iter(absent))}. {moved}"]
     return _document(" · ".join(each.label for each in named), top, body), remarks
 
 

@@ -150,7 +150,8 @@ def _course(each: Told, named: bool) -> list[Markup]:
         for name in shown
     ]
     first, last = found.entropy[0], found.entropy[-1]
-    sure = f"Mean entropy of the sites: {first:.3f} nats after the first, {last:.3f} after the last architecture epoch."
+    sure = f"Mean entropy of the sites: {first:.3f} nats after the first, {last:.3f} after the last architecture epoch. "
+    sure += "It is 0 where all sites are decided; the margin is the lead of the most probable candidate."
     maps.append(figure(partial(plots.certainty, found), (HALF[0], min(height, 3.0)), f"How sure the search is. {sure}", sure))
     return [*([tag("h3", each.label)] if named else []), tag("div", *maps, class_="pair")]
 
