@@ -67,7 +67,7 @@ def test_a_training_keeps_its_losses_head_and_augmentation(capsys: pytest.Captur
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("laptop") / "people"
-    write_dataset(root, "sysu", identities=12, test_identities=4, images=1, image_height=64, image_width=32)
+    write_dataset(root, "sysu", identities=12, test_identities=4, images=1, height=64, width=32)
     return root
 
 
