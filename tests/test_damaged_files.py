@@ -17,8 +17,8 @@ import torch
 from tests.damage import damaged_bytes, damaged_values
 from tests.published_files import agw_file, rewritten
 from vireid import Genotype, RetrainModule
+from vireid.commands.jobs.job import read as read_job
 from vireid.commands.layers import read_layers
-from vireid.commands.study.jobs import read as read_job
 from vireid.commands.study.scores import read_scores
 from vireid.data.datasets.cifar import CIFAR100Source
 from vireid.data.datasets.mat5 import read_mat

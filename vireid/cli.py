@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("vireid.commands.compare", "say whether the difference of two runs is more than noise"),
     "report": ("vireid.commands.report", "a page about runs, in one file: curves, ranked lists, maps"),
     "study": ("vireid.commands.study.command", "compare searches, baselines and random networks at one budget"),
+    "sweep": ("vireid.commands.sweep.command", "train with other values of some options, and one table"),
     "demo": ("vireid.commands.demo.command", "search, retrain and test on generated people, in minutes"),
     "data": ("vireid.commands.data", "check a dataset folder, or generate one (check, synthesize)"),
     "convert": ("vireid.commands.convert.command", "turn a checkpoint of a published project into one of ours"),

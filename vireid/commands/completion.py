@@ -65,7 +65,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "summarize": ("--format", "--output", "--over_seeds", "--over_trials", "--columns", "--names", "--protocols", "--help"),
     "compare": ("--help",),
     "report": ("--output", "--images", "--root", "--help"),
-    "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--allow", "--help"),
+    "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--allow", "--engine", "--help"),
+    "sweep": ("--folder", "--config", "--jobs", "--engine", "--help"),
     "demo": ("--output", "--seed", "--fast", "--help"),
     "convert": ("-c", "--config", "--from", "--output", "--key", "--partial", "--model", "--help"),
     "export": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vireid.commands.configs import packaged_configs
-from vireid.commands.study.jobs import digest
+from vireid.commands.jobs.job import digest
 from vireid.commands.study.plan import make_plan
 from vireid.commands.study.settings import StudySettings
 

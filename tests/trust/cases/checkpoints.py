@@ -84,7 +84,7 @@ CLASSES: dict[str, dict[str, Any]] = {  # that must not be imported or called
     "torch.utils.cpp_extension.load": {"name": "x", "sources": ["x.cpp"]},
     "pytorch_lightning.callbacks.LambdaCallback": {},
     "vireid.cli.main": {"args": ["data", "synthesize", "--root", "owned"]},
-    "vireid.commands.study.jobs.run": {"path": "g.json"},
+    "vireid.commands.jobs.job.run": {"path": "g.json"},
     "vireid.data.synthetic.write_dataset": {"root": "owned"},
     "vireid.files.shutil": {},
     "vireid.files.os.system": {"command": "touch owned"},

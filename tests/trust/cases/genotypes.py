@@ -61,7 +61,7 @@ FOREIGN_SPACES = {  # that must not be imported, called or built
     "vireid.SyntheticDataModule": {"root": "owned"},
     "vireid.CIFAR100DataModule": {"root": "owned", "download": True},
     "vireid.cli.main": {"args": ["data", "synthesize", "--root", "owned"]},
-    "vireid.commands.study.jobs.run": {"path": "g.json"},
+    "vireid.commands.jobs.job.run": {"path": "g.json"},
     "vireid.commands.parser.Path": {},
     "vireid.files.shutil": {},
     "vireid.data.synthetic.write_dataset": {"root": "owned"},

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vireid.commands.jobs.job import digest
 from vireid.commands.pretrain.settings import Pretraining
 from vireid.commands.pretrain.training import checked_trunk, trained_weights
 from vireid.commands.run_directory import writable
-from vireid.commands.study.jobs import digest
 from vireid.commands.study.recipes import Recipe, recipe
 from vireid.data.synthetic import GENERATOR_VERSION, write_dataset
 from vireid.errors import OutputError

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from vireid.commands.jobs.engine import Engine
+from vireid.commands.jobs.engines import chosen_engines
 from vireid.commands.parser import ShortErrors
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid study``; ``words[0]`` is ``study``."""
     parser = ShortErrors(prog="vireid study", description="Compare searches with baselines and random networks at one budget.")
+    chosen_engines()
     parser.add_function_arguments(study)
     return study(**vars(parser.parse_args(words[1:])))
 
 
 def study(
-    folder: str, config: str | None = None, jobs: int = 1, data_seed: int | None = None, report_only: bool = False, allow: str | None = None
+    folder: str,
+    config: str | None = None,
+    jobs: int = 1,
+    data_seed: int | None = None,
+    report_only: bool = False,
+    allow: str | None = None,
+    engine: Engine | None = None,
 ) -> int:
     """Run a study, or resume it, and write its report.
 
@@ -24,7 +33,8 @@ def study(
         data_seed: seed_data of generated people, instead of the configured one.
         report_only: write the report of the finished runs, and run nothing.
         allow: classes of your own that the plan in the folder may name, with commas between; those of config may be named anyway.
+        engine: other machines that run the jobs, RayCluster or SlurmCluster, instead of processes here.
     """
     from vireid.commands.study.study import run_study
 
-    return run_study(folder, config, jobs, data_seed, report_only, allow)
+    return run_study(folder, config, jobs, data_seed, report_only, allow, engine)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vireid.commands.study.jobs import state
+from vireid.commands.jobs.job import state
 from vireid.commands.study.plan import Plan
 from vireid.commands.study.results import Run
 from vireid.commands.study.scores import read_scores

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vireid.commands.study.jobs import Job, Step
+from vireid.commands.jobs.job import Job, Step
 from vireid.commands.study.networks import Network, about, networks
 from vireid.commands.study.recipes import Recipe, recipe
 from vireid.commands.study.settings import StudySettings

@@ -53,13 +53,14 @@ class Recipe:
         )
 
 
-def recipe(name: str, layers: Sequence[Any], folder: Path) -> Recipe:
+def recipe(name: str, layers: Sequence[Any], folder: Path, options: Sequence[str] = ()) -> Recipe:
     """Write the inline layers to files, and let ``fit`` say what all layers together mean.
 
     Args:
         name: name of the recipe.
         layers: configuration files, by the names that ``fit`` takes, and inline settings.
         folder: folder for the files.
+        options: further words, such as ``--data.height=64``.
 
     Raises:
         SettingsError: ``fit`` refuses the layers; the message gives its reason.
@@ -71,7 +72,7 @@ def recipe(name: str, layers: Sequence[Any], folder: Path) -> Recipe:
             path = str(folder / f"{name}-{number}.yaml")
             write_text_atomically(Path(path), json.dumps(layer, indent=1) + "\n")  # JSON is YAML
         words += ["-c", path]
-    words = resolve_configs(words)
+    words = [*resolve_configs(words), *options]
     return Recipe(name, tuple(words), fixed_part(_printed(name, words)))
 
 

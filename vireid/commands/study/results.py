@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vireid.commands.study.jobs import digest, state
+from vireid.commands.jobs.job import digest, state
 from vireid.commands.study.networks import Network
 from vireid.commands.study.plan import Plan, retrain_name
 from vireid.commands.study.recipes import fixed_part, read_config

@@ -13,14 +13,16 @@ from rich.console import Console
 
 from vireid.commands.configs import find_config
 from vireid.commands.grey_baseline import template_results
+from vireid.commands.jobs.engine import Engine
+from vireid.commands.jobs.engines import engine_for
+from vireid.commands.jobs.job import prepare
+from vireid.commands.jobs.runner import Runner
 from vireid.commands.lightning_warnings import quiet_lightning
-from vireid.commands.study.jobs import prepare
 from vireid.commands.study.networks import write_genotypes
 from vireid.commands.study.plan import Plan, make_plan
 from vireid.commands.study.plan_classes import check_plan_classes
 from vireid.commands.study.plots import draw_study
 from vireid.commands.study.report import TEMPLATE_FOLDER, study_report
-from vireid.commands.study.runner import Runner
 from vireid.commands.study.settings import StudySettings
 from vireid.commands.study.table import markdown
 from vireid.errors import OutputError, SettingsError, VireidError
@@ -34,7 +36,15 @@ from vireid.terminal import console, say
 SETTINGS_FILE = "plan.json"
 
 
-def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None, report_only: bool, allow: str | None = None) -> int:
+def run_study(
+    folder: str,
+    config: str | None,
+    jobs: int,
+    data_seed: int | None,
+    report_only: bool,
+    allow: str | None = None,
+    engine: Engine | None = None,
+) -> int:
     """Run a study, or resume it, and write its report. The arguments are those of the command.
 
     Returns:
@@ -44,8 +54,7 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
         SettingsError: arguments do not fit, or the folder holds another study.
         OutputError: the folder holds other files, or cannot be written.
     """
-    if jobs < 0:
-        raise SettingsError(f"`jobs` must be at least 0, got {jobs}.")
+    machines = engine_for(jobs, engine)
     quiet_lightning()
     path = Path(folder)
     if report_only:
@@ -55,14 +64,14 @@ def run_study(folder: str, config: str | None, jobs: int, data_seed: int | None,
     settings = _settings(path, config, data_seed, allow)
     try:
         with FolderLock(path):
-            return _go(settings, path, jobs)
+            return _go(settings, path, machines, jobs)
     except VireidError:
         with contextlib.suppress(OSError):  # it holds something
             path.rmdir()
         raise
 
 
-def _go(settings: StudySettings, path: Path, jobs: int) -> int:
+def _go(settings: StudySettings, path: Path, engine: Engine, jobs: int) -> int:
     terminal = console()
     plan = _plan(settings, path)
     states = [prepare(job, path) for job in plan.jobs]
@@ -70,7 +79,7 @@ def _go(settings: StudySettings, path: Path, jobs: int) -> int:
     _write(settings, path)
     say(f"{len(states)} runs, {sum(state.finished for state in states)} of them finished, in {printable(path)}")
     try:
-        failed = _run(plan, jobs, terminal)
+        failed = _run(plan, engine, terminal)
     except KeyboardInterrupt:
         say(f"\nTo go on: vireid study --folder {printable(path)} --jobs {jobs}")
         raise
@@ -116,14 +125,14 @@ def _write(settings: StudySettings, folder: Path) -> None:
     write_text_atomically(folder / SETTINGS_FILE, json.dumps(settings.to_dict(), indent=1) + "\n")
 
 
-def _run(plan: Plan, jobs: int, terminal: Console) -> dict[str, str]:
+def _run(plan: Plan, engine: Engine, terminal: Console) -> dict[str, str]:
     """Draw or check the data once, before several runs would, then run everything."""
     data = instantiate({**plan.retrain.data, "init_args": {**plan.retrain.data["init_args"], "seed": plan.settings.retrain_seeds[0]}})
     data.prepare_data()
     template = plan.folder / TEMPLATE_FOLDER / "metrics.json"
     if plan.settings.template and not template.exists():
         write_metrics(template, template_results(data), phase="untrained", evaluated_on="test identities")
-    return Runner(plan.folder, plan.jobs, jobs, terminal).run()
+    return Runner(plan.folder, plan.jobs, engine, terminal).run()
 
 
 def _tell(plan: Plan) -> int:

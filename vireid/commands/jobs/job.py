@@ -1,4 +1,4 @@
-"""One job of a study: a few commands in a row, and the file that says which of them are finished."""
+"""One job: a few commands in a row, and the files that say which of them are finished."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vireid.commands.jobs.attempts import BEAT, PATIENCE, Attempt, Lease, claim, latest
 from vireid.commands.stopping import stops
 from vireid.errors import ResultsError, SettingsError
 from vireid.files import read_text, write_text_atomically
@@ -54,7 +55,7 @@ class Job:
     needs: str = ""
 
     def file(self, folder: Path) -> Path:
-        """File that keeps the state of the job."""
+        """File that says what the job is. Its attempts lie beside it."""
         return folder / "jobs" / f"{self.name.replace('/', '-')}.json"
 
     def log(self, folder: Path) -> Path:
@@ -105,36 +106,48 @@ def prepare(job: Job, folder: Path) -> State:
 def state(job: Job, folder: Path) -> State:
     """How far the job is, read from its file. Without a file, no step is finished."""
     path = job.file(folder)
-    content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0}
-    seconds = content["seconds"]
-    return State(seconds, content["attempts"], all(step.name in seconds for step in job.steps))
+    if not path.exists():
+        return State({}, 0, finished=not job.steps)
+    last = latest(path) or _before(read(path))
+    return State(last.seconds, last.number, all(step.name in last.seconds for step in job.steps))
 
 
-def run(path: Path) -> None:
-    """Run the unfinished steps of the job of this file, and record each step that finishes.
+def run(path: Path, beat: float = BEAT, patience: float = PATIENCE) -> None:
+    """Begin an attempt at the job of this file: run its unfinished steps, and record each step that finishes.
+
+    Args:
+        path: the file.
+        beat: seconds after which to say again that this process is alive.
+        patience: seconds of silence after which the process of an earlier attempt counts as dead.
 
     Raises:
-        ResultsError: a command failed with an exit code, or left before it returned.
+        ResultsError: a command failed with an exit code, or left before it returned. Or a later attempt has begun.
         KeyboardInterrupt: a command was stopped.
     """
     content = read(path)
-    content["attempts"] += 1
-    _write(path, content)
-    for step in content["steps"]:
-        if step["name"] in content["seconds"]:
-            continue
-        if step["clear"]:
-            shutil.rmtree(step["clear"], ignore_errors=True)
-        began = time.monotonic()
-        try:
-            with stops():
-                code = importlib.import_module(step["module"]).main(step["words"])
-        except SystemExit as end:  # only a command that returned is finished
-            raise ResultsError(f"`{step['name']}` of {content['name']!r} left with exit code {end.code} before it was finished.") from end
-        if code:
-            raise ResultsError(f"`{step['name']}` of {content['name']!r} ended with exit code {code}.")
-        content["seconds"][step["name"]] = round(time.monotonic() - began, 2)
-        _write(path, content)
+    with claim(path, _before(content), patience).kept(beat) as lease:
+        for step in content["steps"]:
+            if step["name"] not in lease.attempt.seconds:
+                _run_step(step, content["name"], lease)
+
+
+def _run_step(step: Mapping[str, Any], job: str, lease: Lease) -> None:
+    if step["clear"]:
+        shutil.rmtree(step["clear"], ignore_errors=True)
+    began = time.monotonic()
+    try:
+        with stops():
+            code = importlib.import_module(step["module"]).main(step["words"])
+    except SystemExit as end:  # only a command that returned is finished
+        raise ResultsError(f"`{step['name']}` of {job!r} left with exit code {end.code} before it was finished.") from end
+    if code:
+        raise ResultsError(f"`{step['name']}` of {job!r} ended with exit code {code}.")
+    lease.record(step["name"], round(time.monotonic() - began, 2))
+
+
+def _before(content: Mapping[str, Any]) -> Attempt:
+    """What counts before the first attempt: an older vireid kept it in the file of the job."""
+    return Attempt(content["attempts"], content["seconds"], ended=True)
 
 
 def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 def main(words: Sequence[str]) -> int:
     """``touch FILE``, ``fail CODE``, ``exit CODE``, ``crash TEXT``, ``wait FILE`` (writes ``FILE``, then waits) or ``terminate``.
 
-    The last ends as a Trainer does after SIGTERM.
+    The last ends as a Trainer does after SIGTERM. ``process FILE`` writes the number of its process, ``pause FILE`` waits for a file.
     """
     what, word = words
     if what in ("touch", "wait"):
@@ -20,6 +22,13 @@ def main(words: Sequence[str]) -> int:
         end = time.monotonic() + 60
         while time.monotonic() < end:
             time.sleep(0.01)
+    if what == "process":
+        sys.stdout.write(f"working on {Path(word).name}\n")
+        Path(word).write_text(str(os.getpid()), encoding="utf-8")
+    if what == "pause":
+        Path(f"{word}.waits").touch()
+        while not Path(word).exists():
+            time.sleep(0.02)
     if what == "exit":
         raise SystemExit(int(word))
     if what == "terminate":

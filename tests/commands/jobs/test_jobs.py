@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from vireid.commands.jobs.engines import engine_for
+from vireid.commands.jobs.here import Here
+from vireid.commands.jobs.job import Job, Step, differences, prepare, read, run, state
+from vireid.commands.jobs.local import LocalProcesses
+from vireid.commands.jobs.runner import Runner
 from vireid.commands.stopping import Terminated
-from vireid.commands.study.jobs import Job, Step, differences, prepare, read, run, state
-from vireid.commands.study.runner import Runner
 from vireid.errors import ResultsError, SettingsError
 
-STEPS = "tests.commands.study.step"
+STEPS = "tests.commands.jobs.step"
 
 
 def job(name: str, *commands: tuple[str, object], needs: str = "", clear: str = "", **settings: Any) -> Job:
@@ -59,7 +62,7 @@ def test_a_command_that_left_is_not_finished(code: int, tmp_path: Path) -> None:
 def test_a_job_that_is_terminated_is_not_finished(workers: int, tmp_path: Path) -> None:
     stopped = job("a", ("terminate", ""), ("touch", tmp_path / "no"))
     prepare(stopped, tmp_path)
-    runner = Runner(tmp_path, [stopped], workers, quiet())
+    runner = Runner(tmp_path, [stopped], engine_for(workers, None), quiet())
     if workers:
         assert "The job was stopped. (exit code 143;" in runner.run()["a"]
     else:
@@ -103,9 +106,9 @@ def test_jobs_run_after_what_they_need(workers: int, tmp_path: Path) -> None:
     jobs = [job("later", ("touch", tmp_path / "later"), needs="first"), job("first", ("touch", tmp_path / "first"))]
     for each in jobs:
         prepare(each, tmp_path)
-    assert Runner(tmp_path, jobs, workers, quiet()).run() == {}
+    assert Runner(tmp_path, jobs, engine_for(workers, None), quiet()).run() == {}
     assert (tmp_path / "first").stat().st_mtime_ns < (tmp_path / "later").stat().st_mtime_ns
-    assert Runner(tmp_path, jobs, workers, quiet()).run() == {}  # nothing is left to do
+    assert Runner(tmp_path, jobs, engine_for(workers, None), quiet()).run() == {}  # nothing is left to do
     assert (tmp_path / "first").read_text() == "x"
 
 
@@ -117,7 +120,7 @@ def test_a_crash_costs_the_job_and_what_needs_it_alone(tmp_path: Path) -> None:
     ]
     for each in jobs:
         prepare(each, tmp_path)
-    failed = Runner(tmp_path, jobs, 2, quiet()).run()
+    failed = Runner(tmp_path, jobs, LocalProcesses(2), quiet()).run()
     assert set(failed) == {"bad", "needs"}
     assert "RuntimeError: no such thing (exit code 1;" in failed["bad"]
     assert failed["needs"] == "needs bad"
@@ -125,17 +128,30 @@ def test_a_crash_costs_the_job_and_what_needs_it_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
+def test_a_process_takes_one_job_after_the_other_until_one_fails(tmp_path: Path) -> None:
+    jobs = [job(name, ("process", tmp_path / name)) for name in "abd"]
+    jobs.insert(2, job("c", ("fail", 3)))
+    for each in jobs:
+        prepare(each, tmp_path)
+    failed = Runner(tmp_path, jobs, LocalProcesses(1), quiet()).run()
+    assert "`fail-0` of 'c' ended with exit code 3. (exit code 2;" in failed["c"]
+    a, b, d = ((tmp_path / name).read_text() for name in "abd")
+    assert a == b != d
+    for name in "abd":
+        assert f"working on {name}" in jobs["abcd".index(name)].log(tmp_path).read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_jobs_end_and_stay_unfinished(number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = job("slow", ("wait", tmp_path / "begun"))
     prepare(waiting, tmp_path)
-    runner = Runner(tmp_path, [waiting], 1, quiet())
+    runner = Runner(tmp_path, [waiting], LocalProcesses(1), quiet())
     collect = runner._collect
 
-    def interrupted() -> None:
-        collect()
+    def interrupted() -> bool:
         if (tmp_path / "begun").exists():
             os.kill(os.getpid(), number)
+        return collect()
 
     monkeypatch.setattr(runner, "_collect", interrupted)
     before = signal.getsignal(signal.SIGTERM)
@@ -146,8 +162,8 @@ def test_interrupted_jobs_end_and_stay_unfinished(number: signal.Signals, tmp_pa
     finally:
         signal.signal(signal.SIGINT, inherited)
     assert signal.getsignal(signal.SIGTERM) is before
-    (process,) = runner.running.values()
-    assert process.returncode not in (None, 0)
+    (running,) = runner.running.values()
+    assert running.poll() not in (None, 0)
     assert not state(waiting, tmp_path).finished
 
 
@@ -155,7 +171,7 @@ def test_jobs_do_not_outlive_a_study_that_is_killed(tmp_path: Path) -> None:
     waiting = job("slow", ("wait", tmp_path / "begun"))
     prepare(waiting, tmp_path)
     reading, writing = os.pipe()
-    words = [sys.executable, "-m", "vireid.commands.study.child", str(waiting.file(tmp_path))]
+    words = [sys.executable, "-m", "vireid.commands.jobs.child", str(waiting.file(tmp_path))]
     child = subprocess.Popen(words, stdin=reading, stderr=subprocess.DEVNULL)
     os.close(reading)
     while not (tmp_path / "begun").exists():
@@ -168,7 +184,7 @@ def test_jobs_do_not_outlive_a_study_that_is_killed(tmp_path: Path) -> None:
 
 def test_the_rest_is_estimated_by_what_was_done(tmp_path: Path) -> None:
     jobs = [job(name, ("fail", 0)) for name in "abcd"]
-    runner = Runner(tmp_path, jobs, 0, quiet())
+    runner = Runner(tmp_path, jobs, Here(), quiet())
     assert runner.estimate() == ""
     runner.began, runner.finished = time.monotonic() - 30, {"a"}
     assert runner.estimate() == "about 2 min left; "
