@@ -27,6 +27,7 @@ SECTIONS = [
     "What a search measures",
     "Our own recipe",
     "A gallery in use",
+    "Many machines",
     "Time and memory",
     "Questions",
     "Glossary",

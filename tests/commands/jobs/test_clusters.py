@@ -60,7 +60,7 @@ def parent(process: int) -> int:
 def training(folder: Path, root: Path, name: str) -> Job:
     words = ["fit", "-c", "data/regdb.yaml", f"--data.root={root}", "-c", "train/all_shared.yaml", *SPACE, "-c", str(small(folder))]
     words += [
-        "--trainer.max_epochs=6",
+        "--trainer.max_epochs=3",
         "--checkpoint_every_n_batches=1",
         "--trainer.enable_progress_bar=false",
         "--run_dir",
@@ -77,8 +77,7 @@ def test_a_training_whose_machine_dies_ends_with_the_weights_of_its_twin(
     engine, kill = request.getfixturevalue(kind)
     monkeypatch.chdir(tmp_path)
     killed, twin = (training(tmp_path, regdb_root, name) for name in ("killed", "twin"))
-    others = [job(f"other-{number}", ("touch", tmp_path / f"other-{number}")) for number in range(2)]
-    for each in (killed, twin, *others):
+    for each in (killed, twin):  # both on machines with one core: sums of several threads are of another order
         prepare(each, tmp_path)
     struck = threading.Event()
 
@@ -91,10 +90,9 @@ def test_a_training_whose_machine_dies_ends_with_the_weights_of_its_twin(
         struck.set()
 
     threading.Thread(target=strike, daemon=True).start()
-    assert Runner(tmp_path, [killed, *others], engine, quiet()).run() == {}
+    assert Runner(tmp_path, [killed, twin], engine, quiet()).run() == {}
     assert struck.is_set()
-    assert state(killed, tmp_path).attempts == 2
-    assert Runner(tmp_path, [twin], LocalProcesses(1), quiet()).run() == {}
+    assert (state(killed, tmp_path).attempts, state(twin, tmp_path).attempts) == (2, 1)
     ours, theirs = (
         torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for name in ("killed", "twin")
     )
