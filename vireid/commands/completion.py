@@ -77,7 +77,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 SUBCOMMANDS: dict[str, tuple[str, ...]] = {
     "data": ("check", "cache", "synthesize"),
-    "gallery": ("add", "remove", "search", "info", "calibrate", "reembed", "backup", "vacuum"),
+    "gallery": ("add", "remove", "search", "info", "calibrate", "reembed", "backup", "copy", "vacuum"),
     "genotype": ("show", "diff", "validate", "convert"),
     "completion": tuple(SCRIPTS),
 }

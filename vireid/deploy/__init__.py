@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vireid.deploy.gallery.calibration import Calibration as Calibration
     from vireid.deploy.gallery.entries import Entry as Entry, Where as Where
     from vireid.deploy.gallery.gallery import Gallery as Gallery, Probes as Probes
+    from vireid.deploy.gallery.server_gallery import ServerGallery as ServerGallery
     from vireid.deploy.image_embedder import ImageEmbedder as ImageEmbedder
     from vireid.deploy.onnx_embedder import OnnxEmbedder as OnnxEmbedder
     from vireid.deploy.verification import Verified as Verified, verify as verify
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".gallery.calibration": ["Calibration"],
         ".gallery.entries": ["Entry", "Where"],
         ".gallery.gallery": ["Gallery", "Probes"],
+        ".gallery.server_gallery": ["ServerGallery"],
         ".image_embedder": ["ImageEmbedder"],
         ".onnx_embedder": ["OnnxEmbedder"],
         ".verification": ["Verified", "verify"],

@@ -45,9 +45,20 @@ class Filtered(RuleBasedStateMachine):
 
     @initialize(quantised=st.booleans())
     def start(self, quantised: bool) -> None:
-        self.quantised = quantised and has_faiss()
-        self.gallery = Gallery(self.path, quantised=self.quantised)
-        self.reader = Gallery(self.path)
+        self.open(quantised and has_faiss())
+
+    def open(self, quantised: bool) -> None:
+        """Open the gallery twice; another store has methods of its own here and below."""
+        self.gallery, self.reader = Gallery(self.path, quantised=quantised), Gallery(self.path)
+
+    def open_anew(self, quantised: bool) -> None:
+        """Close the gallery and open it."""
+        self.gallery.close()
+        self.gallery = Gallery(self.path, quantised=quantised)
+
+    def give_back(self) -> None:
+        """Give the space of removed images back."""
+        self.gallery.vacuum()
 
     def teardown(self) -> None:
         if hasattr(self, "gallery"):
@@ -112,12 +123,11 @@ class Filtered(RuleBasedStateMachine):
 
     @rule(quantised=st.booleans())
     def open_again(self, quantised: bool) -> None:
-        self.gallery.close()
-        self.gallery = Gallery(self.path, quantised=quantised and has_faiss())
+        self.open_anew(quantised and has_faiss())
 
     @rule()
     def vacuum(self) -> None:
-        self.gallery.vacuum()
+        self.give_back()
 
     @rule(data=st.data(), seed=SEEDS, k=st.integers(1, 12), by_person=st.booleans(), modality=st.sampled_from(list(Modality)))
     def search(self, data: st.DataObject, seed: int, k: int, by_person: bool, modality: Modality) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vireid.commands.gallery.folders import groups
 from vireid.deploy import Gallery, ImageEmbedder, Where
+from vireid.deploy.gallery.copying import copy_gallery
+from vireid.deploy.gallery.records import Copyable
 from vireid.errors import BadImageError, SettingsError
+from vireid.printable import printable
 from vireid.terminal import say, track
 
 BATCH = 256  # images of one call: as many are stored before the next
@@ -73,6 +78,28 @@ def backup_gallery(gallery: str, file: str) -> int:
         opened.backup(file)
     say(f"Wrote {file}.")
     return 0
+
+
+def copy_images(source: str, target: str, wait: float) -> int:
+    """Run ``vireid gallery copy``."""
+    with contextlib.ExitStack() as opened:
+        stores = [opened.enter_context(_store(name, create, wait)) for name, create in ((source, False), (target, True))]
+        count = copy_gallery(*stores)
+    say(f"{printable(source)} and {printable(target)} hold {count} images.")
+    return 0
+
+
+@contextlib.contextmanager
+def _store(name: str, create: bool, wait: float) -> Iterator[Copyable]:
+    """The store of a gallery, which no other process changes inside the block if it is a file."""
+    if name.startswith(("qdrant://", "qdrants://")):
+        from vireid.deploy.gallery.server_gallery import ServerGallery
+
+        with ServerGallery(name, create=create) as server:
+            yield server.store
+    else:
+        with Gallery(name, create=create, wait=wait) as file, file.owned():
+            yield file.store
 
 
 def vacuum_gallery(gallery: str, wait: float) -> int:

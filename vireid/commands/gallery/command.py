@@ -23,6 +23,7 @@ def main(words: list[str]) -> int:
         "calibrate": calibrate,
         "reembed": reembed,
         "backup": backup,
+        "copy": copy,
         "vacuum": vacuum,
     }
     rest = words[1:]
@@ -190,6 +191,19 @@ def backup(gallery: str, file: str) -> int:
     from vireid.commands.gallery.actions import backup_gallery
 
     return backup_gallery(gallery, file)
+
+
+def copy(source: str, target: str, wait: float = 5.0) -> int:
+    """Copy a gallery into another store: a file, or qdrant://host:6333/people. A killed copy goes on where it was.
+
+    Args:
+        source: gallery to copy from.
+        target: gallery to copy to, which must be new, or a begun copy.
+        wait: seconds to wait for another process that is changing a file.
+    """
+    from vireid.commands.gallery.actions import copy_images
+
+    return copy_images(source, target, wait)
 
 
 def vacuum(gallery: str, wait: float = 5.0) -> int:

@@ -84,6 +84,11 @@ class Members:
         return len(self._rows())
 
     @property
+    def store(self) -> Store:
+        """What the file keeps, for a copy. Whoever writes into it owns the gallery."""
+        return self._store
+
+    @property
     def model(self) -> str | None:
         """Digest of the model of the embeddings; ``None`` while the gallery is empty."""
         return self._store.get("model")

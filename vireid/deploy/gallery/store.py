@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.deploy.gallery.entries import Entry, NewImage
+from vireid.deploy.gallery.records import BATCH, StoredImage
 from vireid.deploy.gallery.schema import WAIT, connect, meaning
 from vireid.errors import GalleryError, OutputError
 from vireid.structures import Modality
@@ -84,11 +85,12 @@ class Store:
         """Number of changes so far."""
         return int(self.get("changes") or 0)
 
-    def insert(self, images: Sequence[NewImage], model: str) -> list[int]:
-        """Store images; inside :meth:`change`. Returns their numbers."""
+    def insert(self, images: Sequence[NewImage], model: str, numbers: Sequence[int] | None = None) -> list[int]:
+        """Store images; inside :meth:`change`. Returns their numbers, new ones unless ``numbers`` gives them."""
         ids = []
-        for image in images:
+        for image, number in zip(images, [None] * len(images) if numbers is None else numbers, strict=True):
             row = (
+                number,
                 *(image.person, image.camera, image.time, int(image.modality)),
                 None if image.path is None else os.fsencode(image.path),
                 None if image.box is None else json.dumps(image.box),
@@ -96,13 +98,53 @@ class Store:
             )
             with meaning(self.path):
                 added = self._connection.execute(
-                    "INSERT INTO images (person, camera, time, modality, path, box, digest, model, embedding) VALUES (?,?,?,?,?,?,?,?,?)",
+                    "INSERT INTO images (id, person, camera, time, modality, path, box, digest, model, embedding) "
+                    "VALUES (?,?,?,?,?,?,?,?,?,?)",
                     row,
                 )
             ids.append(int(added.lastrowid or 0))
             if image.thumbnail is not None or image.original is not None:
                 self._run("INSERT INTO pictures VALUES (?, ?, ?)", (ids[-1], image.thumbnail, image.original))
         return ids
+
+    # --- copies ---------------------------------------------------------------------------------------------------------------------
+
+    def setting(self, key: str) -> str | None:
+        """As :meth:`get`."""
+        return self.get(key)
+
+    def stored(self, after: int) -> Iterator[Sequence[StoredImage]]:
+        """Images with numbers above ``after``, ascending, in parts of at most :data:`~vireid.deploy.gallery.records.BATCH`.
+
+        Raises:
+            GalleryError: some are of another model than the gallery's.
+        """
+        statement = (
+            "SELECT images.id, person, camera, time, modality, embedding, path, box, digest, thumbnail, original "
+            "FROM images LEFT JOIN pictures ON pictures.id = images.id WHERE images.id > ? ORDER BY images.id LIMIT ?"
+        )
+        if self._run("SELECT count(*) FROM images WHERE model != ?", (self.get("model"),))[0][0]:
+            raise GalleryError(
+                f"{os.fspath(self.path)!r} holds images that its model has not embedded. Run `vireid gallery reembed`, or remove them."
+            )
+        while rows := self._run(statement, (after, BATCH)):
+            yield [_stored(*row) for row in rows]
+            after = rows[-1][0]
+
+    def put_stored(self, images: Sequence[StoredImage], settings: dict[str, str | None]) -> None:
+        """Write images under their numbers, and settings, in one transaction. To write an image again changes nothing."""
+        model = settings.get("model") or self.get("model") or ""
+        with self.change():
+            self.delete([stored.id for stored in images])
+            self.insert([stored.image for stored in images], model, [stored.id for stored in images])
+            for key, value in settings.items():
+                self.put(key, value)
+
+    def stored_count(self) -> int:
+        """As :meth:`count`."""
+        return self.count()
+
+    # --- changes --------------------------------------------------------------------------------------------------------------------
 
     def delete(self, ids: Iterable[int]) -> None:
         """Delete images with all that belongs to them; inside :meth:`change`."""
@@ -241,6 +283,23 @@ class Store:
         if any(len(blob) != 4 * width for blob in blobs):
             raise GalleryError(f"{os.fspath(self.path)!r} is damaged: an embedding has not {width} numbers. Restore a backup of it.")
         return np.frombuffer(b"".join(blobs), "<f4").reshape(-1, width)
+
+
+def _stored(
+    number: int,
+    person: str | None,
+    camera: str | None,
+    time: float | None,
+    modality: int,
+    embedding: bytes,
+    path: bytes | None,
+    box: str | None,
+    *pictures: bytes | None,
+) -> StoredImage:
+    corners = None if box is None else tuple(json.loads(box))
+    row = np.frombuffer(embedding, "<f4")
+    name = None if path is None else os.fsdecode(path)
+    return StoredImage(number, NewImage(person, camera, time, Modality(modality), row, name, corners, *pictures))
 
 
 def new_file(path: Path) -> None:
