@@ -38,7 +38,7 @@ ALLOWED = {
     "results": BOTTOM | {"metrics"},
     "plots": BOTTOM | {"metrics", "data", "results"},
     "report": BOTTOM | {"metrics", "data", "results", "plots"},
-    "tasks": BOTTOM | {"nn", "models", "search", "losses", "metrics", "results"},
+    "tasks": BOTTOM | {"nn", "models", "search", "losses", "metrics", "results", "plots"},
     "deploy": BOTTOM | {"nn", "models", "metrics", "data", "results", "tasks"},
     "commands": BOTTOM | {"nn", "models", "search", "losses", "metrics", "data", "results", "plots", "report", "tasks", "deploy"},
     "cli": {"errors", "printable", "version", "commands"},  # only those commands that need the standard library alone, see test_cli.py
