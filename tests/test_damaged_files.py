@@ -78,7 +78,13 @@ JSON: dict[str, tuple[Callable[[Path], Any], Any]] = {
     "genotype.json": (resolve_genotype, {**SPACE.baselines()["stem_separate"].to_dict(), "provenance": {"seed": 1, "data": {"trial": 1}}}),
     "cdnet.json": (resolve_genotype, json.loads((Path(__file__).parent.parent / "configs/cdnet/genotypes/cdnet.json").read_text())),
     "metrics.json": (read_results, RESULTS),
-    "job.json": (read_job, {"format": "vireid.study.job", "version": 1, "words": ["fit"]}),
+    "job.json": (
+        read_job,
+        {
+            **{"format": "vireid.study.job", "version": 1, "name": "a", "settings": {"seed": 1}, "seconds": {"fit": 1.5}, "attempts": 1},
+            "steps": [{"name": "fit", "module": "vireid.commands.run", "words": ["fit"], "clear": ""}],
+        },
+    ),
     "scores.json": (read_scores, {"format": "vireid.study.scores", "version": 1, "scores": {"bn1": 0.5}}),
 }
 

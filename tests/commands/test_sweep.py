@@ -15,7 +15,9 @@ import yaml
 from tests.commands.runs import SMALL, everything, run
 from vireid.commands.sweep.ranges import Range, values_of
 from vireid.commands.sweep.samplers import GridSampler, OptunaSampler, RandomSampler
-from vireid.errors import SettingsError
+from vireid.commands.sweep.settings import SweepSettings
+from vireid.commands.sweep.trials import Trials
+from vireid.errors import ResultsError, SettingsError
 
 Capsys = pytest.CaptureFixture[str]
 RATE, CLASSES = "model.optimizer.init_args.lr", "model.genotype"
@@ -96,6 +98,14 @@ def test_files_and_folders_that_are_none(tmp_path: Path, capsys: Capsys) -> None
     ):
         (tmp_path / "bad.yaml").write_text(text)
         assert match in run(capsys, "sweep", "--folder", tmp_path / "out", "--config", tmp_path / "bad.yaml").err
+
+
+def test_values_of_trials_that_are_damaged(tmp_path: Path) -> None:
+    settings = SweepSettings.from_dict({"fit": ["x.yaml"], "options": {"a": [1, 2], "b": [3]}})
+    for text in ("{", "{}", "[1]", '[{"a": 1}]', '[{"b": 3, "a": 1}]'):
+        (tmp_path / "trials.json").write_text(text)
+        with pytest.raises(ResultsError, match=r"trials.json' is damaged"):
+            Trials(tmp_path, settings)
 
 
 def test_a_grid_is_every_combination() -> None:

@@ -139,7 +139,9 @@ def test_a_process_ends_when_a_later_attempt_begins(tmp_path: Path) -> None:
 def test_an_attempt_that_is_damaged(tmp_path: Path) -> None:
     mine = job("a", ("touch", tmp_path / "x"))
     prepare(mine, tmp_path)
-    for text in ("{", '{"number": 1}', "[]"):
+    whole = {"number": 1, "seconds": {}, "machine": "a", "process": 1, "beat": 0, "ended": True}
+    wrong: list[dict[str, object]] = [{"seconds": {"fit": "x"}}, {"seconds": []}, {"number": 2}, {"process": 10**30}, {"beat": None}]
+    for text in ("{", '{"number": 1}', "[]", *(json.dumps(whole | one) for one in wrong)):
         mine.file(tmp_path).with_name("a.attempt-1.json").write_text(text)
         with pytest.raises(ResultsError, match=r"a\.attempt-1\.json' is damaged"):
             state(mine, tmp_path)

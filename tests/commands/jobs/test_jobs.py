@@ -94,7 +94,13 @@ def test_differences_are_found_at_any_depth() -> None:
     ]
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is damaged"), ("{}", "is no job of a study by this vireid"), ("[]", "is no job")])
+OURS = '{"format": "vireid.study.job", "version": 1}'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "is damaged"), ("{}", "is no job of a study by this vireid"), ("[]", "is no job"), (OURS, "is damaged: it lacks what a job is")],
+)
 def test_files_that_are_no_jobs(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(ResultsError, match=message):

@@ -31,6 +31,10 @@ PATIENCE = 60.0
 """Seconds for which a file must stay as it is before its process counts as dead."""
 
 
+MOST_PROCESSES = 2**22
+"""Highest number of a process."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What the file of an attempt says.
@@ -138,11 +142,26 @@ def latest(job: Path) -> Attempt | None:
         return None
     path = found[max(found)]
     try:
-        return Attempt(**json.loads(read_text(path)))
+        return _checked(Attempt(**json.loads(read_text(path))), max(found))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ResultsError(
             f"{str(path)!r} is damaged: {error}. Delete it to go on with what the attempt before it had finished."
         ) from error
+
+
+def _checked(read: Attempt, number: int) -> Attempt:
+    """What a file says, if it may say so."""
+    kinds = {"number": int, "seconds": dict, "machine": str, "process": int, "beat": int, "ended": bool}
+    if any(type(getattr(read, name)) is not kind for name, kind in kinds.items()) or not are_seconds(read.seconds):
+        raise ValueError("it says something other than the attempt, its seconds and its process")
+    if read.number != number or not 0 <= read.process <= MOST_PROCESSES:
+        raise ValueError("it is of another attempt, or of no process")
+    return read
+
+
+def are_seconds(value: object) -> bool:
+    """Whether these are seconds of steps by name."""
+    return isinstance(value, dict) and all(type(taken) in (int, float) for taken in value.values())
 
 
 def this_machine() -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vireid.commands.jobs.attempts import BEAT, PATIENCE, Attempt, Lease, claim, latest
+from vireid.commands.jobs.attempts import BEAT, PATIENCE, Attempt, Lease, are_seconds, claim, latest
 from vireid.commands.stopping import stops
 from vireid.errors import ResultsError, SettingsError
 from vireid.files import read_text, write_text_atomically
@@ -171,7 +171,26 @@ def read(path: Path) -> dict[str, Any]:
         raise ResultsError(f"{str(path)!r} is damaged: {error}. Delete it and the job's results to run the job again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
         raise ResultsError(f"{str(path)!r} is no job of a study by this vireid: name another --folder.")
+    if not _is_whole(content):
+        raise ResultsError(f"{str(path)!r} is damaged: it lacks what a job is. Delete it and the job's results to run the job again.")
     return content
+
+
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    kinds = {"settings": dict, "steps": list, "name": str, "attempts": int}
+    return all(type(content.get(name)) is kind for name, kind in kinds.items()) and (
+        are_seconds(content.get("seconds")) and all(map(_is_step, content["steps"]))
+    )
+
+
+def _is_step(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"name", "module", "words", "clear"}
+        and all(isinstance(value[name], str) for name in ("name", "module", "clear"))
+        and isinstance(value["words"], list)
+        and all(isinstance(word, str) for word in value["words"])
+    )
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

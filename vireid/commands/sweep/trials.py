@@ -35,6 +35,9 @@ class Trials:
         path = folder / TRIALS_FILE
         try:
             self.taken: list[dict[str, Any]] = json.loads(read_text(path)) if path.exists() else []
+            names = list(settings.options)
+            if not isinstance(self.taken, list) or not all(isinstance(row, dict) and list(row) == names for row in self.taken):
+                raise ValueError("it is no list of values for each option")
         except (OSError, ValueError, RecursionError) as error:
             raise ResultsError(f"{str(path)!r} is damaged: {error}. Name another --folder.") from error
 
