@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from vireid.data import Augmentation, CMNASAugmentation, FlipShiftAugmentation, Normalise, erase, sample_rectangle
+from vireid.data.augmentation.by_rows import crop_rows, erase_rows
+from vireid.data.augmentation.geometry import crop_by_index, erase_by_index
 from vireid.settings import instantiate, settings_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cmnas_random_erasing.npz"
@@ -131,3 +133,18 @@ def test_errors() -> None:
 def test_the_device_changes_nothing(images: Tensor) -> None:
     augmentation = CMNASAugmentation(padding=3)
     torch.testing.assert_close(augmentation(images.cuda(), KEY).cpu(), augmentation(images, KEY), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", [0, 3, 9])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_both_ways_to_crop_and_to_erase_agree(padding: int, dtype: torch.dtype) -> None:
+    """By slices as on a CPU, and by an index of every pixel as on a GPU; borders may be wider than the 7 x 5 images."""
+    generator = torch.Generator().manual_seed(padding)
+    images = torch.randint(1, 256, (200, 3, 7, 5), generator=generator).to(dtype)
+    top, left = torch.randint(0, 2 * padding + 1, (2, 200), generator=generator)
+    draws = top, left, torch.rand(200, generator=generator) < 0.5, padding
+    assert torch.equal(crop_rows(images, *draws), crop_by_index(images, *draws))
+    corners, sides = torch.randint(0, 4, (200, 2), generator=generator), torch.randint(0, 3, (200, 2), generator=generator)
+    for fill in (torch.rand(3, generator=generator), torch.rand(200, 3, generator=generator)):
+        given = torch.cat((corners, sides), 1), fill
+        assert torch.equal(erase_rows(images.float().clone(), *given), erase_by_index(images.float().clone(), *given))

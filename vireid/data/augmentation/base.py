@@ -62,7 +62,7 @@ class Augmentation(Recorded, ABC):
         """
         scaled = images if images.is_floating_point() else images.float().div_(255)
         mean, std = (of_images(values, scaled, n_visible)[..., None, None] for values in (self.mean, self.std))
-        return (scaled - mean).div_(std)
+        return (scaled.sub_(mean) if scaled is not images else scaled - mean).div_(std)
 
 
 class Normalise(Augmentation):

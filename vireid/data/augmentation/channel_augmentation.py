@@ -13,7 +13,7 @@ from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, Augmentat
 from vireid.data.augmentation.cm_nas import CMNASAugmentation
 from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.flip_shift import PadFill
-from vireid.data.augmentation.geometry import erase
+from vireid.data.augmentation.geometry import erase_
 from vireid.data.augmentation.statistics import ZEROS, Statistics
 from vireid.errors import SettingsError
 from vireid.structures import Batch
@@ -137,7 +137,7 @@ class _CropFlipErase(CMNASAugmentation):
         return super().__call__(images, key, n_visible) if len(images) else self.normalise(images, n_visible)
 
     def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 (interface)
-        return erase(images, rectangles, constant(CIFAR_MEAN if self.erase_fill == "quirk" else ZEROS, images))
+        return erase_(images, rectangles, constant(CIFAR_MEAN if self.erase_fill == "quirk" else ZEROS, images))
 
 
 def _drawn(images: Tensor, key: tuple[int, ...], draw: Callable[[random.Random], int]) -> Tensor:

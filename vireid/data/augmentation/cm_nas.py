@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD
 from vireid.data.augmentation.flip_shift import FlipShiftAugmentation, PadFill, check_probability
-from vireid.data.augmentation.geometry import Rectangle, erase, sample_rectangle
+from vireid.data.augmentation.geometry import Rectangle, erase_, sample_rectangle
 from vireid.data.augmentation.statistics import ZEROS, Statistics, of_images
 from vireid.errors import SettingsError
 
@@ -69,4 +69,4 @@ class CMNASAugmentation(FlipShiftAugmentation):
 
     def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:
         """Random erasing."""
-        return erase(images, rectangles, of_images(self.mean if self.erase_fill == "quirk" else ZEROS, images, n_visible))
+        return erase_(images, rectangles, of_images(self.mean if self.erase_fill == "quirk" else ZEROS, images, n_visible))

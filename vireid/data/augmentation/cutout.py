@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vireid.data.augmentation.constants import constant
 from vireid.data.augmentation.flip_shift import FlipShiftAugmentation, PadFill
-from vireid.data.augmentation.geometry import Rectangle, erase
+from vireid.data.augmentation.geometry import Rectangle, erase_
 from vireid.data.augmentation.statistics import ZEROS, Statistics
 from vireid.errors import SettingsError
 
@@ -57,4 +57,4 @@ class CutoutAugmentation(FlipShiftAugmentation):
 
     def finish(self, images: Tensor, rectangles: Tensor, n_visible: int | None) -> Tensor:  # noqa: ARG002 (interface)
         """Fill the square with zeros."""
-        return erase(images, rectangles, constant(ZEROS, images))
+        return erase_(images, rectangles, constant(ZEROS, images))

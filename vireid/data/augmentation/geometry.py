@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from vireid.data.augmentation.by_rows import crop_rows, erase_rows
+
 ERASE_TRIES = 100
 Rectangle = tuple[int, int, int, int]  # top, left, height, width
 
@@ -70,6 +72,11 @@ def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, paddi
         tensor([[[[1., 0.],
                   [3., 2.]]]])
     """
+    return (crop_rows if images.device.type == "cpu" else crop_by_index)(images, top, left, flip, padding)
+
+
+def crop_by_index(images: Tensor, top: Tensor, left: Tensor, flip: Tensor, padding: int) -> Tensor:
+    """What :func:`crop_and_flip` gives, in a few operations on whole batches."""
     height, width = images.shape[-2:]
     rows = top[:, None] + torch.arange(height, device=images.device)  # (B, H)
     steps = torch.arange(width, device=images.device)
@@ -92,6 +99,16 @@ def erase(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
         tensor([[0., 1., 0.],
                 [0., 1., 0.]])
     """
+    return erase_(images.clone(), rectangles, fill)
+
+
+def erase_(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
+    """:func:`erase` of images that nobody needs afterwards: they may be changed in place."""
+    return (erase_rows if images.device.type == "cpu" else erase_by_index)(images, rectangles, fill)
+
+
+def erase_by_index(images: Tensor, rectangles: Tensor, fill: Tensor) -> Tensor:
+    """What :func:`erase_` does, in a few operations on whole batches."""
     top, left, tall, wide = rectangles.T[:, :, None]  # each (B, 1)
     rows = torch.arange(images.shape[2], device=images.device)
     columns = torch.arange(images.shape[3], device=images.device)
