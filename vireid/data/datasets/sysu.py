@@ -72,7 +72,7 @@ class SYSU:
         if split not in self._ids:
             file = self.root / "exp" / f"{split}_id.txt"
             derived = split == "val" and not file.is_file()
-            self._ids[split] = self._derived_val_ids() if derived else read_ids(file)
+            self._ids[split] = self._derived_val_ids() if derived else read_ids(file, least=0 if split == "val" else 1)
         return self._ids[split]
 
     def _derived_val_ids(self) -> tuple[int, ...]:
@@ -209,20 +209,21 @@ class SYSU:
             )
 
 
-def read_ids(file: Path) -> tuple[int, ...]:
+def read_ids(file: Path, least: int = 1) -> tuple[int, ...]:
     """Identities of a comma-separated list, ascending, without duplicates.
 
     Raises:
         DatasetNotFoundError: the file does not exist.
-        DatasetError: the list cannot be read, holds something other than whole numbers, or none of them, or too many.
+        DatasetError: the list cannot be read, holds something other than whole numbers, fewer than ``least``, or too many.
     """
     try:
         text = read_text(file)
     except FileNotFoundError:
         raise DatasetNotFoundError(f"There is no `{file.parent.name}/{file.name}` under {str(file.parent.parent)!r}.") from None
     words = text.replace(",", " ").split()
-    if not 0 < len(words) <= MOST_IDENTITIES:
-        raise DatasetError(f"{str(file)!r} must hold 1 to {MOST_IDENTITIES:,} identity numbers separated by commas, found {len(words):,}.")
+    if not least <= len(words) <= MOST_IDENTITIES:
+        wanted = f"{least} to {MOST_IDENTITIES:,} identity numbers separated by commas"
+        raise DatasetError(f"{str(file)!r} must hold {wanted}, found {len(words):,}.")
     numbers = {word: whole_number(word) for word in words}
     wrong = [word for word, number in numbers.items() if number is None]
     if wrong:
