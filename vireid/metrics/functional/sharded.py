@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vireid.metrics.functional.distances import exact_products
+from vireid.metrics.functional.distances import ALIGNED, exact_products
 from vireid.metrics.functional.evaluation import in_threads
 from vireid.metrics.functional.exact_scores import Rows, exact_scores, uncertainty, unit_rows
 from vireid.metrics.functional.rules import cmc_is_unique, removed, removed_matches
@@ -142,7 +142,9 @@ class ShardedSearch:
             memory = torch.empty(2, len(some) * COLUMNS)  # fresh memory for every tile would take as long as the work in it
             for left in range(0, len(columns), COLUMNS):
                 chosen = by_identity[left : left + COLUMNS]
-                scores, ordered_scores = (space[: len(some) * len(chosen)].view(len(some), -1) for space in memory)
+                width = -(-len(chosen) // ALIGNED) * ALIGNED
+                scores = memory[0, : len(some) * width].view(-1, width)[:, : len(chosen)]
+                ordered_scores = memory[1, : len(some) * len(chosen)].view(len(some), -1)
                 torch.mm(of_block, ordered[left : left + COLUMNS].T, out=scores)
                 self._count_tile(
                     _Tile(scores.numpy(), ordered_scores.numpy(), queries, part.rows, some, part.entries[chosen], columns[chosen])
