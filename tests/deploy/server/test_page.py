@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import os
 import shutil
@@ -195,6 +196,41 @@ def test_it_fits_and_everything_has_a_name(page: Any, query: str, tmp_path: Path
     page.click("#open-add")
     assert page.locator("#adding").bounding_box()["width"] <= width
     page.screenshot(path=tmp_path / f"adding-{width}-{scheme}.png")
+
+
+DROP = """([drop, content]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], "night.png", {type: "image/png"}));
+  const event = {bubbles: true, cancelable: true, dataTransfer: transfer};
+  for (const kind of ["dragover", "drop"]) drop.dispatchEvent(new DragEvent(kind, event));
+}"""
+
+
+def test_a_night_image_is_dropped_on_the_page_and_both_modalities_are_ranked_by_calibrated_scores(browser: Any, tmp_path: Path) -> None:
+    """Scores of the night images of a gallery lie above those of its day images, for any person."""
+    path = tmp_path / "people.gallery"
+    with Gallery(path, Projection()) as gallery:
+        for person in range(15):
+            for grey, first in ((False, 0), (True, 20)):
+                shots = [image(person, first + number, grey=grey, size=(64, 128)) for number in range(6)]
+                gallery.add(shots, "infrared" if grey else "visible", f"person {person}")
+        assert "infrared-both" in gallery.calibrate([0.4]).pairs
+    image(3, 50, grey=True, size=(64, 128)).save(tmp_path / "night.png")
+    with served(path) as process:
+        page = browser.new_page()
+        page.goto(process.address)
+        until(page, "document.getElementById('contents').textContent")
+        page.check("#query input[value=infrared]")
+        page.select_option("#query select[name=in_modality]", "")
+        content = base64.b64encode((tmp_path / "night.png").read_bytes()).decode()
+        page.evaluate(DROP, [page.query_selector("#drop"), content])
+        page.wait_for_selector(".card")
+        shown = page.locator(".card").all_inner_texts()
+        calibrated = [float(text.split(" · ")[1].split()[0]) for text in shown]  # of a cosine, and how many deviations above strangers
+        assert calibrated == sorted(calibrated, reverse=True)
+        assert "person 3" in shown[0]
+        assert "infrared" in shown[0]
+        page.close()
 
 
 def test_a_server_with_a_token_is_opened_by_it(browser: Any, tmp_path: Path) -> None:
