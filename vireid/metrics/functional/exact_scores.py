@@ -6,6 +6,7 @@ what is clear, and :func:`exact_scores` decides the rest.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -70,4 +71,4 @@ def uncertainty(dimension: int) -> float:
         Higham: Accuracy and Stability of Numerical Algorithms, SIAM 2002, section 3.1; Higham and Mary: A New Approach to Probabilistic
         Rounding Error Analysis, SIAM Journal on Scientific Computing 2019, theorem 2.4.
     """
-    return (min(dimension, 10 * dimension**0.5) + 4) * 2.0**-24
+    return (min(dimension, 10 * math.sqrt(dimension)) + 4) * 2.0**-24
