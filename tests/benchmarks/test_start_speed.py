@@ -17,13 +17,14 @@ from tests.benchmarks.conftest import Ratio
 from tests.conftest import make_regdb
 
 ROUNDS = 5
-LIGHTNING = "import pytorch_lightning"
-PACKAGE = "import vireid.tasks, vireid.commands.lightning"
-FIRST_STEP = """
+LIGHTNING = "import os, pytorch_lightning; os._exit(0)"  # what an interpreter does at its end does not count
+PACKAGE = "import os, vireid.tasks, vireid.commands.lightning; os._exit(0)"
+REACHED = 7
+FIRST_STEP = f"""
 import os, sys
 import vireid.tasks.base
 def stop(self, *args):
-    os._exit(0)
+    os._exit({REACHED})
 vireid.tasks.base.ReIDModule.seed_step = stop
 from vireid.cli import main
 main(sys.argv[1:])
@@ -35,8 +36,9 @@ MODEL = ["--model=vireid.RetrainModule", "--model.weights=null", "--model.space=
 def seconds(program: str, *words: str) -> float:
     """CPU seconds of a fresh interpreter and its threads."""
     before = os.times()
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program, *words], check=True, capture_output=True)
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program, *words], check=False, capture_output=True)
     after = os.times()
+    assert ended.returncode == (REACHED if words else 0), ended.stderr
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
