@@ -108,6 +108,29 @@ def test_values_of_trials_that_are_damaged(tmp_path: Path) -> None:
             Trials(tmp_path, settings)
 
 
+@pytest.mark.parametrize("where", ["fit", "options"])
+def test_the_sweep_in_a_folder_imports_nothing_of_others(where: str, regdb_root: Path, tmp_path: Path, capsys: Capsys) -> None:
+    (tmp_path / "out").mkdir()
+    content = json.loads(configured(tmp_path / "s.yaml", regdb_root, {RATE: [0.1]}).read_text())
+    if where == "fit":
+        content["fit"].append({"model": {"init_args": {"head": {"class_path": "planted_code.Planted"}}}})
+    else:
+        content["options"]["model.head"] = ["planted_code.Planted"]
+    (tmp_path / "out" / "sweep.json").write_text(json.dumps(content))
+    outcome = run(capsys, "sweep", "--folder", tmp_path / "out")
+    assert (outcome.code, "asks to import or read 'planted_code.Planted'" in outcome.err) == (2, True), outcome.err
+    assert "give the sweep's own file by --config" in " ".join(outcome.err.split())
+
+
+@pytest.mark.parametrize("value", [0.3, "planted_code.Planted"])
+def test_a_trial_with_a_value_that_the_sweep_does_not_take(value: Any, regdb_root: Path, tmp_path: Path, capsys: Capsys) -> None:
+    (tmp_path / "out").mkdir()
+    config = configured(tmp_path / "out" / "sweep.json", regdb_root, {RATE: [0.1]})
+    (tmp_path / "out" / "trials.json").write_text(json.dumps([{RATE: value}]))
+    outcome = run(capsys, "sweep", "--folder", tmp_path / "out", "--config", config)
+    assert (outcome.code, "trials.json' is damaged" in outcome.err) == (2, True), outcome.err
+
+
 def test_a_grid_is_every_combination() -> None:
     options = {"a": [1, 2], "b": ["x", "y", "z"]}
     grid = GridSampler()

@@ -66,7 +66,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "compare": ("--help",),
     "report": ("--output", "--images", "--root", "--help"),
     "study": ("--folder", "--config", "--jobs", "--data_seed", "--report_only", "--allow", "--engine", "--help"),
-    "sweep": ("--folder", "--config", "--jobs", "--engine", "--help"),
+    "sweep": ("--folder", "--config", "--jobs", "--engine", "--allow", "--help"),
     "demo": ("--output", "--seed", "--fast", "--help"),
     "convert": ("-c", "--config", "--from", "--output", "--key", "--partial", "--model", "--help"),
     "export": (

@@ -26,15 +26,30 @@ def check_plan_classes(settings: StudySettings, allow: str | None) -> None:
     Raises:
         SettingsError: naming the classes.
     """
+    check_classes(
+        [layer for several in (settings.data, settings.retrain, *settings.searches.values()) for layer in several], allow, "study"
+    )
+
+
+def check_classes(layers: Sequence[Any], allow: str | None, kind: str) -> None:
+    """Refuse layers that ask for classes of others.
+
+    Args:
+        layers: names of configurations, and inline settings.
+        allow: classes that the user names, with commas between.
+        kind: of the plan, for the message.
+
+    Raises:
+        SettingsError: naming the classes.
+    """
     allowed = (*KNOWN, *(name.strip() for name in (allow or "").split(",") if name.strip()))
-    layers = [layer for several in (settings.data, settings.retrain, *settings.searches.values()) for layer in several]
     foreign = dict.fromkeys(text for layer in layers for text in _foreign(_content(layer), allowed))
     if foreign:
         names = ",".join(foreign)
         raise SettingsError(
             f"The plan in the folder asks to import or read {', '.join(map(repr, foreign))}. Only classes of vireid, Lightning and "
-            f"torch.optim are imported from a folder; name others if you trust them: --allow {names}, or give the study's own file by "
-            "--config."
+            f"torch.optim are imported from a folder; name others if you trust them: --allow {names}, or give the {kind}'s own "
+            "file by --config."
         )
 
 

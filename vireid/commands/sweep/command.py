@@ -15,7 +15,7 @@ def main(words: list[str]) -> int:
     return sweep(**vars(parser.parse_args(words[1:])))
 
 
-def sweep(folder: str, config: str | None = None, jobs: int = 1, engine: Engine | None = None) -> int:
+def sweep(folder: str, config: str | None = None, jobs: int = 1, engine: Engine | None = None, allow: str | None = None) -> int:
     """Run a sweep, or resume it, and write its table.
 
     Args:
@@ -23,7 +23,8 @@ def sweep(folder: str, config: str | None = None, jobs: int = 1, engine: Engine 
         config: file with fit (layers of the training), options (values by option) and sampler; it may be left out to resume a sweep.
         jobs: number of trainings at once, each in a process of its own with a share of the cores; 0 runs all in this process.
         engine: other machines that run the trainings, RayCluster or SlurmCluster, instead of processes here.
+        allow: classes of your own that the sweep in the folder may name, with commas between; those of config may be named anyway.
     """
     from vireid.commands.sweep.sweep import run_sweep
 
-    return run_sweep(folder, config, jobs, engine)
+    return run_sweep(folder, config, jobs, engine, allow)

@@ -42,6 +42,10 @@ class Range:
         drawn = min(max(math.exp(drawn) if self.log else drawn, self.low), self.high)
         return round(drawn) if self.whole else drawn
 
+    def holds(self, value: Any) -> bool:
+        """Whether it is a number of the range."""
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and self.low <= value <= self.high
+
 
 Values = Range | list[Any]
 

@@ -15,8 +15,9 @@ from vireid.commands.jobs.engines import engine_for
 from vireid.commands.jobs.job import Job, prepare
 from vireid.commands.jobs.runner import Runner
 from vireid.commands.lightning_warnings import quiet_lightning
+from vireid.commands.study.plan_classes import check_classes
 from vireid.commands.sweep.settings import SweepSettings
-from vireid.commands.sweep.trials import Trials, trial_name
+from vireid.commands.sweep.trials import Trials, option_layers, trial_name
 from vireid.errors import OutputError, SettingsError, VireidError
 from vireid.files import write_text_atomically
 from vireid.locks import LOCK_FILE, FolderLock
@@ -29,7 +30,7 @@ from vireid.terminal import console, say, table_console
 SETTINGS_FILE = "sweep.json"
 
 
-def run_sweep(folder: str, config: str | None, jobs: int, engine: Engine | None) -> int:
+def run_sweep(folder: str, config: str | None, jobs: int, engine: Engine | None, allow: str | None = None) -> int:
     """Run a sweep, or resume it, and write its table. The arguments are those of the command.
 
     Returns:
@@ -42,7 +43,7 @@ def run_sweep(folder: str, config: str | None, jobs: int, engine: Engine | None)
     machines = engine_for(jobs, engine)
     quiet_lightning()
     path = Path(folder).absolute()
-    settings = _settings(path, config)
+    settings = _settings(path, config, allow)
     try:
         with FolderLock(path):
             return _go(Trials(path, settings), machines)
@@ -54,13 +55,15 @@ def run_sweep(folder: str, config: str | None, jobs: int, engine: Engine | None)
         raise
 
 
-def _settings(path: Path, config: str | None) -> SweepSettings:
+def _settings(path: Path, config: str | None, allow: str | None) -> SweepSettings:
     kept = path / SETTINGS_FILE
     if not kept.exists() and path.is_dir() and any(file.name not in (LOCK_FILE, "configs") for file in path.iterdir()):
         raise OutputError(f"{str(path)!r} is not empty and holds no sweep ({SETTINGS_FILE}). Name another --folder.")
     if config is None and not kept.exists():
         raise SettingsError(f"There is no sweep in {str(path)!r} to go on with: name its configuration with --config.")
     settings = SweepSettings.load(kept if config is None else Path(find_config(config)))
+    if config is None:
+        check_classes([*settings.fit, *option_layers(settings)], allow, "sweep")
     if kept.exists() and (before := SweepSettings.load(kept)).plain != settings.plain:
         changed = [name for name in settings.plain.keys() | before.plain.keys() if settings.plain.get(name) != before.plain.get(name)]
         raise SettingsError(f"{str(path)!r} holds a sweep with other settings ({', '.join(sorted(changed))}). Name another --folder.")
@@ -100,7 +103,9 @@ def _tell(trials: Trials) -> None:
     ranked = sorted(results, key=lambda number: -results[number].mean["mAP"])
     heads = ["trial", *trials.settings.options, *COLUMNS]
     rows = [_row(trials, number, results[number]) for number in ranked]
-    table = Table(*heads, title=f"{len(rows)} of {trials.count} trainings, percent, on validation identities", title_justify="left")
+    table = Table(title=f"{len(rows)} of {trials.count} trainings, percent, on validation identities", title_justify="left")
+    for head in heads:  # names of options are long, and are folded first
+        table.add_column(head, overflow="fold", no_wrap=head in COLUMNS)
     for row in rows:
         table.add_row(*map(printable, row))
     table_console().print(table)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from vireid.commands.jobs.job import Job, Step, state
+from vireid.commands.layers import read_layers
 from vireid.commands.study.plan import LIGHTNING, QUIET
 from vireid.commands.study.recipes import Recipe, recipe
+from vireid.commands.sweep.ranges import Range
 from vireid.commands.sweep.samplers import Scored
 from vireid.commands.sweep.settings import SweepSettings
 from vireid.errors import ResultsError, SettingsError
@@ -35,11 +37,18 @@ class Trials:
         path = folder / TRIALS_FILE
         try:
             self.taken: list[dict[str, Any]] = json.loads(read_text(path)) if path.exists() else []
-            names = list(settings.options)
-            if not isinstance(self.taken, list) or not all(isinstance(row, dict) and list(row) == names for row in self.taken):
+            if not isinstance(self.taken, list) or not all(map(self._may_be_taken, self.taken)):
                 raise ValueError("it is no list of values for each option")
         except (OSError, ValueError, RecursionError) as error:
             raise ResultsError(f"{str(path)!r} is damaged: {error}. Name another --folder.") from error
+
+    def _may_be_taken(self, values: Any) -> bool:
+        options = self.settings.options
+        return (
+            isinstance(values, dict)
+            and list(values) == list(options)
+            and all(given.holds(values[name]) if isinstance(given, Range) else values[name] in given for name, given in options.items())
+        )
 
     @property
     def count(self) -> int:
@@ -111,6 +120,12 @@ class Trials:
         for name, values in each.items():
             for value in values[1:]:
                 self.recipe({**first, name: value}, f"options.{name}")
+
+
+def option_layers(settings: SweepSettings) -> list[dict[str, Any]]:
+    """What each listed value of an option says, as inline settings."""
+    listed = [(name, value) for name, values in settings.options.items() if isinstance(values, list) for value in values]
+    return [layer.content for name, value in listed for layer in read_layers([f"--{name}={_text(value)}"])]
 
 
 STEPS = (Step("fit", LIGHTNING, ()), Step("validate", LIGHTNING, ()))
