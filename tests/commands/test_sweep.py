@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,36 @@ def test_random_values_are_a_function_of_seed_and_number() -> None:
     assert -4 <= logs.min() < -3.8
     assert -1.2 < logs.max() <= -1
     assert abs(logs.mean() + 2.5) < 4 * (3 / math.sqrt(12)) / math.sqrt(300)  # of a uniform law
+
+
+def test_numbers_of_yaml_and_json_are_the_same(regdb_root: Path, tmp_path: Path) -> None:
+    """YAML reads 1e-4 as a text, and JSON writes 0.00001 as 1e-05."""
+    content = json.loads(configured(tmp_path / "a.yaml", regdb_root, {RATE: [0.00001, 1.0]}).read_text())
+    content |= {"options": {"a": "RANGE", "b": [0.00001]}, "sampler": "RandomSampler"}
+    (tmp_path / "b.yaml").write_text(json.dumps(content).replace('"RANGE"', "{low: 1e-4, high: 1.0e-1}").replace("1e-05", "0.00001"))
+    settings = SweepSettings.load(tmp_path / "b.yaml")
+    assert settings.options == {"a": Range(1e-4, 0.1), "b": [0.00001]}
+    (tmp_path / "sweep.json").write_text(json.dumps(settings.plain))
+    assert SweepSettings.kept(tmp_path / "sweep.json").plain == settings.plain
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--engine", "SlurmCluster", "--engine.minutes", "0"], "`minutes` must be at least 1, got 0"),
+        (["--engine=RayCluster"], "ray must be installed to run jobs on a cluster: pip install 'vireid[ray]'"),
+        (["--engine=SlurmCluster"], "submitit must be installed to run jobs in SLURM: pip install 'vireid[slurm]'"),
+        (["--engine=Cluster"], "engine"),
+    ],
+)
+def test_engines_that_cannot_run(
+    words: list[str], match: str, regdb_root: Path, tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("ray", "submitit"):
+        monkeypatch.setitem(sys.modules, package, None)
+    config = configured(tmp_path / "sweep.yaml", regdb_root, {RATE: [0.1]})
+    outcome = run(capsys, "sweep", "--folder", tmp_path / "out", "--config", config, *words)
+    assert (outcome.code, match in outcome.err) == (2, True), outcome.err
 
 
 def test_whole_numbers_by_their_logarithm_reach_both_ends() -> None:

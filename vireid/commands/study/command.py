@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from vireid.commands.jobs.engine import Engine
-from vireid.commands.jobs.engines import chosen_engines
+from vireid.commands.jobs.engines import parsed_with_engine
 from vireid.commands.parser import ShortErrors
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid study``; ``words[0]`` is ``study``."""
     parser = ShortErrors(prog="vireid study", description="Compare searches with baselines and random networks at one budget.")
-    chosen_engines()
     parser.add_function_arguments(study)
-    return study(**vars(parser.parse_args(words[1:])))
+    return study(**parsed_with_engine(parser, words[1:]))
 
 
 def study(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from vireid.commands.jobs.engine import Engine
-from vireid.commands.jobs.engines import chosen_engines
+from vireid.commands.jobs.engines import parsed_with_engine
 from vireid.commands.parser import ShortErrors
 
 
 def main(words: list[str]) -> int:
     """Run ``vireid sweep``; ``words[0]`` is ``sweep``."""
     parser = ShortErrors(prog="vireid sweep", description="Train with other values of some options, and compare on validation identities.")
-    chosen_engines()
     parser.add_function_arguments(sweep)
-    return sweep(**vars(parser.parse_args(words[1:])))
+    return sweep(**parsed_with_engine(parser, words[1:]))
 
 
 def sweep(folder: str, config: str | None = None, jobs: int = 1, engine: Engine | None = None, allow: str | None = None) -> int:

@@ -63,11 +63,22 @@ def values_of(name: str, given: Any) -> Values:
         raise SettingsError(
             f"{where} must be a list of values, or a range with `low`, `high` and optional `log` and `whole`, got {given!r}."
         )
-    if not all(isinstance(given[end], (int, float)) and not isinstance(given[end], bool) for end in ("low", "high")):
+    low, high = _number(given["low"]), _number(given["high"])
+    if low is None or high is None:
         raise SettingsError(f"{where}: `low` and `high` must be numbers, got {given['low']!r} and {given['high']!r}.")
-    found = Range(given["low"], given["high"], bool(given.get("log", False)), bool(given.get("whole", False)))
+    found = Range(low, high, bool(given.get("log", False)), bool(given.get("whole", False)))
     if not (math.isfinite(found.low) and math.isfinite(found.high) and found.low < found.high) or (found.log and found.low <= 0):
         raise SettingsError(f"{where}: `low` must be less than `high`, and more than 0 with `log`, got {found.low} and {found.high}.")
     if found.whole and (found.low != int(found.low) or found.high != int(found.high)):
         raise SettingsError(f"{where}: `low` and `high` of a `whole` range must be whole, got {found.low} and {found.high}.")
     return found
+
+
+def _number(value: Any) -> float | int | None:
+    """A number, also as YAML gives ``1e-4``, which is a text there."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from vireid.commands.sweep import samplers
 from vireid.commands.sweep.ranges import Values, values_of
 from vireid.commands.sweep.samplers import Sampler
 from vireid.errors import SettingsError
+from vireid.files import read_text
 from vireid.settings import instantiate
 
 KEYS = ("fit", "options", "sampler")
@@ -48,6 +50,19 @@ class SweepSettings:
             content = read_configuration(path)
         except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
             raise SettingsError(f"{str(path)!r} cannot be read as YAML: {yaml_problem(error)}.") from error
+        return cls.from_dict(json.loads(json.dumps(content, default=str)), repr(str(path)))
+
+    @classmethod
+    def kept(cls, path: Path) -> SweepSettings:
+        """Read the JSON file of a sweep that has begun: YAML has other numbers.
+
+        Raises:
+            SettingsError: the file is damaged.
+        """
+        try:
+            content = json.loads(read_text(path))
+        except (OSError, ValueError, RecursionError) as error:
+            raise SettingsError(f"{str(path)!r} is damaged: {error}. Name another --folder.") from error
         return cls.from_dict(content, repr(str(path)))
 
     @classmethod

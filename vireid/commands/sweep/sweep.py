@@ -61,10 +61,13 @@ def _settings(path: Path, config: str | None, allow: str | None) -> SweepSetting
         raise OutputError(f"{str(path)!r} is not empty and holds no sweep ({SETTINGS_FILE}). Name another --folder.")
     if config is None and not kept.exists():
         raise SettingsError(f"There is no sweep in {str(path)!r} to go on with: name its configuration with --config.")
-    settings = SweepSettings.load(kept if config is None else Path(find_config(config)))
+    before = SweepSettings.kept(kept) if kept.exists() else None
     if config is None:
-        check_classes([*settings.fit, *option_layers(settings)], allow, "sweep")
-    if kept.exists() and (before := SweepSettings.load(kept)).plain != settings.plain:
+        assert before is not None
+        check_classes([*before.fit, *option_layers(before)], allow, "sweep")
+        return before
+    settings = SweepSettings.load(Path(find_config(config)))
+    if before is not None and before.plain != settings.plain:
         changed = [name for name in settings.plain.keys() | before.plain.keys() if settings.plain.get(name) != before.plain.get(name)]
         raise SettingsError(f"{str(path)!r} holds a sweep with other settings ({', '.join(sorted(changed))}). Name another --folder.")
     return settings
