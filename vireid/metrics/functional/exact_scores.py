@@ -64,11 +64,11 @@ def exact_scores(query: Rows, gallery: Rows, rows: NDArray[np.int64], columns: N
 def uncertainty(dimension: int) -> float:
     """How far a float32 product of two unit rows may be from :func:`exact_scores`, in whatever order it is summed.
 
-    It is ten deviations of a sum of ``dimension`` independent rounding errors. For more than 100 numbers that is less than the bound that
-    holds always, and is passed less than once in 10^21 pairs.
+    It is ten deviations of a sum of ``dimension`` independent rounding errors, each uniform. For more than 36 numbers that is less than the
+    bound that holds always, and is passed less than once in 10^21 pairs.
 
     Reference:
         Higham: Accuracy and Stability of Numerical Algorithms, SIAM 2002, section 3.1; Higham and Mary: A New Approach to Probabilistic
         Rounding Error Analysis, SIAM Journal on Scientific Computing 2019, theorem 2.4.
     """
-    return (min(dimension, 10 * math.sqrt(dimension)) + 4) * 2.0**-24
+    return (min(dimension, 6 * math.sqrt(dimension)) + 4) * 2.0**-24
