@@ -105,7 +105,7 @@ class DistanceTiles:
 
     def _prepared(self, columns: slice) -> Tensor:
         rows, _ = _comparable(self.gallery[self.order[columns]], self.query[:0])
-        return F.normalize(rows) if self.normalise else rows
+        return F.normalize(rows, out=rows) if self.normalise else rows  # an index made the rows, so nobody else has them
 
 
 def _cosine(query: Tensor, gallery: Tensor, out: Tensor | None = None) -> Tensor:

@@ -28,6 +28,10 @@ BLOCK = {"cpu": 2**20, "cuda": 2**25}
 TILE = {"cpu": 2**21, "cuda": 2**26}
 """Number of distances of embeddings that are computed and scored at once."""
 
+PARTS, FEWEST = 8, 64
+"""Queries are divided into so many parts at least, but not below so many rows: the fewer identities a part has, the fewer blocks of a large
+gallery hold their matches, which are computed first and once more with all others."""
+
 TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
 """Number of gallery entries in such a block."""
 
@@ -188,7 +192,10 @@ def _score(
 ) -> QueryScores:
     """Scores of all queries, some at a time; by identity if there are several tiles, few of which then hold their matches."""
     step = max(1, size.get(pids.device.type, size["cuda"]) // scorer.widest)
-    by_identity = torch.argsort(pids, stable=True) if len(scorer.cuts) > 1 else None
+    by_identity = None
+    if len(scorer.cuts) > 1:
+        by_identity = torch.argsort(pids, stable=True)
+        step = min(step, max(FEWEST, -(-len(pids) // PARTS)))
 
     def part(start: int) -> QueryScores:
         block = slice(start, start + step)
