@@ -1,12 +1,15 @@
 """A file is written as a whole or not at all."""
 
 import errno
+import io
 import os
 import resource
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from vireid import locks
@@ -59,6 +62,36 @@ def test_a_stop_leaves_nothing_half_written(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         half_written(tmp_path / "file", KeyboardInterrupt())
     assert not list(tmp_path.iterdir())
+
+
+class Interrupted(io.BytesIO):
+    """A file in whose third piece somebody presses Ctrl-C."""
+
+    pieces = 0
+
+    def write(self, piece: Any) -> int:
+        self.pieces += 1
+        if self.pieces == 3:
+            raise KeyboardInterrupt
+        return super().write(piece)
+
+
+def test_a_stop_in_the_middle_of_a_checkpoint_is_a_stop(tmp_path: Path) -> None:
+    """Torch's writer ends in a RuntimeError then."""
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        torch.save({"a": torch.zeros(9)}, Interrupted())
+    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "file"):
+        torch.save({"a": torch.zeros(9)}, Interrupted())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_after_a_stop_is_a_full_disk(tmp_path: Path) -> None:
+    """A checkpoint is written when a training is stopped."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        with pytest.raises(OutputError, match="No space left"):
+            half_written(tmp_path / "file", OSError(errno.ENOSPC, "No space left on device"))
 
 
 def test_two_that_write_do_not_mix(tmp_path: Path) -> None:

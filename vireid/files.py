@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -24,6 +25,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         OutputError: the file cannot be written; the message gives the reason. What was at ``path`` is intact.
+        KeyboardInterrupt: the block was stopped, also where torch's writer made another error of that.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -33,6 +35,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         ...     [path.name for path in (Path(folder) / "a").iterdir()]
         ['b.txt']
     """
+    handled = sys.exc_info()[1]
     temporary = path.with_name(f".{path.name}.part")  # one name: what a killed run left is overwritten by the next
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +50,19 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
                     temporary.unlink()
                 raise
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        if (stop := _stop_behind(error, handled)) is not None:
+            raise stop from error
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"Cannot write {os.fspath(path)!r} ({reason}); what was there before is intact.") from error
+
+
+def _stop_behind(error: BaseException | None, handled: BaseException | None) -> KeyboardInterrupt | None:
+    """The stop on which an error followed; none that was being handled before the file was opened."""
+    while error is not None and error is not handled:
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        error = error.__context__
+    return None
 
 
 def clear_parts(folder: Path) -> None:
