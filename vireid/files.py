@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import shutil
@@ -136,6 +137,15 @@ def write_picture(path: Path, save: Callable[[IO[bytes]], object]) -> None:
     save(memory)
     with atomic_file(path) as file:
         file.write(memory.getvalue())
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the content of a file, in hexadecimal."""
+    found = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()
 
 
 def open_regular(path: str | os.PathLike[str], buffer: int = -1) -> IO[bytes]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from vireid.deploy.folder import CARD
 from vireid.errors import SettingsError
+from vireid.files import file_digest
 from vireid.printable import printable
 from vireid.results.images import EMBEDDINGS_FILE
-from vireid.results.shard_files import file_sha256, is_finished
+from vireid.results.shard_files import is_finished
 from vireid.structures import Shard
 from vireid.terminal import say
 
@@ -50,4 +51,4 @@ def is_predicted(shard: str, checkpoint: str, run_dir: str | None, **expected: s
 def source_sha256(checkpoint: str) -> str:
     """Digest of a checkpoint, or of the card of an exported folder, which holds the digests of its files."""
     path = Path(checkpoint)
-    return file_sha256(path / CARD if path.is_dir() else path)
+    return file_digest(path / CARD if path.is_dir() else path)

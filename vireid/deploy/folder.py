@@ -11,7 +11,7 @@ from typing import Any
 
 from vireid.deploy.card import Card
 from vireid.errors import FolderError, MissingFileError
-from vireid.files import read_text
+from vireid.files import file_digest, read_text
 from vireid.settings.bounds import check_bounds
 
 CARD, WEIGHTS, GENOTYPE, PROBE, README = "card.json", "weights.safetensors", "genotype.json", "probe.npz", "README.md"
@@ -49,15 +49,6 @@ def write_card(folder: Path, card: Card) -> None:
     """Write the card. Its digest shows damage; it is no signature, because whoever changes the card can compute it again."""
     content = {"format": FORMAT, "version": VERSION, **card.to_dict()}
     (folder / CARD).write_text(_text({**content, SEAL: _seal(content)}), encoding="utf-8")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
 
 
 def digests_of(folder: Path) -> dict[str, str]:

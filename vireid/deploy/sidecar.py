@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from vireid.deploy.card import INPUT, OUTPUT, Card, Precision
-from vireid.deploy.folder import file_digest
+from vireid.files import file_digest
 from vireid.structures import Modality
 
 OPSET = 20

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from vireid.archives import read_arrays
 from vireid.errors import ResultsError
-from vireid.files import open_regular, read_text, write_text_atomically
+from vireid.files import file_digest, read_text, write_text_atomically
 from vireid.results.images import EMBEDDINGS_FILE
 
 DIGEST_FILE = f"{EMBEDDINGS_FILE}.sha256"  # in the form of sha256sum
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of the content of a file, in hexadecimal."""
-    found = hashlib.sha256()
-    with open_regular(path) as file:
-        while block := file.read(2**20):
-            found.update(block)
-    return found.hexdigest()
-
-
 def note_digest(path: Path) -> None:
     """Write the digest of a file of embeddings beside it."""
-    write_text_atomically(path.with_name(DIGEST_FILE), f"{file_sha256(path)}  {path.name}\n")
+    write_text_atomically(path.with_name(DIGEST_FILE), f"{file_digest(path)}  {path.name}\n")
 
 
 def check_digest(path: Path) -> None:
@@ -44,7 +34,7 @@ def check_digest(path: Path) -> None:
         said = read_text(beside, 1000)[:64]
     except (OSError, UnicodeDecodeError):
         said = ""
-    if said != file_sha256(path):
+    if said != file_digest(path):
         raise ResultsError(
             f"{os.fspath(path)!r} is damaged: it does not have the digest beside it. Remove its folder, and predict it again."
         )

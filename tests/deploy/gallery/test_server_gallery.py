@@ -80,6 +80,11 @@ def test_a_copy_there_and_back_finds_the_same_under_the_same_numbers(client: Any
                 assert [c.entry for c in mine.candidates] == [c.entry for c in theirs.candidates]
                 assert [c.accepted for c in mine.candidates] == [c.accepted for c in theirs.candidates]
                 np.testing.assert_allclose([c.score for c in mine.candidates], [c.score for c in theirs.candidates], atol=1e-6)
+                assert mine.remarks == theirs.remarks
+        shots = [image(0, shot, grey=True) for shot in range(2)]
+        remarks = [gallery.search(shots, "infrared", 12, target=0.5).remarks for gallery in (first, server)]
+        assert remarks[0] == remarks[1]
+        assert "2 images were searched as one" in remarks[0][-1]
         assert back.store.picture(1, "original") == first.store.picture(1, "original") is not None
         assert server.add_embeddings(unit_rows(1), "visible", model=embedder.card.digest) == [161]  # a number of a removed image stays free
 
@@ -141,6 +146,14 @@ def test_images_are_added_once_and_under_one_name(client: Any) -> None:
     assert gallery.images_of_people() == {"ann": 1, "bob": 1}
     with pytest.raises(GalleryError, match="cannot be compared"):
         ServerGallery(client, Projection("second"))
+
+
+def test_a_model_that_another_process_has_brought_meanwhile_is_noticed(client: Any) -> None:
+    mine, other = (ServerGallery(client, Projection(name)) for name in ("first", "second"))
+    other.add([image(1)], "visible", "ann")
+    for use in (mine.search, mine.add):
+        with pytest.raises(GalleryError, match="they cannot be compared"):
+            use([image(1)], "visible")  # type: ignore[operator]
 
 
 def test_bad_input(client: Any) -> None:

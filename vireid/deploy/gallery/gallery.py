@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from vireid.deploy.gallery.answer import Answer, Candidate
 from vireid.deploy.gallery.calibrating import Embedded, calibrate
-from vireid.deploy.gallery.calibration import TARGETS, Calibration, PairCalibration, outgrown, pair_name
+from vireid.deploy.gallery.calibration import TARGETS, Calibration, PairCalibration, pair_name
 from vireid.deploy.gallery.entries import Where, checked
 from vireid.deploy.gallery.members import Members
 from vireid.deploy.gallery.ranking import Scored, first_of_each_person, pairs_of, ranked
 from vireid.deploy.gallery.reembedding import Reembedded, reembed
 from vireid.deploy.gallery.rows import Mask, Rows
+from vireid.deploy.gallery.searchable import decided
 from vireid.deploy.gallery.store import new_file
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality
@@ -109,40 +110,6 @@ class Gallery(Members):
             pair = self.calibration.pairs.get(pair_name(kind, present)) if present else None
         return [] if pair is None else [point.threshold for point in pair.points if point.threshold is not None]
 
-    def search(
-        self,
-        images: Any,
-        modality: Modality | str,
-        k: int = 10,
-        within: Where | None = None,
-        target: float | None = None,
-        by_person: bool = False,
-        boxes: Any = None,
-    ) -> Answer:
-        """Search the person of one image, or of several images of one person and one modality, whose mean embedding is taken.
-
-        Args:
-            images, boxes: see :meth:`vireid.deploy.ImageEmbedder.embed`.
-            modality: of the query.
-            k: number of candidates; fewer are found if fewer are there.
-            within: images that may be found; ``None``: all.
-            target: false-positive identification rate whose threshold decides who is accepted; ``None``: nobody is accepted or rejected.
-            by_person: whether each person is found once, with the best image.
-
-        Raises:
-            GalleryError: the gallery was opened without an embedder, is of another model, or holds both modalities without calibration.
-            SettingsError: ``k`` is below 1, a name is not in the gallery, or there is no threshold for ``target``.
-            BadImageError, MissingFileError: an image cannot be read.
-        """
-        rows = self._embedder().embed(images, modality, boxes)
-        if not len(rows):
-            raise SettingsError("`images` must hold at least one image.")
-        answer = self.search_embedding(rows.mean(0), modality, k, within, target, by_person)
-        if target is None or len(rows) == 1:
-            return answer
-        remark = f"The threshold is that of searches by one image, and {len(rows)} images were searched as one."
-        return replace(answer, remarks=(*answer.remarks, remark))
-
     def search_embedding(
         self,
         embedding: NDArray[np.float32],
@@ -173,9 +140,13 @@ class Gallery(Members):
                 Candidate(rows.entry(row, self._store.path_of(int(rows.ids[row]))), score, calibrated) for row, score, calibrated in found
             ]
             remarks = [f"The gallery holds {len(found)} that may be found, fewer than {k}."] if len(found) < k else []
+            answer = Answer(tuple(candidates), remarks=tuple(remarks), mixed=len(present) > 1)
             if target is None:
-                return Answer(tuple(candidates), remarks=tuple(remarks), mixed=len(present) > 1)
-            return self._decided(candidates, remarks, calibration.pairs.get(pair_name(kind, present)), target, present)
+                return answer
+            pair = calibration.pairs.get(pair_name(kind, present))
+            if pair is None:
+                raise SettingsError("There is no threshold: this pair of modalities is not calibrated. Run `vireid gallery calibrate`.")
+            return decided(answer, pair, target, rows.number_of_people(present[0] if len(present) == 1 else None))
 
     def _best(
         self, query: NDArray[np.float32], k: int, masks: Sequence[Mask], pairs: Sequence[PairCalibration | None], by_person: bool
@@ -194,18 +165,6 @@ class Gallery(Members):
             if len(people) >= k or wanted >= there:
                 return people[:k]
             wanted *= 4
-
-    def _decided(
-        self, candidates: Sequence[Candidate], remarks: list[str], pair: PairCalibration | None, target: float, gallery: Sequence[Modality]
-    ) -> Answer:
-        """The candidates with a decision on each."""
-        if pair is None:
-            raise SettingsError("There is no threshold: this pair of modalities is not calibrated. Run `vireid gallery calibrate`.")
-        threshold = pair.at(target)
-        values = [found.calibrated if len(gallery) > 1 and found.calibrated is not None else found.score for found in candidates]
-        accepted = tuple(replace(found, accepted=value > threshold.value) for found, value in zip(candidates, values, strict=True))
-        people = self._rows().number_of_people(gallery[0] if len(gallery) == 1 else None)
-        return Answer(accepted, threshold, tuple(filter(None, (*remarks, outgrown(pair, people)))), len(gallery) > 1)
 
     def calibrate(self, targets: Sequence[float] = TARGETS, probes: Sequence[Probes] = (), seed: int = 0) -> Calibration:
         """Choose thresholds from searches of known people with each person taken out of the gallery, and store them.

@@ -18,6 +18,7 @@ from vireid.deploy.gallery.derived import Derived
 from vireid.deploy.gallery.entries import Entry, NewImage, Where, as_name, as_time, checked, shown
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.schema import WAIT
+from vireid.deploy.gallery.searchable import Searchable
 from vireid.deploy.gallery.store import FIELDS, Store
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality, pictures
@@ -30,7 +31,7 @@ BATCH = 64
 """Images that are embedded and stored at once; a killed ``add`` keeps whole batches."""
 
 
-class Members:
+class Members(Searchable):
     """Images of people in one file. :class:`~vireid.Gallery` is the class to use; it says what the arguments are."""
 
     def __init__(
@@ -304,13 +305,6 @@ class Members:
     def _rows(self) -> Rows:
         with self._mutex:
             return self._derived.current()[0]
-
-    def _embedder(self) -> ImageEmbedder:
-        if self.embedder is None:
-            raise GalleryError("The gallery was opened without an embedder, which images need: pass `embedder=Embedder.load(PATH)`.")
-        if self.model is not None:
-            self._check_model(self.embedder.card.digest, self.embedder.card.width)
-        return self.embedder
 
     def _check_model(self, digest: str, width: int) -> None:
         model = self.model

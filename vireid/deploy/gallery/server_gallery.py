@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +19,7 @@ from vireid.deploy.gallery.points import entry_fields, entry_of
 from vireid.deploy.gallery.qdrant import QdrantStore, client_of
 from vireid.deploy.gallery.ranking import pairs_of
 from vireid.deploy.gallery.records import StoredImage
+from vireid.deploy.gallery.searchable import Searchable, decided
 from vireid.deploy.gallery.store import FIELDS
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality, pictures
@@ -27,7 +27,7 @@ from vireid.errors import GalleryError, SettingsError
 from vireid.structures import Modality
 
 
-class ServerGallery:
+class ServerGallery(Searchable):
     """People and their images on a Qdrant server, searched as in a :class:`~vireid.Gallery`; filters are part of the search there.
 
     It promises less than a file. One process may add images at a time, and nothing enforces that. A killed addition may leave some images
@@ -221,22 +221,6 @@ class ServerGallery:
 
     # --- search ---------------------------------------------------------------------------------------------------------------------
 
-    def search(
-        self,
-        images: Any,
-        modality: Modality | str,
-        k: int = 10,
-        within: Where | None = None,
-        target: float | None = None,
-        by_person: bool = False,
-        boxes: Any = None,
-    ) -> Answer:
-        """Search the person of one image, or of several of one person, see :meth:`vireid.Gallery.search`."""
-        rows = self._embedder().embed(images, modality, boxes)
-        if not len(rows):
-            raise SettingsError("`images` must hold at least one image.")
-        return self.search_embedding(rows.mean(0), modality, k, within, target, by_person)
-
     def search_embedding(
         self,
         embedding: NDArray[np.float32],
@@ -272,17 +256,16 @@ class ServerGallery:
             wanted *= 4
         candidates = candidates[:k]
         remarks = [f"The gallery holds {len(candidates)} that may be found, fewer than {k}."] if len(candidates) < k else []
+        answer = Answer(tuple(candidates), remarks=tuple(remarks), mixed=len(present) > 1)
         if target is None:
-            return Answer(tuple(candidates), remarks=tuple(remarks), mixed=len(present) > 1)
+            return answer
         pair = calibration.pairs.get(pair_name(kind, list(present)))
         if pair is None:
             raise SettingsError(
                 "There is no threshold: this pair of modalities is not calibrated. Calibrate a copy of the gallery in a file."
             )
-        threshold = pair.at(target)
-        values = [found.calibrated if len(present) > 1 and found.calibrated is not None else found.score for found in candidates]
-        accepted = tuple(replace(found, accepted=value > threshold.value) for found, value in zip(candidates, values, strict=True))
-        return Answer(accepted, threshold, tuple(remarks), len(present) > 1)
+        searched = None if len(present) > 1 else self.store.filter_of(Where(), modality=int(next(iter(present))))
+        return decided(answer, pair, target, len(self.store.names("person", searched)))
 
     def _filter(self, where: Where, **more: Any) -> Any:
         """A filter of the server, after a check that the gallery holds the names and numbers."""
@@ -295,11 +278,6 @@ class ServerGallery:
             if missing := sorted(wanted - there):
                 raise SettingsError(f"The gallery holds no image {', '.join(map(str, missing[:5]))}.")
         return self.store.filter_of(where, **more)
-
-    def _embedder(self) -> ImageEmbedder:
-        if self.embedder is None:
-            raise GalleryError("The gallery was opened without an embedder, which images need: pass `embedder=Embedder.load(PATH)`.")
-        return self.embedder
 
     def _check_model(self, digest: str, width: int) -> None:
         model = self.model

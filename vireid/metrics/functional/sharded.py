@@ -2,7 +2,9 @@
 
 The rank of a match is one plus the matches before it plus the impostors before it. Impostors are counted shard by shard, and counts add
 up. So two passes are enough: the first finds the scores of all matches, the second counts. Every comparison is that of
-:func:`~vireid.metrics.functional.exact_scores.exact_scores` of the pair, so that the result is the same for any number of shards.
+:func:`~vireid.metrics.functional.exact_scores.exact_scores` of the pair, so that the result is the same for any number of shards. A product
+in float32 decides a comparison alone where its rounding cannot: that is a bound on the rounding errors as if they were independent, see
+:func:`~vireid.metrics.functional.exact_scores.uncertainty`.
 """
 
 from __future__ import annotations

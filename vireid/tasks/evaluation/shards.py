@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from vireid.errors import SettingsError
-from vireid.results.shard_files import file_sha256, note_digest
+from vireid.files import file_digest
+from vireid.results.shard_files import note_digest
 from vireid.results.shard_lists import write_list
 from vireid.settings import settings_of
 from vireid.structures import Evaluation
@@ -49,7 +50,7 @@ def write_shard(
     if trainer.ckpt_path is None:
         raise SettingsError("`--shard` needs a checkpoint, so that all parts are of one model: add --ckpt PATH.")
     datamodule: Any = getattr(trainer, "datamodule")  # noqa: B009 (untyped by Lightning)
-    checkpoint = file_sha256(Path(trainer.ckpt_path))
+    checkpoint = file_digest(Path(trainer.ckpt_path))
     arguments = settings_of(datamodule)["init_args"]
     preparation = {name: arguments.get(name) for name in ("height", "width", "augmentation", "pixel_range", "draft_jpeg")}
     said = [checkpoint, about["feature"], sorted(embeddings), preparation]
