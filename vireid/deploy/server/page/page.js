@@ -219,15 +219,22 @@ document.addEventListener("paste", (event) => choose([...event.clipboardData.fil
 
 // Removing
 
+let answer = () => {};
 function agreed(question) {
+  answered(); // of a question before, whose dialog is closed and has not told so yet
   return new Promise((resolve) => {
+    answer = resolve;
     say(question, "question");
     at("asking").returnValue = "no";
-    at("asking").addEventListener("close", () => resolve(at("asking").returnValue === "yes"), { once: true });
     at("asking").showModal();
     at("yes").focus();
   });
 }
+
+function answered() {
+  if (!at("asking").open) answer(at("asking").returnValue === "yes");
+}
+at("asking").addEventListener("close", answered);
 
 async function removed(question, filters) {
   if (!(await agreed(question))) return false;
