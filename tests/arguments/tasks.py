@@ -168,6 +168,7 @@ SHARED = {
     "optimizer": Change(SGD(0.5)),
     "head": Change(StandardHead(dropout=0.0)),
     "seed": Change(1),
+    "compile": Refused("fastest", match="`compile` must be of type bool or max-autotune-no-cudagraphs, got 'fastest'"),
 }
 RETRAIN = {**SHARED, "genotype": Change("all_separate"), "ema": Change(EMA(0.5, "average"))}
 GIVEN = {"num_classes": 2, "genotype": "all_shared", "space": SPACE}

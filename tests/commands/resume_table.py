@@ -16,7 +16,7 @@ from vireid.settings import class_path
 from vireid.tasks import ReIDModule, TaskEvaluation
 
 BASES = (ReIDModule, BatchDataModule, TaskEvaluation)
-COLUMNS = {"allowed": "may change", "longer": "may grow", "refused": "refused when changed"}
+COLUMNS = {"allowed": "may change", "rounds": "changes the last digits", "longer": "may grow", "refused": "refused when changed"}
 
 
 def deciding_classes() -> list[type]:
@@ -46,7 +46,7 @@ def decisions() -> dict[type, dict[str, str]]:
 
 def table() -> str:
     """The decisions in Markdown."""
-    lines = [f"| arguments of | {' | '.join(COLUMNS.values())} |", "|---|---|---|---|"]
+    lines = [f"| arguments of | {' | '.join(COLUMNS.values())} |", f"|---|{'---|' * len(COLUMNS)}"]
     for owner, names in decisions().items():
         cells = [", ".join(f"`{name}`" for name, decided in names.items() if decided == kind) for kind in COLUMNS]
         lines.append(f"| {_title(owner)} | {' | '.join(cells)} |")

@@ -47,6 +47,7 @@ MAY_CHANGE = """
     check_val_every_n_epoch inference_mode num_sanity_val_steps val_check_interval limit_val_batches limit_test_batches
     limit_predict_batches
 """  # names that mean the same wherever they stand
+ROUNDS = "compile benchmark"
 MAY_GROW = "max_epochs max_steps max_time"
 SPACE = BNSeparation("resnet10", width=8)
 ALL = [(cls, name) for cls in deciding_classes() for _, names in arguments_by_owner(cls) for name in sorted(names)]
@@ -106,13 +107,16 @@ def test_every_argument_of_tasks_data_and_trainer_is_decided(cls: type, name: st
     retrained = issubclass(cls, RetrainModule) and name == "evaluation"
     evaluated = cls.__name__ == "Retrieval" and name in ("flip", "reranking")
     free = name in MAY_CHANGE.split() or retrained or evaluated
-    expected = "allowed" if free else "longer" if name in MAY_GROW.split() else "refused"
+    named = {"longer": MAY_GROW, "rounds": ROUNDS}
+    expected = "allowed" if free else next((decision for decision, words in named.items() if name in words.split()), "refused")
     assert decide(cls, name) == expected
     part = "trainer" if cls is Trainer else "model"
     before, after = ({name: 1}, {name: 2}) if cls is Trainer else (settings(cls, **{name: 1}), settings(cls, **{name: 2}))
     seed = "seed_everything" if name == "seed" and part == "model" else f"{part}.{name}"
     assert names(part, before, after) == ([] if expected == "allowed" else [seed])
-    assert [change.grew for change in changes({part: before}, {part: after})] == [] if free else [expected == "longer"]
+    if not free:
+        (change,) = changes({part: before}, {part: after})
+        assert (change.grew, change.rounds, change.refused) == tuple(expected == word for word in ("longer", "rounds", "refused"))
 
 
 @pytest.mark.parametrize(("cls", "name"), NESTED, ids=[f"{cls.__name__}.{name}" for cls, name in NESTED])
@@ -274,6 +278,15 @@ def test_a_refusal_names_every_change_and_the_way_out_in_six_lines(data: PairedF
         assert text.count("\n") <= 5
     for name in ("model.optimizer.lr", "data.height", "data.width", "data.sampling", "seed_everything", "trainer.precision"):
         assert re.search(rf"{name}: \S+ -> \S+", str(many.value)), name
+
+
+def test_options_that_round_otherwise_may_change_and_a_warning_says_so(data: PairedFolderDataModule) -> None:
+    before = {"model": retrain().settings(), "data": settings_of(data), "trainer": {"benchmark": None}}
+    warned = checked(before, {"benchmark": True}, retrain(compile=True), data)
+    assert [text.partition(": the last digits")[0] for text in warned] == [
+        "model.compile: false -> true",
+        "trainer.benchmark: null -> true",
+    ]
 
 
 def test_what_a_file_says_is_shown_without_control_characters(data: PairedFolderDataModule) -> None:

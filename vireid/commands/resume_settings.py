@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pytorch_lightning.callbacks import Timer
@@ -20,9 +20,10 @@ from vireid.data.modules.base import ReIDDataModule
 from vireid.data.modules.loading import BatchDataModule
 from vireid.settings.compared import is_object
 from vireid.settings.constructors import reachable
-from vireid.tasks import RetrainModule, Retrieval
+from vireid.tasks import ReIDModule, RetrainModule, Retrieval
+from vireid.tasks.base import RUNNING
 
-Decision = Literal["refused", "allowed", "longer"]
+Decision = Literal["refused", "allowed", "longer", "rounds"]
 
 ALLOWED: Mapping[type, tuple[str, ...]] = {  # arguments of these classes, and of classes that are derived from them
     BatchDataModule: ("root", "image_root", "download", "num_workers", "eval_batch_size"),
@@ -39,6 +40,7 @@ ALLOWED: Mapping[type, tuple[str, ...]] = {  # arguments of these classes, and o
     ),
 }
 LONGER: Mapping[type, tuple[str, ...]] = {Trainer: ("max_epochs", "max_steps", "max_time")}  # may grow
+ROUNDING: Mapping[type, tuple[str, ...]] = {ReIDModule: RUNNING, Trainer: ("benchmark",)}  # may change, and then the last digits do
 OWN = "may_change"  # attribute of a user's class: names of its arguments that may change
 SEEDS = ("model.seed", "data.seed")
 ABSENT, SHOWN = "(absent)", 60
@@ -52,12 +54,19 @@ class Changed:
         name: as on the command line, such as ``model.optimizer.lr``.
         before, after: plain values.
         grew: whether it is a length that is longer now, which is allowed.
+        rounds: whether it is allowed, and the last digits change.
     """
 
     name: str
     before: Any
     after: Any
     grew: bool = False
+    rounds: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the run may not go on."""
+        return not (self.grew or self.rounds)
 
     def __str__(self) -> str:
         return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
@@ -73,6 +82,8 @@ def decide(cls: type | None, argument: str) -> Decision:
     for base in cls.__mro__ if cls is not None else ():
         if argument in LONGER.get(base, ()):
             return "longer"
+        if argument in ROUNDING.get(base, ()):
+            return "rounds"
         if argument in ALLOWED.get(base, ()) or argument in vars(base).get(OWN, ()):
             return "allowed"
     return "refused"
@@ -92,7 +103,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Changed
             pairs = _arguments(Trainer, old, new, part) if part == "trainer" else _differing(old, new, part)
             for one in pairs:
                 name = "seed_everything" if one.name in SEEDS else one.name
-                found.setdefault(name, Changed(name, one.before, one.after, one.grew))
+                found.setdefault(name, replace(one, name=name))
     return list(found.values())
 
 
@@ -126,6 +137,8 @@ def _arguments(cls: type | None, before: Mapping[str, Any], after: Mapping[str, 
             old, new = _different_choices(old, new, with_space=not before.get("space"))
         if decision == "refused":
             yield from _differing(old, new, _below(name, key))
+        elif decision == "rounds" and old != new:
+            yield Changed(_below(name, key), old, new, rounds=True)
         elif decision == "longer" and old != new:
             yield Changed(_below(name, key), old, new, _length(new) > _length(old))
 

@@ -15,6 +15,7 @@ from vireid.tasks import ReIDModule
 from vireid.tasks.checkpoints import SECTION
 from vireid.tasks.run_length import over_the_run
 
+ROUNDS = "the last digits are other ones from here on, so that this run equals no uninterrupted one bit by bit."
 MOST_EPOCHS = 10_000  # that are looked at, whatever a file says
 
 
@@ -39,10 +40,11 @@ def check_resumed(
     section = content[SECTION]
     now = json.loads(json.dumps({"model": settings_of(task), "data": settings_of(data), "trainer": trainer}))
     found = changes(section, now)
-    if refused := [change for change in found if not change.grew]:
+    if refused := [change for change in found if change.refused]:
         raise SettingsError(_refusal(checkpoint, refused))
     unknown = [part for part in ("data", "trainer") if not isinstance(section.get(part), Mapping)]
     warnings = [f"{checkpoint!r} does not tell the settings of its {' and '.join(unknown)}: they are not compared."] if unknown else []
+    warnings += [f"{change}: {ROUNDS}" for change in found if change.rounds]
     for change in found:
         if change.name == "trainer.max_epochs":
             begun = min(int(content.get("epoch", 0)) + 1, int(change.before), MOST_EPOCHS)

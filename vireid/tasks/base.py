@@ -23,6 +23,7 @@ from vireid.settings import Recorded, class_path, import_class, instantiate, set
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_checkpoint
+from vireid.tasks.compilation import CompiledNetwork, CompileMode
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
 from vireid.tasks.optimisation.schedules import set_rates
@@ -30,9 +31,18 @@ from vireid.tasks.people import KEY as PEOPLE, SeenPeople
 from vireid.tasks.progress import check_gradients, check_sigterm, close_epoch, gradients_of, put_gradients, reopen_epoch, window_is_whole
 from vireid.version import __version__
 
+RUNNING = ("compile",)
+"""Arguments that say how a network runs. What it computes is the same but for the last digits."""
+
 
 class ReIDModule(Recorded, pl.LightningModule, ABC):
     """Base of search and retraining.
+
+    Args:
+        compile: whether ``torch.compile`` makes a graph of the network and its backward pass for each kind of batch: one for training, two
+            for a search with separate architecture steps, one for each modality in the evaluation of a child. This takes a minute or more
+            at the beginning. ``max-autotune-no-cudagraphs`` also tries several kernels, and takes longer. The last digits differ from those
+            of the network as it is written. Where there is no compiler, a warning says so, and the network runs as it is written.
 
     Attributes:
         network: called ``network(images, n_visible)``.
@@ -40,6 +50,7 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
         losses: weighted sum of loss terms.
         seed: of initial weights and of what layers draw.
         evaluation: how it is evaluated.
+        compiles: as ``compile`` was given.
         notes: what callbacks did to this evaluation; with :meth:`remark` they mark its rows.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
@@ -51,8 +62,10 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
     losses: LossSum
     seed: int
 
-    def __init__(self) -> None:
+    def __init__(self, compile: bool | CompileMode = False) -> None:
         super().__init__()
+        self.compiles: bool | CompileMode = compile
+        self._compiled: CompiledNetwork | None = None
         self.notes: list[str] = []
         self.run_dir: Path | None = None
         self._evaluated = ExitStack()
@@ -62,7 +75,8 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
 
     def forward(self, batch: Batch) -> NetworkOutput:
         """The network's output for a batch whose images are normalised."""
-        output: NetworkOutput = self.network(batch.images.to(self.dtype), batch.n_visible)
+        run = self._compiled or self.network
+        output: NetworkOutput = run(batch.images.to(self.dtype), batch.n_visible)
         return output
 
     # --- training -------------------------------------------------------------------------------------------------------------------
@@ -186,6 +200,11 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
 
     def setup(self, stage: str) -> None:
         self.evaluation.check(self.trainer, stage)
+        if self.compiles:
+            self._compiled = CompiledNetwork(self.network, None if self.compiles is True else self.compiles)
+
+    def teardown(self, stage: str) -> None:  # noqa: ARG002 (interface)
+        self._compiled = None
 
     def on_validation_start(self) -> None:
         self._start_evaluation("validate")

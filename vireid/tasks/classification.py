@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from vireid.losses import CrossEntropy, Loss
 from vireid.models import Head
@@ -35,6 +36,7 @@ class ClassificationModule(RetrainModule):
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`.
         evaluation: what is counted; default :class:`~vireid.tasks.Accuracy`.
         seed: of initial weights, at least 0.
+        shared: arguments that all tasks take.
 
     Raises:
         GenotypeError: see :class:`~vireid.tasks.RetrainModule`.
@@ -55,6 +57,7 @@ class ClassificationModule(RetrainModule):
         head: Head | None = None,
         evaluation: Accuracy | None = None,
         seed: int = 0,
+        **shared: Any,
     ) -> None:
         super().__init__(
             num_classes,
@@ -66,6 +69,7 @@ class ClassificationModule(RetrainModule):
             ema=ema,
             head=head,
             seed=seed,
+            **shared,
         )
         self.evaluation = evaluation or Accuracy()
 

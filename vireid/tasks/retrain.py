@@ -51,6 +51,7 @@ class RetrainModule(ReIDModule):
         head: what follows the trunk; default :class:`~vireid.models.BNNeckHead`. Losses are summed over its branches.
         evaluation: what retrieval compares, and which rows results have; default :class:`~vireid.tasks.Retrieval`.
         seed: of initial weights, at least 0.
+        shared: arguments that all tasks take.
 
     Raises:
         GenotypeError: the genotype does not fit its space, or is of another backbone than ``space``.
@@ -71,8 +72,9 @@ class RetrainModule(ReIDModule):
         head: Head | None = None,
         evaluation: Retrieval | None = None,
         seed: int = 0,
+        **shared: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**shared)
         self.genotype = resolve_genotype(genotype, space)
         self.space = space or space_of(self.genotype)
         self.space.validate(self.genotype)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vireid.errors import CheckpointError, SettingsError
 from vireid.losses import Loss, LossSum
 from vireid.models import BNNeckHead, BranchNetwork, Head, ReIDNetwork
+from vireid.nn import NormChoice
 from vireid.results.files import FORKS_FILE
 from vireid.results.shortlist import shortlist_of, shortlist_table
 from vireid.search import ArchitectureParameters, BNSeparation, SearchSpace, Supernet, SupernetNorms
@@ -21,7 +22,7 @@ from vireid.search.choices import check_same_sites
 from vireid.search.derivation import Argmax, Derivation
 from vireid.search.provenance import site_provenance
 from vireid.structures import Batch, Genotype, SearchBatch, generator_for
-from vireid.tasks.base import ReIDModule, seeded
+from vireid.tasks.base import RUNNING, ReIDModule, seeded
 from vireid.tasks.evaluation.base import Stage, is_scored
 from vireid.tasks.evaluation.retrieval import Retrieval
 from vireid.tasks.optimisation.optimisers import OptimizerSettings
@@ -82,6 +83,7 @@ class SearchModule(ReIDModule):
             bias of its own.
         accumulate_grad_batches: batches per optimiser step of weights and logits. The weights see one sample of the architecture per step.
         seed: seed of initial weights and architecture noise.
+        shared: arguments that all tasks take.
 
     Attributes:
         derived: what ``derivation`` chose at the end; ``None`` until then.
@@ -107,8 +109,9 @@ class SearchModule(ReIDModule):
         norms: SupernetNorms | None = None,
         accumulate_grad_batches: int = 1,
         seed: int = 0,
+        **shared: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**shared)
         self.automatic_optimization = False
         if accumulate_grad_batches < 1:
             raise SettingsError(f"`accumulate_grad_batches` must be at least 1, got {accumulate_grad_batches}.")
@@ -174,6 +177,15 @@ class SearchModule(ReIDModule):
                 "`model.init_args.derivation` that needs none: RandomSearch, Evolution or MainEffects."
             )
         self.strategy.check(self)
+        if (
+            self.compiles
+            and not self.strategy.dense
+            and any(not isinstance(choice, NormChoice) for choice in self.supernet.choices.values())
+        ):
+            raise SettingsError(
+                "`compile` makes one graph of a step, and this search draws other blocks in each. Leave `model.compile` out, or let all "
+                "blocks take part: in both steps a relaxation such as vireid.search.Softmax or vireid.search.GumbelSoft."
+            )
         if is_scored(self.trainer):
             _check_length("optimizer", self.optimizer, epochs)
             _check_length("strategy.init_args.architecture_optimizer", self.strategy.logits_optimizer(), epochs)
@@ -280,7 +292,7 @@ class SearchModule(ReIDModule):
         """Scores of children that are trained from the initial weights, where the derivation asks for any."""
         if not any(map(is_fork, self.derivation.scores())):
             return None
-        recipe = {name: value for name, value in self.settings()["init_args"].items() if name != "derivation"}
+        recipe = {name: value for name, value in self.settings()["init_args"].items() if name not in ("derivation", *RUNNING)}
         return ForkMemory(folder / FORKS_FILE, fork_digest(self, child.start, recipe))
 
     def _log_architecture(self) -> None:

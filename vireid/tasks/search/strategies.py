@@ -33,6 +33,11 @@ class Strategy(Recorded, nn.Module, ABC):
     relaxation: Relaxation
     warmup_epochs: int = 0
 
+    @property
+    def dense(self) -> bool:
+        """Whether every candidate takes part in every step, whatever its weight."""
+        return self.relaxation.dense
+
     def prepare(self, run: SearchRun) -> None:
         """Read from the space and the logits what is needed. Called once, when the search is built.
 

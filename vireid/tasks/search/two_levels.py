@@ -59,6 +59,10 @@ class TwoLevels(GradientStrategy):
         self.architecture_statistics = architecture_statistics
         self._sample: Tensor | None = None
 
+    @property
+    def dense(self) -> bool:
+        return super().dense and self.weight_relaxation.dense
+
     def check(self, run: SearchRun) -> None:
         super().check(run)
         split = search_split(run.trainer)
