@@ -19,15 +19,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml  # type: ignore[import-untyped]  # ships no type information
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.conftest import Ratio
-from tests.results.written import write
+from tests.benchmarks.test_start_speed import MODEL, SMALL
+from tests.results.written import average_precisions, result, write
 from vireid import PairedFolderDataModule
+from vireid.commands.configs import packaged_configs
 from vireid.commands.data import main as check
+from vireid.commands.jobs.job import prepare
+from vireid.commands.lightning import main as fit
+from vireid.commands.study.command import main as study
+from vireid.commands.study.networks import write_genotypes
+from vireid.commands.study.plan import make_plan
+from vireid.commands.study.settings import StudySettings
+from vireid.commands.study.study import SETTINGS_FILE
 from vireid.commands.summarize import main as summarize
 from vireid.metrics import evaluate_embeddings
+from vireid.tasks import ReIDModule
 
 IMAGES_OF_A_PERSON = 100
 BATCHES, QUERIES = 200, 300
@@ -89,6 +100,44 @@ def ranking(queries: int, gallery: int, count: int) -> Callable[[], object]:
     return lambda: evaluate_embeddings(*rows, *pids, torch.full((queries,), 3), torch.ones(gallery, dtype=torch.long))
 
 
+def starting(folder: Path, size: int) -> Callable[[], object]:
+    """``vireid fit`` until the first step: options are parsed, the table is read, the network is built."""
+    run = [f"--run_dir={folder / 'run'}", "--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
+    words = ["fit", "--data=vireid.PairedFolderDataModule", f"--data.root={people(folder, size)}", *SMALL, *MODEL, *run]
+
+    def start() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ReIDModule, "seed_step", reached)
+            with pytest.raises(Reached):
+                fit(words)
+
+    return start
+
+
+class Reached(BaseException):
+    """The first step begins."""
+
+
+def reached(*_: object) -> None:
+    raise Reached
+
+
+def telling(folder: Path, size: int) -> Callable[[], object]:
+    """``vireid study --report_only true`` of so many finished networks."""
+    settings = yaml.safe_load((packaged_configs() / "study" / "smoke.yaml").read_text())
+    settings |= {"searches": {}, "random": size - 1, "fidelity": None, "template": False}
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings))
+    plan = make_plan(StudySettings.from_dict(settings), folder)
+    write_genotypes(list(plan.networks), folder)
+    for number, job in enumerate(plan.jobs):
+        prepare(job, folder)
+        content = json.loads(job.file(folder).read_text())
+        job.file(folder).write_text(json.dumps({**content, "attempts": 1, "seconds": {step.name: 1.0 for step in job.steps}}))
+        write(folder / job.name / "test-1", result(average_precisions(number)))
+        (folder / job.name / "config.yaml").write_text(yaml.safe_dump({**job.settings["recipe"], "seed_everything": 0}))
+    return lambda: study(["study", "--folder", str(folder), "--report_only", "true"])
+
+
 def summarizing(folder: Path, size: int) -> Callable[[], object]:
     """``vireid summarize`` of so many runs of 100 queries."""
     runs = [write(folder / f"{size}" / str(number)) for number in range(size)]
@@ -100,7 +149,9 @@ KINDS: dict[str, tuple[Callable[[Path, int], Callable[[], object]], tuple[int, .
     "drawing batches": (sampling, (10**4, 10**5, 10**6)),
     "vireid data check": (checking, (10**4, 10**5, 10**6)),
     "evaluation": (evaluating, (10**4, 10**5, 10**6)),
+    "start until the first step": (starting, (10**4, 10**5, 10**6)),
     "vireid summarize": (summarizing, (10, 100, 1000)),
+    "vireid study --report_only": (telling, (10, 100, 1000)),
 }
 
 

@@ -8,7 +8,6 @@ counted. A file that does not change for a while belongs to a dead process; that
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +32,8 @@ PATIENCE = 60.0
 
 MOST_PROCESSES = 2**22
 """Highest number of a process."""
+
+_NAME = re.compile(r"(.+)\.attempt-([1-9][0-9]*)\.json")
 
 
 @dataclass(frozen=True)
@@ -129,20 +130,31 @@ def claim(job: Path, before: Attempt, patience: float = PATIENCE) -> Lease:
             return Lease(job, mine)
 
 
-def latest(job: Path) -> Attempt | None:
+def numbers(jobs: Path) -> dict[str, int]:
+    """Number of the last attempt at each job of a folder that has one, by the name of the job's file without its suffix."""
+    found = dict[str, int]()
+    for path in jobs.iterdir() if jobs.is_dir() else ():
+        if match := _NAME.fullmatch(path.name):
+            found[match[1]] = max(int(match[2]), found.get(match[1], 0))
+    return found
+
+
+def latest(job: Path, known: Mapping[str, int] | None = None) -> Attempt | None:
     """The attempt that counts; ``None`` before the first.
+
+    Args:
+        job: file of the job.
+        known: :func:`numbers` of its folder, if they were read just now.
 
     Raises:
         ResultsError: its file is damaged.
     """
-    pattern = re.compile(rf"{re.escape(job.stem)}\.attempt-(\d+)\.json")
-    beside = job.parent.glob(f"{glob.escape(job.stem)}.attempt-*.json")
-    found = {int(match[1]): path for path in beside if (match := pattern.fullmatch(path.name))}
-    if not found:
+    number = (numbers(job.parent) if known is None else known).get(job.stem)
+    if number is None:
         return None
-    path = found[max(found)]
+    path = _file(job, number)
     try:
-        return _checked(Attempt(**json.loads(read_text(path))), max(found))
+        return _checked(Attempt(**json.loads(read_text(path))), number)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ResultsError(
             f"{str(path)!r} is damaged: {error}. Delete it to go on with what the attempt before it had finished."

@@ -7,17 +7,18 @@ import importlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vireid.commands.jobs.attempts import BEAT, PATIENCE, Attempt, Lease, are_seconds, claim, latest
+from vireid.commands.jobs.attempts import BEAT, PATIENCE, Attempt, Lease, are_seconds, claim, latest, numbers
 from vireid.commands.stopping import stops
 from vireid.errors import ResultsError, SettingsError
 from vireid.files import read_text, write_text_atomically
 
 FORMAT, VERSION = "vireid.study.job", 1
+JOBS = "jobs"
 SHOWN = 6
 
 
@@ -56,7 +57,7 @@ class Job:
 
     def file(self, folder: Path) -> Path:
         """File that says what the job is. Its attempts lie beside it."""
-        return folder / "jobs" / f"{self.name.replace('/', '-')}.json"
+        return folder / JOBS / f"{self.name.replace('/', '-')}.json"
 
     def log(self, folder: Path) -> Path:
         """File that keeps the output of its commands."""
@@ -105,10 +106,19 @@ def prepare(job: Job, folder: Path) -> State:
 
 def state(job: Job, folder: Path) -> State:
     """How far the job is, read from its file. Without a file, no step is finished."""
-    path = job.file(folder)
+    return states([job], folder)[job.name]
+
+
+def states(jobs: Iterable[Job], folder: Path) -> dict[str, State]:
+    """How far jobs are, by their names. The folder is listed once."""
+    known = numbers(folder / JOBS)
+    return {job.name: _state(job, job.file(folder), known) for job in jobs}
+
+
+def _state(job: Job, path: Path, known: Mapping[str, int]) -> State:
     if not path.exists():
         return State({}, 0, finished=not job.steps)
-    last = latest(path) or _before(read(path))
+    last = latest(path, known) or _before(read(path))
     return State(last.seconds, last.number, all(step.name in last.seconds for step in job.steps))
 
 

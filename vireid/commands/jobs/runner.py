@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vireid.commands.jobs.engine import LOST, Engine, Running
-from vireid.commands.jobs.job import Job, state
+from vireid.commands.jobs.job import Job, state, states
 from vireid.commands.stopping import terminable
 
 POLL = 0.2
@@ -50,7 +50,7 @@ class Runner:
         self.console = console
         self.more = more
         self.expected = len(self.jobs) if expected is None else expected
-        self.finished = {job.name for job in jobs if state(job, folder).finished}
+        self.finished = {name for name, found in states(jobs, folder).items() if found.finished}
         self.failed: dict[str, str] = {}
         self.running: dict[str, Running] = {}
         self.losses: Counter[str] = Counter()

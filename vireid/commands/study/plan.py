@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vireid.commands.jobs.job import Job, Step
+from vireid.commands.jobs.job import Job, State, Step, states
 from vireid.commands.study.networks import Network, about, networks
 from vireid.commands.study.recipes import Recipe, recipe
 from vireid.commands.study.settings import StudySettings
@@ -41,7 +42,15 @@ class Plan:
 
     def job(self, name: str) -> Job:
         """The job of this name."""
-        return next(job for job in self.jobs if job.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Job]:
+        return {job.name: job for job in self.jobs}
+
+    def states(self) -> dict[str, State]:
+        """How far every job is now, by its name."""
+        return states(self.jobs, self.folder)
 
 
 def retrain_name(network: Network, seed: int) -> str:

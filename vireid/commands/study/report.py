@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from vireid.search import space_of
 from vireid.structures import Genotype
 from vireid.version import __version__
 
-FORMAT, VERSION = "vireid.study", 1
+FORMAT, VERSION = "vireid.study", 2
 TEMPLATE = "grey template (untrained)"
 TEMPLATE_FOLDER = "template"
 MEASURED = ("mAP", "rank1")
@@ -66,16 +65,19 @@ def first_seeds(runs: Sequence[Run]) -> list[Run]:
 
 def network_means(runs: Sequence[Run], metric: str = "mAP") -> dict[str, float]:
     """Mean over the retraining seeds of every network."""
-    names = dict.fromkeys(run.network.name for run in runs)
-    return {name: float(np.mean([_value(run, metric) for run in runs if run.network.name == name])) for name in names}
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        values.setdefault(run.network.name, []).append(_value(run, metric))
+    return {name: float(np.mean(of_seeds)) for name, of_seeds in values.items()}
 
 
 def agreement(genotypes: Sequence[Genotype]) -> dict[str, Any]:
-    """Share of equal choices for every pair of genotypes of one space, and the mean over pairs."""
-    pairs = [
-        float(np.mean([one.choices[site] == other.choices[site] for site in one.choices])) for one, other in combinations(genotypes, 2)
-    ]
-    return {"pairs": pairs, "mean": float(np.mean(pairs))}
+    """Number of pairs of genotypes of one space; mean, least and largest share of sites at which two choose the same."""
+    choices = np.array([[genotype.choices[site] for site in genotypes[0].choices] for genotype in genotypes])
+    shares = [np.mean(choices[number] == choices[number + 1 :], axis=1) for number in range(len(choices) - 1)]
+    pairs = sum(map(len, shares))
+    found = {"mean": sum(map(np.sum, shares)) / pairs, "lowest": min(map(np.min, shares)), "highest": max(map(np.max, shares))}
+    return {"pairs": pairs, **{name: float(value) for name, value in found.items()}}
 
 
 def _several(runs: Sequence[Run]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vireid.commands.jobs.job import digest, state
+from vireid.commands.jobs.job import State, digest, state
 from vireid.commands.study.networks import Network
 from vireid.commands.study.plan import Plan, retrain_name
 from vireid.commands.study.recipes import fixed_part, read_config
@@ -43,7 +43,8 @@ def finished_runs(plan: Plan) -> list[Run]:
         ResultsError: runs have different budgets or test images, or lack the study's protocol.
     """
     wanted = [(network, seed) for network in plan.networks for seed in plan.settings.retrain_seeds]
-    runs = [_run(plan, network, seed) for network, seed in wanted if state(plan.job(retrain_name(network, seed)), plan.folder).finished]
+    states = plan.states()
+    runs = [_run(plan, network, seed, done) for network, seed in wanted if (done := states[retrain_name(network, seed)]).finished]
     check_equal_budget(plan.folder / retrain_name(run.network, run.seed) for run in runs)
     tested = [run for run in runs if run.test is not None]
     if len({run.test.images_sha256 for run in tested if run.test is not None}) > 1:
@@ -66,7 +67,7 @@ def check_equal_budget(folders: Iterable[Path]) -> None:
 
 def missing(plan: Plan) -> list[str]:
     """Names of the jobs that are not finished."""
-    return [job.name for job in plan.jobs if not state(job, plan.folder).finished]
+    return [name for name, found in plan.states().items() if not found.finished]
 
 
 def chosen_row(results: Sequence[Result], protocol: str, source: Path) -> Result:
@@ -90,9 +91,8 @@ def search_seconds(plan: Plan, network: Network) -> float | None:
     return found.seconds.get("fit") if found.attempts == 1 else None
 
 
-def _run(plan: Plan, network: Network, seed: int) -> Run:
-    name = retrain_name(network, seed)
-    folder, done = plan.folder / name, state(plan.job(name), plan.folder)
+def _run(plan: Plan, network: Network, seed: int, done: State) -> Run:
+    folder = plan.folder / retrain_name(network, seed)
     genotype = Genotype.load(plan.folder / network.path)
     test = chosen_row(read_results(folder / "test-1").results, plan.settings.protocol, folder) if network.tested else None
     heldout = read_results(folder / "validate-1").results[0].mean["mAP"] if plan.settings.fidelity is not None else None

@@ -71,8 +71,7 @@ def _cost(report: Mapping[str, Any]) -> str:
 def _agreement(report: Mapping[str, Any]) -> str:
     lines = [_line(("networks", "pairs", "equal choices, %", "lowest", "highest")), _ruler(5)]
     for name, found in report["agreement"].items():
-        pairs = found["pairs"]
-        lines.append(_line([name, str(len(pairs)), *(_percent(value) for value in (found["mean"], min(pairs), max(pairs)))]))
+        lines.append(_line([name, str(found["pairs"]), *(_percent(found[share]) for share in ("mean", "lowest", "highest"))]))
     return "\n".join(lines) + "\n\nShare of sites at which two genotypes choose the same; the random row is what chance gives."
 
 

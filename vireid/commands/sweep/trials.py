@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vireid.commands.jobs.job import Job, Step, state
+from vireid.commands.jobs.job import Job, Step, states
 from vireid.commands.layers import read_layers
 from vireid.commands.study.plan import LIGHTNING, QUIET
 from vireid.commands.study.recipes import Recipe, recipe
@@ -34,6 +34,7 @@ class Trials:
 
     def __init__(self, folder: Path, settings: SweepSettings) -> None:
         self.folder, self.settings = folder, settings
+        self._read: dict[int, Result] = {}  # what is finished does not change
         path = folder / TRIALS_FILE
         try:
             self.taken: list[dict[str, Any]] = json.loads(read_text(path)) if path.exists() else []
@@ -74,8 +75,11 @@ class Trials:
 
     def results(self) -> dict[int, Result]:
         """First row of the validation of each finished trial."""
-        finished = [number for number in range(len(self.taken)) if state(Job(trial_name(number), STEPS, {}), self.folder).finished]
-        return {number: read_results(self.folder / trial_name(number) / "validate-1").results[0] for number in finished}
+        found = states([Job(trial_name(number), STEPS, {}) for number in range(len(self.taken))], self.folder)
+        for number in range(len(self.taken)):
+            if number not in self._read and found[trial_name(number)].finished:
+                self._read[number] = read_results(self.folder / trial_name(number) / "validate-1").results[0]
+        return {number: self._read[number] for number in sorted(self._read)}
 
     def recipe(self, values: Mapping[str, Any], name: str = "fit") -> Recipe:
         """The training with these values.
