@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.nn.norm.reference import B, C, batch, perturb, random_bn
 from tests.operations import Operations
 from vireid.nn import CANDIDATES, NormChoice, frozen_statistics
-from vireid.nn.norm.equal_rows import equal_rows
+from vireid.nn.norm.mixed_site import mixed_site
 from vireid.nn.norm.mixture import Mixed, norm_mixture
 from vireid.nn.norm.norm_sites import NormSites
 from vireid.search import BNSeparation, JointNorm
@@ -28,7 +28,7 @@ def test_a_site_with_equal_rows_is_the_general_one(with_rows: bool, groups: int,
     coefficients = torch.randn(4 if with_rows else 3, groups, C, generator=generator, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(x.shape, generator=generator, dtype=torch.float64)
     parts = [slice(g * B // groups, (g + 1) * B // groups) for g in range(groups)]
-    out, found = equal_rows(x, coefficients, groups, 1e-5)
+    out, found = mixed_site(x, coefficients, parts, 1e-5)
     expected, moments = norm_mixture(x, parts, Mixed(*coefficients.unbind()), 1e-5)
     assert torch.allclose(out, expected, rtol=0, atol=1e-13)
     for one, other in zip(
@@ -36,6 +36,7 @@ def test_a_site_with_equal_rows_is_the_general_one(with_rows: bool, groups: int,
     ):
         assert torch.allclose(one, other, rtol=0, atol=1e-12)
     assert moments is not None
+    assert found is not None
     assert found.counts == moments.counts
     assert torch.allclose(found.var, moments.var, rtol=0, atol=1e-14)
     for one, other in zip(found.pooled(), moments.pooled(), strict=True):
@@ -46,7 +47,7 @@ def test_gradients_of_a_site_with_equal_rows_are_those_of_differences() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 2, 2, 2, generator=generator, dtype=torch.float64, requires_grad=True)
     coefficients = torch.randn(4, 2, 2, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, c: equal_rows(x, c, 2, 1e-2)[0], (x, coefficients))
+    assert torch.autograd.gradcheck(lambda x, c: mixed_site(x, c, [slice(0, 2), slice(2, 4)], 1e-2)[0], (x, coefficients))
 
 
 class Sites(nn.Module):

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from vireid.errors import SettingsError
 from vireid.nn.choice import Choice
 from vireid.nn.norm.batch_norm import Followed, check_count, check_rows, update_all, update_running, updates_statistics
-from vireid.nn.norm.equal_rows import equal_rows
+from vireid.nn.norm.mixed_site import mixed_site
 from vireid.nn.norm.mixing import mix
 from vireid.nn.norm.mixture import Mixed, norm_mixture
-from vireid.nn.norm.moments import Moments, kernels_suit, wide
+from vireid.nn.norm.moments import Moments, wide
 from vireid.nn.norm.norm_candidates import Part, Source, norm_candidate, norm_parts
 from vireid.nn.norm.synchronised import across_processes
 from vireid.structures import Modality
@@ -31,7 +31,8 @@ class NormChoice(Choice):
     The mixture is computed in collapsed form (``mixture``): whatever the candidates, one pass for statistics and
     one that scales and shifts. With all five at every site, a training step of ResNet-50 takes about a tenth longer than a plain
     one. A one-hot mixture whose weights need no gradient runs the one plain layer. A candidate with weight 0 is skipped when the
-    weights need no gradient, and does not update its running statistics.
+    weights need no gradient, and does not update its running statistics. On a GPU the algebra of a site in a search step is one kernel each
+    way (``fused``), where Triton can compile it.
 
     Statistics and the small algebra are float32 or better under autocast. Under activation checkpointing the recomputed pass
     updates running statistics again, as that of a ``BatchNorm2d`` does.
@@ -158,9 +159,7 @@ class NormChoice(Choice):
         if self.weight is not None and self.bias is not None:
             weight, bias = self.weight.to(coefficients), self.bias.to(coefficients)
             coefficients = torch.cat((torch.addcmul(bias, coefficients[:1], weight), coefficients[1:] * weight))
-        if len({part.stop - part.start for part in rows}) == 1 and kernels_suit(x):
-            return equal_rows(x, coefficients, len(rows), self.eps)
-        return norm_mixture(x, rows, Mixed(*coefficients.unbind()), self.eps)
+        return mixed_site(x, coefficients, rows, self.eps)
 
     def _follow(self, parts: Sequence[Sequence[Part]], moments: Moments, modalities: Sequence[Modality]) -> None:
         """Running statistics of the candidates that the batch uses follow it."""
