@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.arguments.table import Change, Table
+from tests.arguments.table import Change, Refused, Table
 from vireid.tasks import EMA, SGD, Adam, AdamW, Exponential, OptimizerSettings, TorchOptimizer, TorchSchedule
 
 EPOCHS = 3
@@ -56,8 +56,11 @@ def observe_ema(ema: EMA) -> list[Any]:
     return [evaluated, ema.shadow, [ema.pulls_back(epoch) for epoch in range(6)]]
 
 
+FUSED = Refused(True, match="so they cannot be clipped", given={"gradient_clip_val": 1.0})
+
+
 def table(cls: Callable[..., OptimizerSettings], **others: Any) -> Table:
-    return Table(cls, observe, {"lr": Change(0.5), **PERIODS, **{name: Change(value) for name, value in others.items()}})
+    return Table(cls, observe, {"lr": Change(0.5), **PERIODS, "fused": FUSED, **{name: Change(value) for name, value in others.items()}})
 
 
 STEP = torch.optim.lr_scheduler.StepLR

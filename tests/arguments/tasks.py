@@ -112,6 +112,18 @@ def after(module: ReIDModule, logged: dict[str, Any], optimizers: list[Any]) -> 
         return [logged, rates, state, module.embed(batch(2))]
 
 
+def memory(module: ReIDModule) -> list[Any]:
+    """How weights lie in it under a Trainer, and what a training step keeps there."""
+    kept: list[tuple[int, ...]] = []
+    network = module.network.train()
+    module.running.begin(network)
+    with torch.autograd.graph.saved_tensors_hooks(lambda value: kept.append(tuple(value.shape)), lambda _: None):
+        module(batch(0))
+    found = [len(kept), [weight.stride() for weight in network.parameters()]]
+    module.running.end(network)
+    return found
+
+
 def observe_search(module: SearchModule) -> list[Any]:
     logged: dict[str, Any] = {}
     optimizers: list[Any] = []
@@ -120,7 +132,7 @@ def observe_search(module: SearchModule) -> list[Any]:
         optimizers += [mock.Mock(optimizer=one, step=one.step, zero_grad=one.zero_grad, param_groups=one.param_groups) for one in built]
         module.training_step(SearchBatch(batch(0), batch(1)), 0)
         module.on_train_epoch_end()
-        return [*after(module, logged, optimizers), module.derive().choices]
+        return [*after(module, logged, optimizers), module.derive().choices, memory(module)]
 
 
 def observe_strategy(strategy: Strategy) -> list[Any]:
@@ -138,7 +150,7 @@ def observe_training(module: RetrainModule) -> list[Any]:
         module.training_step(batch(0), 0).backward()
         module.optimizer_step(3, 0, optimizers[0], None)
         module.on_train_epoch_end()
-        return [*after(module, logged, optimizers), module.genotype.choices]
+        return [*after(module, logged, optimizers), module.genotype.choices, memory(module)]
 
 
 def levels(cls: type[Strategy], **others: Any) -> Table:
@@ -169,6 +181,8 @@ SHARED = {
     "head": Change(StandardHead(dropout=0.0)),
     "seed": Change(1),
     "compile": Refused("fastest", match="`compile` must be of type bool or max-autotune-no-cudagraphs, got 'fastest'"),
+    "channels_last": Change(True),
+    "activation_checkpointing": Change(True),
 }
 RETRAIN = {**SHARED, "genotype": Change("all_separate"), "ema": Change(EMA(0.5, "average"))}
 GIVEN = {"num_classes": 2, "genotype": "all_shared", "space": SPACE}

@@ -1,18 +1,32 @@
 """Training and search steps of a ResNet-50 on one GPU, as a Markdown table: ``python -m tests.benchmarks.gpu``.
 
-Batches of P16 x K4 in both modalities: 128 images of 256 x 128. Ours are steps of a ``fit``; the loops of the public code stand beside
-them, in float32 as published. The script stops to begin new rows after six minutes. It needs what vireid needs, and no test package.
+Batches of P16 x K4 in both modalities: 128 images of 256 x 128. Ours are steps of a ``fit`` with the options that its row names; the loops
+of the public code stand beside them, in float32 as published. cuDNN looks for the fastest kernels in all rows. A row that fails says why,
+and the others follow. No row begins after six minutes, and none goes on after seven and a half.
+
+It needs torch, torchvision, pytorch-lightning, SciPy, Pillow, PyYAML and rich, and no test package. For a machine without a network,
+collect what it lacks where there is one, for its version of Python, and carry it beside the tree (14 MB)::
+
+    pip download --only-binary=:all: --python-version 3.12 --no-deps -d wheels \\
+        pytorch-lightning torchmetrics lightning-utilities fsspec rich markdown-it-py mdurl pygments packaging tqdm pyyaml typing-extensions
+
+There, with torch and torchvision installed::
+
+    pip install --no-index --no-deps --target site wheels/*.whl && PYTHONPATH=site python -m tests.benchmarks.gpu
 """
 
 from __future__ import annotations
 
+import gc
+import signal
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,13 +38,15 @@ import vireid
 from tests.benchmarks.machine import commit, machine
 from tests.benchmarks.plain_loops import PlainAGW, PlainCMNAS, PlainLoop
 from tests.benchmarks.systems import CLASSES, agw, batches, cm_nas
+from vireid.commands.trainer import Trainer
 from vireid.models import build_resnet
 from vireid.search import BNSeparation, JointNorm
 from vireid.structures import Batch, SearchBatch
 from vireid.tasks import OneLevel, ReIDModule, TwoLevels
 from vireid.terminal import say
 
-LAST_START = 360.0  # seconds after which no row begins
+LAST_START, LAST_STEP = 360.0, 450.0  # seconds after which no row begins, and none goes on
+LONGEST = 120.0  # seconds of one row
 SKIPPED, TIMED, TIMED_LOOP = 4, 12, 8  # steps
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
 COLUMNS = ("what", "ms a step", "images/s", "times the plain loop", "peak GiB", "TFLOP/s", "share of the roof")
@@ -39,12 +55,20 @@ RATES = [1e-3, 1e-2, 1e-2]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of one batch: rows of each modality, images of an identity, pixels."""
+    """Of one batch: rows of each modality, images of an identity, pixels.
+
+    Raises:
+        ValueError: a batch of one identity, in which no triplet has a negative.
+    """
 
     rows: int = 64
     images: int = 4
     height: int = 256
     width: int = 128
+
+    def __post_init__(self) -> None:
+        if self.rows < 2 * self.images:
+            raise ValueError(f"A batch needs two identities or more; {self.rows} rows of {self.images} images are fewer.")
 
 
 @dataclass(frozen=True)
@@ -53,20 +77,20 @@ class Case:
 
     Attributes:
         name: of the row.
-        build: the task.
+        build: the task, of the options of how a network runs.
         searches: whether its batches have rows for architecture steps too.
         precision: of the Trainer.
         tf32: whether float32 products may be rounded to TF32.
-        prepared: what is done to the task first.
+        options: of how the network runs.
         loop: name of the row that it is compared with.
     """
 
     name: str
-    build: Callable[[], ReIDModule]
+    build: Callable[..., ReIDModule]
     searches: bool = False
     precision: Any = "32-true"
     tf32: bool = False
-    prepared: Callable[[ReIDModule], Any] = lambda module: None
+    options: dict[str, Any] = field(default_factory=dict)
     loop: str = "plain loop, CM-NAS"
 
 
@@ -92,33 +116,55 @@ def now() -> float:
     return time.perf_counter()
 
 
+LAST: dict[str, Any] = {"channels_last": True}
+FORMATS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("32-true", {}),
+    ("TF32", {"tf32": True}),
+    ("bf16-mixed", {"precision": "bf16-mixed"}),
+    ("bf16-mixed, channels_last", {"precision": "bf16-mixed", "options": LAST}),
+    ("16-mixed, channels_last", {"precision": "16-mixed", "options": LAST}),
+)
+COMPILED = ("bf16-mixed, channels_last, compiled", {"precision": "bf16-mixed", "options": {**LAST, "compile": True}})
+RECOMPUTED = (
+    "bf16-mixed, channels_last, activation_checkpointing",
+    {"precision": "bf16-mixed", "options": {**LAST, "activation_checkpointing": True}},
+)
+
+
 def cases() -> Iterator[Case]:
-    """Rows, the most telling ones first."""
+    """Rows, the most telling ones first, and those that take minutes to compile last."""
 
-    def channels_last(module: ReIDModule) -> None:
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def searched(space: Any, strategy: Callable[[], Any]) -> Callable[..., ReIDModule]:
+        return lambda **options: vireid.SearchModule(CLASSES, space, weights=None, strategy=strategy(), **options)
 
-    def compiled(module: ReIDModule) -> None:
-        channels_last(module)
-        module.network.compile()
+    systems: dict[str, tuple[Callable[..., ReIDModule], dict[str, Any]]] = {
+        "CM-NAS": (cm_nas, {}),
+        "AGW": (agw, {"loop": "plain loop, AGW"}),
+        "search, BN alternating": (searched(BNSeparation(), lambda: TwoLevels(warmup_epochs=0)), {"searches": True}),
+        "search, joint one level": (searched(JointNorm(), lambda: OneLevel(warmup_epochs=0)), {}),
+    }
+    for name, (build, about) in systems.items():
+        for words, settings in FORMATS:
+            yield Case(f"{name}, {words}", build, **about, **settings)
+    for name, (words, settings) in (("CM-NAS", RECOMPUTED), ("CM-NAS", COMPILED), ("search, joint one level", COMPILED)):
+        build, about = systems[name]
+        yield Case(f"{name}, {words}", build, **about, **settings)
 
-    def searched(space: Any, strategy: Callable[[], Any]) -> Callable[[], ReIDModule]:
-        return lambda: vireid.SearchModule(CLASSES, space, weights=None, strategy=strategy())
 
-    separation, joint = BNSeparation(), JointNorm()
-    alternating = searched(separation, lambda: TwoLevels(warmup_epochs=0))
-    one_level = searched(joint, lambda: OneLevel(warmup_epochs=0))
-    yield Case("CM-NAS, 32-true", cm_nas)
-    yield Case("CM-NAS, TF32", cm_nas, tf32=True)
-    yield Case("CM-NAS, bf16-mixed, channels_last", cm_nas, False, "bf16-mixed", True, channels_last)
-    yield Case("CM-NAS, 16-mixed, channels_last", cm_nas, False, "16-mixed", True, channels_last)
-    yield Case("AGW, 32-true", agw, loop="plain loop, AGW")
-    yield Case("AGW, bf16-mixed, channels_last", agw, False, "bf16-mixed", True, channels_last, "plain loop, AGW")
-    yield Case("search, BN alternating, 32-true", alternating, True)
-    yield Case("search, BN alternating, bf16-mixed, channels_last", alternating, True, "bf16-mixed", True, channels_last)
-    yield Case("search, joint one level, 32-true", one_level)
-    yield Case("search, joint one level, bf16-mixed, channels_last", one_level, False, "bf16-mixed", True, channels_last)
-    yield Case("CM-NAS, bf16-mixed, channels_last, compiled", cm_nas, False, "bf16-mixed", True, compiled)
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Inside, work ends with a :class:`TimeoutError` after so many seconds, and again every ten, for what swallows the first."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"it took more than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1), 10.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager
@@ -157,15 +203,21 @@ def timed_loop(loop: Any, given: list[Batch]) -> float:
 
 def timed_fit(case: Case, given: list[Batch], device: torch.device, folder: str) -> float:
     """Seconds of a step of a ``fit``."""
-    module, clock = case.build(), Clock()
-    module.to(device)
-    case.prepared(module)
+    module, clock = case.build(**case.options), Clock()
     rows: Any = [SearchBatch(one, one) if case.searches else one for one in given]
     loader: DataLoader[Any] = DataLoader(rows, batch_size=None)
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator=device.type, devices=1, precision=case.precision, callbacks=[clock], default_root_dir=folder, **QUIET
-    )
     with products(case.tf32):
+        trainer = Trainer(
+            max_epochs=1,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            precision=case.precision,
+            benchmark=True,
+            tf32=case.tf32,
+            callbacks=[clock],
+            default_root_dir=folder,
+            **QUIET,
+        )
         trainer.fit(module, loader)
     return clock.seconds
 
@@ -198,7 +250,8 @@ class Table:
 
     def begin(self) -> None:
         """Print what is measured, and on what."""
-        say(f"{machine()}, commit {commit()}: batches of {self.images} images, {self.work:.2f} TFLOP in a plain step")
+        say(f"{machine()}, {date.today().isoformat()}, commit {commit() or 'not known'}")
+        say(f"Batches of {self.images} images, {self.work:.2f} TFLOP in a plain step")
         tops = ", ".join(f"{str(dtype)[6:]}{' as TF32' if tf32 else ''} {top:.1f}" for (dtype, tf32), top in self.roofs.items())
         say(f"Roof, the product of two large matrices, TFLOP/s: {tops}\n")
         say(f"| {' | '.join(COLUMNS)} |\n|---|{'---:|' * (len(COLUMNS) - 1)}")
@@ -221,11 +274,14 @@ class Table:
         self._row(case.name, lambda: timed_fit(case, self.given, self.device, folder), shortest, passes, self.loops.get(case.loop))
 
     def _row(self, name: str, measured: Callable[[], float], shortest: float, passes: int, loop: float | None) -> float:
+        gc.collect()  # the network of the last row
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
+        left = LAST_STEP - (time.monotonic() - self.began)
         try:
-            seconds = measured()
+            with limited(min(left, LONGEST)):
+                seconds = measured()
         except Exception as error:  # what cannot run must not cost the other rows
             say(f"| {name} | {type(error).__name__}: {' '.join(str(error).split())[:100]} |{' |' * (len(COLUMNS) - 2)}")
             return float("nan")
@@ -235,22 +291,24 @@ class Table:
         return seconds
 
 
-def main(sizes: Sizes | None = None) -> None:
+def main(sizes: Sizes | None = None, wanted: Callable[[str], bool] = bool) -> None:
     """Print the table, or that there is no GPU.
 
     Args:
         sizes: of other batches, which are measured without a GPU too.
+        wanted: whether a row is measured, by its name; default all.
     """
     if sizes is None and not torch.cuda.is_available():
         say("There is no GPU here, so nothing was measured. Run this script on a machine with one.")
         return
     warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", message="The network cannot be compiled")  # the row would tell the time of another network
     table = Table(sizes or Sizes(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     table.begin()
     table.loop("plain loop, CM-NAS", PlainCMNAS, cm_nas)
     table.loop("plain loop, AGW", PlainAGW, agw)
     with tempfile.TemporaryDirectory() as folder:
-        for case in cases():
+        for case in filter(lambda case: wanted(case.name), cases()):
             table.fit(case, folder)
 
 

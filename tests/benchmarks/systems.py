@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 import vireid
@@ -15,15 +17,15 @@ from vireid.tasks import EMA, SGD, ReIDModule, WarmupMultiStep
 CLASSES = 395
 
 
-def cm_nas() -> ReIDModule:
-    return vireid.RetrainModule(CLASSES, "random-0", BNSeparation(), weights=None, ema=EMA(mode="average"))
+def cm_nas(**options: Any) -> ReIDModule:
+    return vireid.RetrainModule(CLASSES, "random-0", BNSeparation(), weights=None, ema=EMA(mode="average"), **options)
 
 
-def agw() -> ReIDModule:
+def agw(**options: Any) -> ReIDModule:
     parts, head = [TwoStreams("maxpool"), NonLocalBlocks(inner_channels=1)], BNNeckHead(pooling=GeMPooling())
     optimizer = SGD(schedule=WarmupMultiStep((20, 50), warmup_epochs=9, warmup_factor=0.1), lr_factors={"trunk": 0.1})
     losses = [CrossEntropy(), WeightedRegularizedTriplet()]
-    return vireid.RetrainModule(CLASSES, "all_shared", BNSeparation(), None, losses, optimizer, trunk_parts=parts, head=head)
+    return vireid.RetrainModule(CLASSES, "all_shared", BNSeparation(), None, losses, optimizer, trunk_parts=parts, head=head, **options)
 
 
 def batches(count: int, rows: int = 16, images: int = 4, height: int = 128, width: int = 64) -> list[Batch]:

@@ -41,13 +41,13 @@ from vireid.tasks.run_length import over_the_run
 
 README = Path(__file__).parents[2] / "configs" / "README.md"
 MAY_CHANGE = """
-    root image_root download num_workers eval_batch_size cache_images gallery trials swapped ranks
+    root image_root download num_workers eval_batch_size cache_images gallery trials swapped ranks activation_checkpointing
     accelerator callbacks logger log_every_n_steps profiler default_root_dir enable_autolog_hparams model_registry
     enable_checkpointing enable_model_summary enable_progress_bar
     check_val_every_n_epoch inference_mode num_sanity_val_steps val_check_interval limit_val_batches limit_test_batches
     limit_predict_batches
 """  # names that mean the same wherever they stand
-ROUNDS = "compile benchmark"
+ROUNDS = "compile channels_last benchmark tf32"
 MAY_GROW = "max_epochs max_steps max_time"
 SPACE = BNSeparation("resnet10", width=8)
 ALL = [(cls, name) for cls in deciding_classes() for _, names in arguments_by_owner(cls) for name in sorted(names)]
@@ -287,6 +287,13 @@ def test_options_that_round_otherwise_may_change_and_a_warning_says_so(data: Pai
         "model.compile: false -> true",
         "trainer.benchmark: null -> true",
     ]
+
+
+def test_kernels_that_the_machine_chooses_are_named_when_a_run_goes_on(data: PairedFolderDataModule) -> None:
+    trainer = {"benchmark": True, "tf32": True}
+    task = retrain(compile=True)
+    (told,) = checked({"model": task.settings(), "data": settings_of(data), "trainer": trainer}, trainer, task, data)
+    assert told.startswith("`model.compile` and `trainer.benchmark` and `trainer.tf32`: the machine chooses kernels")
 
 
 def test_what_a_file_says_is_shown_without_control_characters(data: PairedFolderDataModule) -> None:

@@ -21,7 +21,6 @@ from vireid.data.modules.loading import BatchDataModule
 from vireid.settings.compared import is_object
 from vireid.settings.constructors import reachable
 from vireid.tasks import ReIDModule, RetrainModule, Retrieval
-from vireid.tasks.base import RUNNING
 
 Decision = Literal["refused", "allowed", "longer", "rounds"]
 
@@ -30,6 +29,7 @@ ALLOWED: Mapping[type, tuple[str, ...]] = {  # arguments of these classes, and o
     ReIDDataModule: ("cache_images",),
     SYSUDataModule: ("gallery", "trials"),
     LLCMDataModule: ("trials", "swapped"),
+    ReIDModule: ("activation_checkpointing",),
     RetrainModule: ("evaluation",),
     Retrieval: ("flip", "reranking", "ranks"),  # not `feature`: the derivation of a search may compare it
     Trainer: (
@@ -40,7 +40,10 @@ ALLOWED: Mapping[type, tuple[str, ...]] = {  # arguments of these classes, and o
     ),
 }
 LONGER: Mapping[type, tuple[str, ...]] = {Trainer: ("max_epochs", "max_steps", "max_time")}  # may grow
-ROUNDING: Mapping[type, tuple[str, ...]] = {ReIDModule: RUNNING, Trainer: ("benchmark",)}  # may change, and then the last digits do
+ROUNDING: Mapping[type, tuple[str, ...]] = {  # may change, and then the last digits do
+    ReIDModule: ("compile", "channels_last"),
+    Trainer: ("benchmark", "tf32"),
+}
 OWN = "may_change"  # attribute of a user's class: names of its arguments that may change
 SEEDS = ("model.seed", "data.seed")
 ABSENT, SHOWN = "(absent)", 60

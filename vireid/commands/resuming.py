@@ -16,6 +16,7 @@ from vireid.tasks.checkpoints import SECTION
 from vireid.tasks.run_length import over_the_run
 
 ROUNDS = "the last digits are other ones from here on, so that this run equals no uninterrupted one bit by bit."
+INEXACT = "the machine chooses kernels, so that this run equals an uninterrupted one only up to the last digits."
 MOST_EPOCHS = 10_000  # that are looked at, whatever a file says
 
 
@@ -45,12 +46,21 @@ def check_resumed(
     unknown = [part for part in ("data", "trainer") if not isinstance(section.get(part), Mapping)]
     warnings = [f"{checkpoint!r} does not tell the settings of its {' and '.join(unknown)}: they are not compared."] if unknown else []
     warnings += [f"{change}: {ROUNDS}" for change in found if change.rounds]
+    if inexact := [name for name in _inexact(now) if name not in {change.name for change in found}]:
+        warnings.append(f"{' and '.join(f'`{name}`' for name in inexact)}: {INEXACT}")
     for change in found:
         if change.name == "trainer.max_epochs":
             begun = min(int(content.get("epoch", 0)) + 1, int(change.before), MOST_EPOCHS)
             spanning = over_the_run(task, int(change.before), int(change.after), begun)
             warnings += [_warning(change, spanning)] if spanning else []
     return warnings
+
+
+def _inexact(now: Mapping[str, Any]) -> list[str]:
+    """Settings under which the same numbers may be rounded otherwise in another process."""
+    of_model, of_trainer = now["model"]["init_args"], now["trainer"]
+    found = {"model.compile": of_model.get("compile"), **{f"trainer.{name}": of_trainer.get(name) for name in ("benchmark", "tf32")}}
+    return [name for name, value in found.items() if value]
 
 
 def _refusal(checkpoint: str, refused: list[Changed]) -> str:

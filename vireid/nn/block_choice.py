@@ -68,7 +68,7 @@ class BlockChoice(Choice):
     def _run(self, k: int, x: Tensor) -> Tensor:
         block = self.layers[self.candidates[k]]
         if self.checkpointing == "candidates" and self.training:
-            return recomputed(block, block, x)
+            return recomputed(block, block, x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
         return block(x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
     def candidate_parameters(self, k: int) -> list[nn.Parameter]:

@@ -23,15 +23,16 @@ from vireid.settings import Recorded, class_path, import_class, instantiate, set
 from vireid.structures import Batch, Genotype, generator_for
 from vireid.tasks.checkpoint_values import misfits
 from vireid.tasks.checkpoints import SECTION, VERSION, TellsSettings, read_checkpoint
-from vireid.tasks.compilation import CompiledNetwork, CompileMode
+from vireid.tasks.compilation import CompileMode
 from vireid.tasks.epoch_means import EpochMeans
 from vireid.tasks.evaluation.base import Stage, TaskEvaluation
 from vireid.tasks.optimisation.schedules import set_rates
 from vireid.tasks.people import KEY as PEOPLE, SeenPeople
 from vireid.tasks.progress import check_gradients, check_sigterm, close_epoch, gradients_of, put_gradients, reopen_epoch, window_is_whole
+from vireid.tasks.running import Running
 from vireid.version import __version__
 
-RUNNING = ("compile",)
+RUNNING = ("compile", "channels_last", "activation_checkpointing")
 """Arguments that say how a network runs. What it computes is the same but for the last digits."""
 
 
@@ -43,6 +44,12 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
             for a search with separate architecture steps, one for each modality in the evaluation of a child. This takes a minute or more
             at the beginning. ``max-autotune-no-cudagraphs`` also tries several kernels, and takes longer. The last digits differ from those
             of the network as it is written. Where there is no compiler, a warning says so, and the network runs as it is written.
+        channels_last: whether the channels of a pixel lie beside one another in memory, as convolutions of some devices want them.
+        activation_checkpointing: whether a training step computes the activations in the blocks of the trunk again in its backward pass,
+            instead of keeping them. This takes about a third more time, and a fraction of the memory. Not with ``compile``.
+
+    Raises:
+        SettingsError: ``compile`` with ``activation_checkpointing``.
 
     Attributes:
         network: called ``network(images, n_visible)``.
@@ -50,7 +57,7 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
         losses: weighted sum of loss terms.
         seed: of initial weights and of what layers draw.
         evaluation: how it is evaluated.
-        compiles: as ``compile`` was given.
+        running: how the network runs under a Trainer.
         notes: what callbacks did to this evaluation; with :meth:`remark` they mark its rows.
         run_dir: folder for files of results; ``None`` for the logger's, or the Trainer's root without a logger.
     """
@@ -62,10 +69,11 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
     losses: LossSum
     seed: int
 
-    def __init__(self, compile: bool | CompileMode = False) -> None:
+    def __init__(self, compile: bool | CompileMode = False, channels_last: bool = False, activation_checkpointing: bool = False) -> None:
         super().__init__()
-        self.compiles: bool | CompileMode = compile
-        self._compiled: CompiledNetwork | None = None
+        if compile and activation_checkpointing:
+            raise SettingsError("`compile` and `activation_checkpointing` both decide what is computed again. Leave one out.")
+        self.running = Running(compile, channels_last, activation_checkpointing)
         self.notes: list[str] = []
         self.run_dir: Path | None = None
         self._evaluated = ExitStack()
@@ -75,9 +83,7 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
 
     def forward(self, batch: Batch) -> NetworkOutput:
         """The network's output for a batch whose images are normalised."""
-        run = self._compiled or self.network
-        output: NetworkOutput = run(batch.images.to(self.dtype), batch.n_visible)
-        return output
+        return self.running(self.network, batch.images.to(self.dtype), batch.n_visible)
 
     # --- training -------------------------------------------------------------------------------------------------------------------
 
@@ -200,11 +206,10 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
 
     def setup(self, stage: str) -> None:
         self.evaluation.check(self.trainer, stage)
-        if self.compiles:
-            self._compiled = CompiledNetwork(self.network, None if self.compiles is True else self.compiles)
+        self.running.begin(self.network)
 
     def teardown(self, stage: str) -> None:  # noqa: ARG002 (interface)
-        self._compiled = None
+        self.running.end(self.network)
 
     def on_validation_start(self) -> None:
         self._start_evaluation("validate")

@@ -115,5 +115,5 @@ def _backward_too() -> AbstractContextManager[object]:
 
 def _said(error: Exception) -> str:
     """The beginning of a compiler's message, as one sentence."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split()) or type(error).__name__
     return f"{text[:SHOWN].rstrip('. ')}{'...' if len(text) > SHOWN else '.'}"

@@ -66,6 +66,7 @@ def test_the_optimisers_of_cm_nas() -> None:
             "schedule": WarmupMultiStep(milestones, 0.1, warmup, 0.01).settings(),
             "lr_factors": {"trunk": 0.1},
             "gradient_clip_val": None,
+            "fused": False,
         }
 
 

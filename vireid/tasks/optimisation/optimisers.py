@@ -65,7 +65,7 @@ class OptimizerSettings(Recorded, ABC):
             parts: parameters by the name of their part.
 
         Raises:
-            SettingsError: see :meth:`check_parts`.
+            SettingsError: see :meth:`check_parts`; or a fused step that torch does not have on the device of the parameters.
         """
         self.check_parts(parts)
         optimizer = self.create(
@@ -74,9 +74,21 @@ class OptimizerSettings(Recorded, ABC):
                 for name, parameters in parts.items()
             ]
         )
+        if optimizer.defaults.get("fused"):
+            self._check_fused({parameter.device for group in optimizer.param_groups for parameter in group["params"]})
         if self.gradient_clip_val is not None:
             optimizer.register_step_pre_hook(Clipping(self.gradient_clip_val))
         return optimizer
+
+    def _check_fused(self, devices: set[torch.device]) -> None:
+        """A step of one number on each device, for torch looks at the device in a step alone."""
+        for device in devices:
+            number = nn.Parameter(torch.zeros(1, device=device))
+            number.grad = torch.zeros_like(number)
+            try:
+                self.create([{"params": [number], "lr": 0.0}]).step()
+            except RuntimeError as error:
+                raise SettingsError(f"`fused` does not work on {device.type}: {error}. Leave `fused` out.") from error
 
     def check_parts(self, parts: Iterable[str]) -> None:
         """Refuse factors of parts that are not there.
@@ -93,7 +105,26 @@ class OptimizerSettings(Recorded, ABC):
         return None if self.schedule is None else self.schedule.scheduler(optimizer, epochs)
 
 
-class Adam(OptimizerSettings):
+class Fusable(OptimizerSettings, ABC):
+    """An optimiser of torch that has a fused step.
+
+    Args:
+        fused: whether one kernel steps all numbers of a tensor, instead of several operations for all tensors. The last digits differ. It
+            takes gradients before they are unscaled, so it does not go with ``gradient_clip_val``.
+        shared: see :class:`OptimizerSettings`.
+
+    Raises:
+        SettingsError: ``fused`` with ``gradient_clip_val``.
+    """
+
+    def __init__(self, lr: float, fused: bool = False, **shared: Any) -> None:
+        super().__init__(lr, **shared)
+        self.fused = fused
+        if fused and self.gradient_clip_val is not None:
+            raise SettingsError("`fused: true` takes gradients before they are unscaled, so they cannot be clipped. Leave one out.")
+
+
+class Adam(Fusable):
     """Adam with L2-coupled weight decay (``torch.optim.Adam``); the defaults are CM-NAS's.
 
     Args:
@@ -102,7 +133,7 @@ class Adam(OptimizerSettings):
         eps: added to the denominator.
         weight_decay: added to the gradient as ``weight_decay * parameter`` (not AdamW).
         amsgrad: keep the maximum of the second moments.
-        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`, and ``fused`` of :class:`Fusable`.
     """
 
     def __init__(
@@ -121,10 +152,10 @@ class Adam(OptimizerSettings):
         self.amsgrad = amsgrad
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(groups, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad)
+        return torch.optim.Adam(groups, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad, fused=self.fused or None)
 
 
-class AdamW(OptimizerSettings):
+class AdamW(Fusable):
     """Adam with decoupled weight decay (``torch.optim.AdamW``).
 
     Args:
@@ -132,7 +163,7 @@ class AdamW(OptimizerSettings):
         betas: decay of the first and second moment.
         eps: added to the denominator.
         weight_decay: fraction of the parameter, times ``lr``, taken off per step.
-        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`, and ``fused`` of :class:`Fusable`.
     """
 
     def __init__(
@@ -149,10 +180,10 @@ class AdamW(OptimizerSettings):
         self.weight_decay = weight_decay
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups, self.lr, self.betas, self.eps, self.weight_decay)
+        return torch.optim.AdamW(groups, self.lr, self.betas, self.eps, self.weight_decay, fused=self.fused or None)
 
 
-class SGD(OptimizerSettings):
+class SGD(Fusable):
     """Stochastic gradient descent with momentum (``torch.optim.SGD``).
 
     Args:
@@ -160,7 +191,7 @@ class SGD(OptimizerSettings):
         momentum: fraction of the last update that is kept.
         nesterov: whether the gradient is taken ahead of the step (Nesterov's momentum).
         weight_decay: added to the gradient as ``weight_decay * parameter``.
-        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`.
+        shared: ``schedule``, ``lr_factors`` and ``gradient_clip_val`` of :class:`OptimizerSettings`, and ``fused`` of :class:`Fusable`.
     """
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 5e-4, **shared: Any) -> None:
@@ -170,4 +201,5 @@ class SGD(OptimizerSettings):
         self.weight_decay = weight_decay
 
     def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(groups, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov)
+        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay, "nesterov": self.nesterov}
+        return torch.optim.SGD(groups, self.lr, **settings, fused=self.fused or None)  # type: ignore[arg-type]  # one dictionary of both

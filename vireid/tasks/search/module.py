@@ -178,7 +178,7 @@ class SearchModule(ReIDModule):
             )
         self.strategy.check(self)
         if (
-            self.compiles
+            self.running.compile
             and not self.strategy.dense
             and any(not isinstance(choice, NormChoice) for choice in self.supernet.choices.values())
         ):
