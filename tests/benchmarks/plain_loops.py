@@ -41,7 +41,7 @@ class Stem(nn.Module):
         super().__init__()
         conv, norm = trunk.get_submodule("conv1"), trunk.get_submodule("bn1")
         assert isinstance(conv, PerModality)
-        assert isinstance(norm, PerModality)
+        assert isinstance(norm, SeparateBatchNorm2d)
         sides = ((conv.visible, norm.visible), (conv.infrared, norm.infrared))
         self.sides = nn.ModuleList(nn.Sequential(*copy.deepcopy(side), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)) for side in sides)
 

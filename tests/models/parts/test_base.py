@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vireid.errors import SettingsError
 from vireid.models import Backbone, BNNeckHead, CDNetTrunk, ReIDNetwork, TrunkPart, TwoStreams, build_resnet, insert_after, with_parts
-from vireid.nn import GlobalAveragePooling, PerModality, Reporting
+from vireid.nn import GlobalAveragePooling, PerModality, Reporting, SeparateBatchNorm2d
 from vireid.search import BNSeparation
 
 SPACE = BNSeparation("resnet10", width=8)
@@ -65,6 +65,13 @@ def test_training_statistics_of_streams_are_those_of_separate_batch_norms() -> N
     for half in ("visible", "infrared"):
         expected = separate.trunk.get_submodule(f"layer2.0.bn1.{half}").running_mean
         torch.testing.assert_close(streams.trunk.get_submodule(f"layer2.{half}.0.bn1").running_mean, expected)
+
+
+@pytest.mark.parametrize("point", ["all_shared", "all_separate"])
+def test_a_batch_norm_in_streams_is_a_separate_one_with_the_names_of_two_copies(point: str) -> None:
+    layer = with_parts(backbone(point), [TwoStreams("maxpool")]).trunk.get_submodule("bn1")
+    assert isinstance(layer, SeparateBatchNorm2d)
+    assert list(layer.state_dict()) == list(PerModality(nn.BatchNorm2d(8)).state_dict())
 
 
 def test_every_parameter_of_streams_over_a_separated_child_learns() -> None:

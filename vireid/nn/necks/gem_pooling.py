@@ -44,4 +44,4 @@ class GeMPooling(Pooling):
         """
         with torch.autocast(x.device.type, enabled=False):
             full = x if x.dtype == torch.float64 else x.float()
-            return (full.clamp_min(0).pow(self.p).mean(dim=(2, 3)) + self.FLOOR).pow(1 / self.p)
+            return (full.relu().pow(self.p).mean(dim=(2, 3)) + self.FLOOR).pow(1 / self.p)
