@@ -124,4 +124,4 @@ def test_deployment_runs(short_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     told = capsys.readouterr().out
     assert "Added 3 images. people.gallery holds 3 images of 0 people." in told
     assert told.index(ranked[2:7]) < told.index("the file is whole")
-    assert "Removed 1 images; no byte of them is left." in told
+    assert "Removed 1 image; no byte of it is left." in told

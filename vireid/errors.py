@@ -65,3 +65,7 @@ class OutputError(VireidError, OSError):
 
 class GalleryError(VireidError, ValueError):
     """A gallery is damaged, of another version, or does not fit the model or what is asked of it."""
+
+
+class UnreachableError(GalleryError):
+    """The server of a gallery does not answer, or refuses. What it acknowledged is kept."""

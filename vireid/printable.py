@@ -20,6 +20,16 @@ def printable(name: object) -> str:
     return IN_NAMES.sub(_escaped, os.fspath(name) if isinstance(name, os.PathLike) else str(name))
 
 
+def counted(count: int, thing: str, things: str = "") -> str:
+    """A number of things in words.
+
+    Example:
+        >>> counted(1, "image"), counted(0, "image"), counted(2, "person", "people")
+        ('1 image', '0 images', '2 people')
+    """
+    return f"{count} {thing if count == 1 else things or thing + 's'}"
+
+
 def visible(text: str) -> str:
     """As :func:`printable` for a text of several lines."""
     return IN_TEXT.sub(_escaped, text)

@@ -181,7 +181,7 @@ def test_embeddings_that_are_none(path: Path, rows: Any) -> None:
 def test_a_bad_image_keeps_the_batches_before_it_and_the_same_call_goes_on(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vireid.deploy.gallery.members.BATCH", 2)
+    monkeypatch.setattr("vireid.deploy.gallery.changeable.BATCH", 2)
     images = files(tmp_path / "images", people=3, shots=2)
     whole = images[3].read_bytes()
     images[3].write_bytes(whole[:100])

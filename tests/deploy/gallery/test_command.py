@@ -66,7 +66,7 @@ def test_from_folders_to_ranked_lists(call: Call, model: str) -> None:
     assert len(content["candidates"]) == 3
     assert content["remarks"] == ["The gallery holds 3 that may be found, fewer than 10."]
     told = call("info", "people.gallery", "--images").out
-    assert "people.gallery: 10 images (6 visible and 4 infrared) of 4 people, 1 cameras" in told
+    assert "people.gallery: 10 images (6 visible and 4 infrared) of 4 people, 1 camera," in told
     assert "the file is whole" in told
     assert told.count("[bold]bob") == 2
 
@@ -76,7 +76,7 @@ def test_removal_leaves_nothing(call: Call, model: str) -> None:
     call("add", "people.gallery", "day", "--modality", "visible", "--model", model)
     assert b"day/ann" in on_disk(Path("people.gallery"))
     removed = call("remove", "people.gallery", "--person", "ann")
-    assert removed.out == "Removed 2 images; no byte of them is left. people.gallery holds 2 images.\n"
+    assert removed.out == "Removed 2 images; no byte of them is left. people.gallery holds 2 images of 1 person.\n"
     assert b"day/ann" not in on_disk(Path("people.gallery"))
     assert call("remove", "people.gallery", "--ids", "3,4").out.startswith("Removed 2 images")
     assert "MiB" in call("vacuum", "people.gallery").out
@@ -143,7 +143,7 @@ def test_a_new_model(call: Call, model: str) -> None:
     assert "Embedded 3 images by model" in done
     assert "Not image 4, which no search finds now: Its file" in done
     assert call("search", "g", "day/ann", "--modality", "visible", "--model", other).code == 0
-    assert "1 images wait for embeddings" in call("info", "g").out
+    assert "1 image waits for an embedding of this model, and no search finds it" in call("info", "g").out
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,7 @@ def test_a_new_model(call: Call, model: str) -> None:
         (("add", "g", "empty", "--modality", "visible", "--model", "M"), "names no image"),
         (("add", "g", "absent.png", "--modality", "visible", "--model", "M"), "There is no image file 'absent.png'"),
         (("add", "g", "day", "--modality", "visible", "--model", "absent"), "absent"),
-        (
-            ("add", "g", "broken", "--modality", "visible", "--model", "M"),
-            "1 images were added before it" if False else "Cannot read image",
-        ),
+        (("add", "g", "broken", "--modality", "visible", "--model", "M"), "Before it 0 images got into the gallery"),
         (("add", "g", "day", "--modality", "visible", "--model", "M", "--time", "noon"), "`time` must be a date and time"),
         (
             ("search", "absent", "day", "--modality", "visible", "--model", "M"),

@@ -15,7 +15,7 @@ from tests.deploy.gallery.test_property import Filtered
 from vireid import Gallery
 from vireid.deploy import Where
 from vireid.deploy.gallery.copying import copy_gallery
-from vireid.deploy.gallery.qdrant import client_of
+from vireid.deploy.gallery.server_address import client_of
 from vireid.deploy.gallery.server_gallery import ServerGallery
 from vireid.errors import GalleryError, MissingFileError, OutputError, SettingsError
 

@@ -41,8 +41,8 @@ class Process:
 
 
 @contextmanager
-def served(gallery: Path, *words: str, program: str = STAND_IN) -> Iterator[Process]:
-    """A server of a gallery at a free port, which is killed at the end."""
+def served(gallery: Path | str, *words: str, program: str = STAND_IN) -> Iterator[Process]:
+    """A server of a gallery, a file or an address, at a free port, which is killed at the end."""
     command = [sys.executable, "-c", program, *words, "--gallery", str(gallery), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as popen:
         try:

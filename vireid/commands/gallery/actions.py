@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vireid.commands.gallery.folders import groups
-from vireid.deploy import Gallery, ImageEmbedder, Where
-from vireid.deploy.gallery.copying import copy_gallery
-from vireid.deploy.gallery.records import Copyable
-from vireid.errors import BadImageError, SettingsError
-from vireid.printable import printable
+from vireid.deploy import AnyGallery, ImageEmbedder, Where, open_gallery
+from vireid.errors import BadImageError, SettingsError, UnreachableError
+from vireid.printable import counted, printable
 from vireid.terminal import say, track
 
 BATCH = 256  # images of one call: as many are stored before the next
@@ -31,7 +27,7 @@ def add_images(
 ) -> int:
     """Run ``vireid gallery add``."""
     found, empty = groups(images, modality, person)
-    with Gallery(gallery, embedder_of(model), keep_images=keep_images, wait=wait) as opened:
+    with open_gallery(gallery, embedder_of(model), create=True, keep_images=keep_images, wait=wait) as opened:
         before = len(opened)
         total = sum(len(group.paths) for group in found)
         parts = [(group, slice(start, start + BATCH)) for group in found for start in range(0, len(group.paths), BATCH)]
@@ -39,11 +35,13 @@ def add_images(
             try:
                 opened.add(group.paths[part], group.modality, group.people[part], camera, time)
             except BadImageError as error:
-                done = len(opened) - before
-                raise BadImageError(f"{error} {done} images were added before it; the same command then adds the rest.") from error
+                done = counted(len(opened) - before, "image")
+                raise BadImageError(f"{error} Before it {done} got into the gallery; the same command then adds the rest.") from error
+            except UnreachableError as error:
+                raise UnreachableError(f"{error} The same command then adds the images that are missing.") from error
         added = len(opened) - before
-        there = f"; {total - added} were there already" if total > added else ""
-        say(f"Added {added} images{there}. {gallery} holds {len(opened)} images of {len(opened.people)} people.")
+        there = f"; {total - added} {_were(total - added)} there already" if total > added else ""
+        say(f"Added {counted(added, 'image')}{there}. {contents(gallery, opened)}")
     if empty:
         say(f"No image was found in the folders of: {', '.join(empty)}.")
     return 0
@@ -51,64 +49,23 @@ def add_images(
 
 def remove_images(gallery: str, which: Where, wait: float) -> int:
     """Run ``vireid gallery remove``."""
-    with Gallery.open(gallery, wait=wait) as opened:
+    with open_gallery(gallery, wait=wait) as opened:
         count = opened.remove(which)
-        clean = opened.checkpoint()
-        left = f"{gallery} holds {len(opened)} images."
-    say(f"Removed {count} images; no byte of them is left. {left}" if clean else f"Removed {count} images. {left}")
-    if not clean:
-        say("Another process is reading the gallery. The log keeps their bytes until that has ended and the gallery is closed again.")
+        remains, left = opened.remains(), contents(gallery, opened)
+    clean = "" if remains else f"; no byte of {'it' if count == 1 else 'them'} is left"
+    say(f"Removed {counted(count, 'image')}{clean}. {left}")
+    if remains:
+        say(remains)
     return 0
 
 
-def reembed_images(gallery: str, model: str, wait: float) -> int:
-    """Run ``vireid gallery reembed``."""
-    embedder = embedder_of(model)
-    with Gallery.open(gallery, wait=wait) as opened:
-        done = opened.reembed(embedder)
-    say(f"Embedded {done.done} images by model {embedder.card.digest[:12]}. Thresholds are gone: run `vireid gallery calibrate {gallery}`.")
-    for number, reason in done.missing.items():
-        say(f"Not image {number}, which no search finds now: {reason}")
-    return 0
+def contents(gallery: str, opened: AnyGallery) -> str:
+    """What a gallery holds, in a sentence."""
+    return f"{printable(gallery)} holds {counted(len(opened), 'image')} of {counted(len(opened.people), 'person', 'people')}."
 
 
-def backup_gallery(gallery: str, file: str) -> int:
-    """Run ``vireid gallery backup``."""
-    with Gallery.open(gallery) as opened:
-        opened.backup(file)
-    say(f"Wrote {file}.")
-    return 0
-
-
-def copy_images(source: str, target: str, wait: float) -> int:
-    """Run ``vireid gallery copy``."""
-    with contextlib.ExitStack() as opened:
-        stores = [opened.enter_context(_store(name, create, wait)) for name, create in ((source, False), (target, True))]
-        count = copy_gallery(*stores)
-    say(f"{printable(source)} and {printable(target)} hold {count} images.")
-    return 0
-
-
-@contextlib.contextmanager
-def _store(name: str, create: bool, wait: float) -> Iterator[Copyable]:
-    """The store of a gallery, which no other process changes inside the block if it is a file."""
-    if name.startswith(("qdrant://", "qdrants://")):
-        from vireid.deploy.gallery.server_gallery import ServerGallery
-
-        with ServerGallery(name, create=create) as server:
-            yield server.store
-    else:
-        with Gallery(name, create=create, wait=wait) as file, file.owned():
-            yield file.store
-
-
-def vacuum_gallery(gallery: str, wait: float) -> int:
-    """Run ``vireid gallery vacuum``."""
-    before = Path(gallery).stat().st_size if Path(gallery).is_file() else 0
-    with Gallery.open(gallery, wait=wait) as opened:
-        opened.vacuum()
-    say(f"{gallery} has {Path(gallery).stat().st_size / 2**20:.1f} MiB, {before / 2**20:.1f} before.")
-    return 0
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def embedder_of(model: str | None) -> ImageEmbedder:

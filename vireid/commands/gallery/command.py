@@ -1,4 +1,5 @@
-"""``vireid gallery``: people in one file, searched by images of either modality. Nothing here imports torch before it is needed."""
+"""``vireid gallery``: people in one file or on a server, searched by images of either modality. Nothing here imports torch before it is
+needed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def main(words: list[str]) -> int:
     rest = words[1:]
     for flag in FLAGS:
         rest = with_flag(rest, flag)
-    description = "Keep people in one file, and find them by images of either modality."
+    description = "Keep people in one file or on a server, and find them by images of either modality."
     return int(auto_cli(commands, args=rest, prog="vireid gallery", parser_class=ShortErrors, description=description))
 
 
@@ -47,7 +48,7 @@ def add(
     """Add images to a gallery; it is made if it does not exist. Images that are there already are left as they are.
 
     Args:
-        gallery: file of the gallery.
+        gallery: file of the gallery, or qdrant://host:6333/people.
         images: an image, a list of paths (.txt), or a folder: of images of one person or of nobody known, of one folder for each person,
             or of folders visible/ and infrared/ with one folder for each person.
         model: folder that vireid export wrote, or a checkpoint. The first one is that of the gallery from then on.
@@ -56,7 +57,7 @@ def add(
         camera: name of the camera of all images.
         time: when the images were taken, such as 2026-11-30T21:05, in UTC if it says no zone.
         keep_images: store the images themselves, so that another model can embed them without their files; a thumbnail is always stored.
-        wait: seconds to wait for another process that is changing the gallery.
+        wait: seconds to wait for another process that is changing a file.
     """
     from vireid.commands.gallery.actions import add_images
 
@@ -73,17 +74,17 @@ def remove(
     until: str | None = None,
     wait: float = 5.0,
 ) -> int:
-    """Remove images for good: those that fit everything that is given. No byte of them stays in the file.
+    """Remove images for good: those that fit everything that is given. No byte of them stays in a file.
 
     Args:
-        gallery: file of the gallery.
+        gallery: file of the gallery, or qdrant://host:6333/people.
         ids: numbers of images, with commas between.
         person: name of a person.
         camera: name of a camera.
         in_modality: sensor.
         since: images taken at or after this time.
         until: images taken at or before this time.
-        wait: seconds to wait for another process that is changing the gallery.
+        wait: seconds to wait for another process that is changing a file.
     """
     from vireid.commands.gallery.actions import remove_images, where
 
@@ -109,7 +110,7 @@ def search(
     """Search the person of an image, or of several images of one person.
 
     Args:
-        gallery: file of the gallery.
+        gallery: file of the gallery, or qdrant://host:6333/people.
         images: an image, or a folder or a list (.txt) of images of one person, all of one modality.
         modality: sensor of these images.
         model: folder that vireid export wrote (which needs no torch), or a checkpoint; that of the gallery.
@@ -121,7 +122,7 @@ def search(
         in_modality: search only images of this sensor.
         since: search only images taken at or after this time.
         until: search only images taken at or before this time.
-        quantised: search with a quarter of the memory, by faiss; scores stay exact.
+        quantised: search a file with a quarter of the memory, by faiss; scores stay exact.
         format: table for people, json for programs.
     """
     from vireid.commands.gallery.actions import where
@@ -132,10 +133,10 @@ def search(
 
 
 def info(gallery: str, images: bool = False) -> int:
-    """Tell what a gallery holds, and whether its file is whole.
+    """Tell what a gallery holds, and whether a file is whole.
 
     Args:
-        gallery: file of the gallery.
+        gallery: file of the gallery, or qdrant://host:6333/people.
         images: list every image.
     """
     from vireid.commands.gallery.finding import show_info
@@ -176,7 +177,7 @@ def reembed(gallery: str, model: str, wait: float = 5.0) -> int:
         model: folder that vireid export wrote, or a checkpoint.
         wait: seconds to wait for another process that is changing the gallery.
     """
-    from vireid.commands.gallery.actions import reembed_images
+    from vireid.commands.gallery.files import reembed_images
 
     return reembed_images(gallery, model, wait)
 
@@ -188,7 +189,7 @@ def backup(gallery: str, file: str) -> int:
         gallery: file of the gallery.
         file: file to write; it must not exist.
     """
-    from vireid.commands.gallery.actions import backup_gallery
+    from vireid.commands.gallery.files import backup_gallery
 
     return backup_gallery(gallery, file)
 
@@ -201,7 +202,7 @@ def copy(source: str, target: str, wait: float = 5.0) -> int:
         target: gallery to copy to, which must be new, or a begun copy.
         wait: seconds to wait for another process that is changing a file.
     """
-    from vireid.commands.gallery.actions import copy_images
+    from vireid.commands.gallery.files import copy_images
 
     return copy_images(source, target, wait)
 
@@ -213,6 +214,6 @@ def vacuum(gallery: str, wait: float = 5.0) -> int:
         gallery: file of the gallery.
         wait: seconds to wait for another process that is changing the gallery.
     """
-    from vireid.commands.gallery.actions import vacuum_gallery
+    from vireid.commands.gallery.files import vacuum_gallery
 
     return vacuum_gallery(gallery, wait)

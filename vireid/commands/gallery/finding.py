@@ -12,12 +12,13 @@ from typing import Any
 from rich.table import Table
 
 from vireid.commands.gallery.actions import embedder_of
+from vireid.commands.gallery.files import open_file, through_a_file
 from vireid.commands.gallery.folders import groups
-from vireid.deploy import Answer, Calibration, Entry, Gallery, Probes, Where
+from vireid.deploy import Answer, Calibration, Entry, Gallery, ImageEmbedder, Probes, Where, open_gallery
 from vireid.deploy.gallery.entries import shown
 from vireid.deploy.image_lists import image_files
 from vireid.errors import SettingsError
-from vireid.structures import Modality
+from vireid.printable import counted, printable
 from vireid.terminal import say, table_console
 
 
@@ -37,7 +38,8 @@ def search_images(
     if modality is None:
         raise SettingsError("Say of which modality the query is: --modality visible or infrared.")
     paths = image_files([images])
-    with Gallery.open(gallery, embedder_of(model), quantised=quantised) as opened:
+    embedder = embedder_of(model)
+    with _quantised(gallery, embedder) if quantised else open_gallery(gallery, embedder) as opened:
         answer = opened.search(paths, modality, k, within, target, by_person)
     if form == "json":
         sys.stdout.write(json.dumps(_plain(answer), indent=1) + "\n")
@@ -53,6 +55,10 @@ def search_images(
     return 0
 
 
+def _quantised(gallery: str, embedder: ImageEmbedder) -> Gallery:
+    return open_file(gallery, "leave out `--quantised`", embedder, quantised=True)
+
+
 def calibrate_gallery(
     gallery: str, targets: Sequence[float], probes: str | None, model: str | None, modality: str | None, wait: float
 ) -> int:
@@ -62,30 +68,37 @@ def calibrate_gallery(
         if None in group.people:
             raise SettingsError(f"`--probes` must hold one folder for each person; {probes!r} holds images of nobody known.")
         asked.append(Probes(group.paths, group.modality, [name or "" for name in group.people]))
-    with Gallery.open(gallery, None if model is None and not asked else embedder_of(model), wait=wait) as opened:
+    embedder = None if model is None and not asked else embedder_of(model)
+    with open_file(gallery, through_a_file(gallery, "calibrate"), embedder, wait=wait) as opened:
         calibration = opened.calibrate(targets, asked)
     show_calibration(calibration)
     return 0
 
 
 def show_info(gallery: str, images: bool) -> int:
-    """Run ``vireid gallery info``; 1 if the file is damaged."""
-    with Gallery.open(gallery) as opened:
-        entries, people, cameras = opened.entries(), opened.people, opened.cameras
-        model, width, waiting, calibration, damage = opened.model, opened.width, opened.waiting, opened.calibration, opened.damage()
-        size = opened.path.stat().st_size
-    sides = " and ".join(f"{sum(e.modality is side for e in entries)} {side.name.lower()}" for side in Modality)
-    say(f"{gallery}: {len(entries)} images ({sides}) of {len(people)} people, {len(cameras)} cameras, {size / 2**20:.1f} MiB")
-    times = sorted(entry.time for entry in entries if entry.time is not None)
-    if times:
-        say(f"taken from {_time(times[0])} to {_time(times[-1])}")
-    say(f"model {model[:12]}, embeddings of {width} numbers" if model else "no model yet")
-    if waiting:
-        say(f"{waiting} images wait for embeddings of this model, and no search finds them: see `vireid gallery reembed`")
-    if calibration.pairs:
-        show_calibration(calibration)
-    if images:
-        table_console().print(_entries(entries))
+    """Run ``vireid gallery info``; 1 if a file is damaged."""
+    with open_gallery(gallery) as opened:
+        sensors, people, cameras, span = opened.images_of_sensors(), opened.people, opened.cameras, opened.span()
+        sides = " and ".join(f"{count} {side.name.lower()}" for side, count in sensors.items())
+        counts = f"{counted(sum(sensors.values()), 'image')} ({sides}) of {counted(len(people), 'person', 'people')}"
+        size = f", {opened.path.stat().st_size / 2**20:.1f} MiB" if isinstance(opened, Gallery) else ""
+        say(f"{printable(gallery)}: {counts}, {counted(len(cameras), 'camera')}{size}")
+        if span is not None:
+            say(f"taken from {_time(span[0])} to {_time(span[1])}")
+        model = opened.model
+        say(f"model {model[:12]}, embeddings of {opened.width} numbers" if model else "no model yet")
+        if isinstance(opened, Gallery) and (waiting := opened.waiting):
+            wait = f"{counted(waiting, 'image')} {'waits for an embedding' if waiting == 1 else 'wait for embeddings'}"
+            say(f"{wait} of this model, and no search finds {'it' if waiting == 1 else 'them'}: see `vireid gallery reembed`")
+        if opened.calibration.pairs:
+            show_calibration(opened.calibration)
+        if images:
+            table_console().print(_entries(opened.entries()))
+        return _tell_damage(opened) if isinstance(opened, Gallery) else 0
+
+
+def _tell_damage(opened: Gallery) -> int:
+    damage = opened.damage()
     say("the file is whole" if not damage else f"THE FILE IS DAMAGED: {damage}. Restore a backup of it.")
     return int(bool(damage))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vireid.deploy.gallery.records import COPIED, KEPT, Copyable
 from vireid.errors import GalleryError, OutputError
+from vireid.printable import counted
 
 
 def copy_gallery(source: Copyable, target: Copyable) -> int:
@@ -34,7 +35,7 @@ def copy_gallery(source: Copyable, target: Copyable) -> int:
     ours, theirs = source.stored_count(), target.stored_count()
     if ours != theirs:
         raise GalleryError(
-            f"{ours} images are in the gallery to copy from, and {theirs} in the copy: one of them was changed meanwhile. "
+            f"The gallery to copy from holds {counted(ours, 'image')}, and the copy {theirs}: one of them was changed meanwhile. "
             "Remove the copy, and copy again while nobody changes them."
         )
     target.put_stored((), {"calibration": settings["calibration"], COPIED: None})

@@ -17,6 +17,8 @@ from vireid.errors import SettingsError
 from vireid.structures import Modality
 
 LONGEST = 1000  # characters of a name
+FIELDS = ("person", "camera", "time")
+"""What may be changed of a stored image."""
 Time = datetime | float | str
 
 

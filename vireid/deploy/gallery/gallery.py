@@ -25,7 +25,6 @@ from vireid.deploy.gallery.store import new_file
 from vireid.deploy.image_embedder import ImageEmbedder, unit
 from vireid.deploy.pictures import as_modality
 from vireid.errors import GalleryError, OutputError, SettingsError
-from vireid.metrics import Threshold
 from vireid.structures import Modality
 
 MOST_PROBES = 20_000
@@ -78,37 +77,10 @@ class Gallery(Members):
         ('bob', 2)
     """
 
-    _calibrated: tuple[tuple[str | None, int], Calibration] | None = None
-
     @classmethod
     def open(cls, path: str | os.PathLike[str], embedder: ImageEmbedder | None = None, **settings: Any) -> Gallery:
         """Open a gallery that exists; ``settings`` are those of the class."""
         return cls(path, embedder, **{"create": False, **settings})
-
-    @property
-    def calibration(self) -> Calibration:
-        """The gallery's own calibration, and that of the model's card for pairs of modalities that it lacks."""
-        stored = self._store.get("calibration")
-        card = self.embedder.card.calibration if self.embedder is not None else None
-        key = stored, id(card)
-        if self._calibrated is None or self._calibrated[0] != key:
-            pairs = dict(Calibration.from_dict(card).pairs) if card else {}
-            pairs |= Calibration.from_dict(json.loads(stored)).pairs if stored else {}
-            self._calibrated = key, Calibration(pairs)
-        return self._calibrated[1]
-
-    def thresholds(self, modality: Modality | str, within: Where | None = None) -> list[Threshold]:
-        """Thresholds of a search, one for each target that was calibrated and not refused.
-
-        Args:
-            modality: of the query.
-            within: as for :meth:`search`.
-        """
-        kind, where = as_modality(modality), checked(within)
-        with self._mutex:
-            present = _present(self._rows(), self._rows().mask(where))
-            pair = self.calibration.pairs.get(pair_name(kind, present)) if present else None
-        return [] if pair is None else [point.threshold for point in pair.points if point.threshold is not None]
 
     def search_embedding(
         self,

@@ -1,37 +1,29 @@
-"""The images of a gallery: opening its file, adding, removing and changing."""
+"""The images of a gallery in a file: opening it, who may change it, and what is stored."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vireid.deploy.gallery.additions import Batch, labels
+from vireid.deploy.gallery.any_gallery import AnyGallery
 from vireid.deploy.gallery.derived import Derived
-from vireid.deploy.gallery.entries import Entry, NewImage, Where, as_name, as_time, checked, shown
+from vireid.deploy.gallery.entries import Entry, NewImage, Where, checked
 from vireid.deploy.gallery.rows import Rows
 from vireid.deploy.gallery.schema import WAIT
-from vireid.deploy.gallery.searchable import Searchable
-from vireid.deploy.gallery.store import FIELDS, Store
-from vireid.deploy.image_embedder import ImageEmbedder, unit
-from vireid.deploy.pictures import as_modality, pictures
+from vireid.deploy.gallery.store import Store
+from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.errors import GalleryError, SettingsError
 from vireid.locks import FolderLock
 from vireid.structures import Modality
 
-M = TypeVar("M", bound="Members")
-BATCH = 64
-"""Images that are embedded and stored at once; a killed ``add`` keeps whole batches."""
 
-
-class Members(Searchable):
+class Members(AnyGallery):
     """Images of people in one file. :class:`~vireid.Gallery` is the class to use; it says what the arguments are."""
 
     def __init__(
@@ -74,14 +66,7 @@ class Members(Searchable):
             self._store.checkpoint()
         self._store.close()
 
-    def __enter__(self: M) -> M:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
     def __len__(self) -> int:
-        """Number of images that can be found."""
         return len(self._rows())
 
     @property
@@ -90,161 +75,42 @@ class Members(Searchable):
         return self._store
 
     @property
-    def model(self) -> str | None:
-        """Digest of the model of the embeddings; ``None`` while the gallery is empty."""
-        return self._store.get("model")
-
-    @property
-    def width(self) -> int:
-        """D, numbers of an embedding; 0 while the gallery is empty."""
-        return int(self._store.get("width") or 0)
-
-    @property
-    def people(self) -> list[str]:
-        """Names of the people with an image, sorted."""
-        with self._mutex:
-            return self._rows().names()
-
-    @property
     def cameras(self) -> list[str]:
-        """Names of the cameras with an image, sorted."""
         with self._mutex:
             return self._rows().names("camera")
 
     def images_of_people(self) -> dict[str, int]:
-        """Number of images of each known person, in the order of their names."""
         with self._mutex:
             return self._rows().images_of_people()
 
+    def images_of_sensors(self, within: Where | None = None) -> dict[Modality, int]:
+        with self._mutex:
+            rows = self._rows()
+            mask = rows.mask(checked(within))
+            return {found: int(np.count_nonzero(mask & (rows.modalities == int(found)))) for found in Modality}
+
+    def span(self) -> tuple[float, float] | None:
+        with self._mutex:
+            return self._rows().span()
+
     def entries(self, where: Where | None = None) -> list[Entry]:
-        """What is known of images, in the order of their numbers."""
         with self._mutex:
             rows = self._rows()
             return [rows.entry(int(row), self._store.path_of(int(rows.ids[row]))) for row in np.flatnonzero(rows.mask(checked(where)))]
 
-    def thumbnail(self, number: int) -> bytes | None:
-        """JPEG of an image, at most 256 pixels high and wide; ``None`` if only its embedding was added."""
-        return self._store.picture(number)
-
-    def add(
-        self,
-        images: Any,
-        modality: Modality | str,
-        person: str | Sequence[str | None] | None = None,
-        camera: str | Sequence[str | None] | None = None,
-        time: Any = None,
-        boxes: Any = None,
-    ) -> list[int]:
-        """Add images of one modality. Those that are there already are not added again.
-
-        Images are stored in batches. When one cannot be read, the batches before it stay, and the same call after a repair goes on.
-
-        Args:
-            images, boxes: see :meth:`vireid.deploy.ImageEmbedder.embed`.
-            modality: ``visible`` or ``infrared``.
-            person: name of the person, or one for each image; ``None`` if it is not known.
-            camera: name of the camera, or one for each image.
-            time: when the image was taken, or one for each image: seconds since 1970, a ``datetime``, or an ISO 8601 text.
-
-        Returns:
-            Number of each image.
-
-        Raises:
-            GalleryError: the gallery was opened without an embedder, or is of another model.
-            SettingsError: a name, a time or a box is none, or an image is there already under another name.
-            OutputError: another process is changing the gallery.
-            BadImageError, MissingFileError: an image cannot be read.
-        """
-        embedder = self._embedder()
-        kind, found = as_modality(modality), pictures(images, boxes)
-        people, cameras, times = labels(len(found), person, camera, time)
-        given = list(zip(people, cameras, times, strict=True))
-        ids: list[int] = []
-        for start in range(0, len(found), BATCH):
-            part = slice(start, start + BATCH)
-            ids += self._add_batch(Batch(embedder, kind, found[part], given[part], self.keep_images))
-        return ids
-
-    def add_embeddings(
-        self,
-        embeddings: NDArray[np.float32],
-        modality: Modality | str,
-        person: str | Sequence[str | None] | None = None,
-        camera: str | Sequence[str | None] | None = None,
-        time: Any = None,
-        model: str | None = None,
-    ) -> list[int]:
-        """Add embeddings that were computed elsewhere, in one batch. They have no thumbnail, and no new model can compute them again.
-
-        Args:
-            embeddings: ``(N, D)``; they are stored at length 1.
-            modality, person, camera, time: see :meth:`add`.
-            model: digest of their model; ``None`` for that of the embedder.
-
-        Returns:
-            Number of each.
-
-        Raises:
-            GalleryError: the width or the model is not that of the gallery.
-            SettingsError: the embeddings are no finite rows.
-        """
-        table = np.asarray(embeddings, np.float32)
-        if table.ndim != 2 or 0 in table.shape or not np.isfinite(table).all() or not table.any(axis=1).all():
-            raise SettingsError(f"`embeddings` must be (N, D) finite numbers, no row of zeros, got shape {table.shape}.")
-        digest = self._embedder().card.digest if model is None else model
-        given = zip(*labels(len(table), person, camera, time), strict=True)
-        news = [NewImage(*label, as_modality(modality), row) for label, row in zip(given, unit(table), strict=True)]
-        with self._writing():
-            return self._insert(news, digest, {})
-
-    def remove(self, where: Where) -> int:
-        """Remove images for good: embedding, thumbnail, original and digest are overwritten in the file.
-
-        What the log still holds leaves it with :meth:`close`, or with :meth:`checkpoint`.
-
-        Args:
-            where: which images.
-
-        Returns:
-            Number of removed images.
-
-        Raises:
-            SettingsError: ``where`` says nothing, or names what is not in the gallery.
-            OutputError: another process is changing the gallery.
-        """
-        with self._writing():
-            rows = np.flatnonzero(self._rows().mask(checked(where, needed=True)))
-            ids = self._rows().ids[rows].tolist()
-            self._derived.forget_file()
-            with self._store.change():
-                self._store.delete(ids)
-            self._derived.removed(rows)
-        return len(ids)
-
-    def update(self, where: Where, **values: Any) -> int:
-        """Give images another ``person``, ``camera`` or ``time``; ``None`` for unknown.
-
-        Returns:
-            Number of changed images.
-
-        Raises:
-            SettingsError: as for :meth:`remove`, or a value is not allowed.
-            OutputError: another process is changing the gallery.
-        """
-        if not values or set(values) - set(FIELDS):
-            raise SettingsError(f"`update` changes person, camera or time, got {', '.join(values) or 'nothing'}.")
-        clean = {name: as_time(value) if name == "time" else as_name(name, value) for name, value in values.items()}
-        with self._writing():
-            rows = np.flatnonzero(self._rows().mask(checked(where, needed=True)))
-            with self._store.change():
-                self._store.update(self._rows().ids[rows].tolist(), clean)
-            self._derived.updated(rows, clean)
-        return len(rows)
+    def thumbnails(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        found = {number: self._store.picture(number) for number in numbers}
+        return {number: picture for number, picture in found.items() if picture is not None}
 
     def checkpoint(self) -> bool:
         """Empty the log, so that what was removed is in no file; whether no other process kept it from doing so."""
         with self._mutex:
             return self._store.checkpoint()
+
+    def remains(self) -> str:
+        if self.checkpoint():
+            return ""
+        return "Another process is reading the gallery. The log keeps their bytes until that has ended and the gallery is closed again."
 
     @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
@@ -263,44 +129,36 @@ class Members(Searchable):
                 self._depth -= 1
                 self._lock.release()
 
-    def _add_batch(self, batch: Batch) -> list[int]:
-        """Store a batch. Nobody waits for the network: it is asked between two looks at what is there."""
-        while True:
-            with self._writing():
-                known = self._store.known(batch.digests)
-                lacking = batch.lacking(known)
-                if not lacking:
-                    return self._insert(batch.images(), batch.model, known)
-            batch.embed(lacking)
+    def _known(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[int, str | None]]:
+        return self._store.known(digests)
 
-    def _insert(self, images: Sequence[NewImage], model: str, known: Mapping[bytes, tuple[int, str | None]]) -> list[int]:
-        """Store a batch but for what is there already, and give the numbers of all."""
-        width = len(images[0].embedding) if images else self.width
-        self._check_model(model, width)
-        ids: dict[int, int] = {}
-        first: dict[bytes, int] = {}
-        for row, image in enumerate(images):
-            if image.digest is None:
-                continue
-            number, person = known.get(image.digest, (0, images[first.setdefault(image.digest, row)].person))
-            if person != image.person:
-                raise SettingsError(
-                    f"{image.path or 'An image'} is in the gallery already, as '{shown(person or 'nobody known')}' and not as "
-                    f"'{shown(image.person or 'nobody known')}'. Use `update` to give it another person."
-                )
-            if number:
-                ids[row] = number
-        new = [row for row, image in enumerate(images) if row not in ids and (image.digest is None or first[image.digest] == row)]
-        if new:
-            stored = [images[row] for row in new]
-            with self._store.change():
-                if self.model is None:
-                    self._store.put("model", model)
-                    self._store.put("width", str(width))
-                numbers = self._store.insert(stored, model)
-            self._derived.added(numbers, stored)
-            ids |= dict(zip(new, numbers, strict=True))
-        return [ids[row] if row in ids else ids[first[image.digest or b""]] for row, image in enumerate(images)]
+    def _store_new(self, images: Sequence[NewImage], model: str) -> list[int]:
+        with self._store.change():
+            if self.model is None:
+                self._store.put("model", model)
+                self._store.put("width", str(len(images[0].embedding)))
+            numbers = self._store.insert(images, model)
+        self._derived.added(numbers, images)
+        return numbers
+
+    def _delete(self, where: Where) -> int:
+        rows = np.flatnonzero(self._rows().mask(where))
+        ids = self._rows().ids[rows].tolist()
+        self._derived.forget_file()
+        with self._store.change():
+            self._store.delete(ids)
+        self._derived.removed(rows)
+        return len(ids)
+
+    def _change(self, where: Where, values: dict[str, Any]) -> int:
+        rows = np.flatnonzero(self._rows().mask(where))
+        with self._store.change():
+            self._store.update(self._rows().ids[rows].tolist(), values)
+        self._derived.updated(rows, values)
+        return len(rows)
+
+    def _setting(self, key: str) -> str | None:
+        return self._store.get(key)
 
     def _rows(self) -> Rows:
         with self._mutex:

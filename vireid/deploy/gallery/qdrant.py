@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,45 +12,16 @@ from numpy.typing import NDArray
 from vireid.deploy.gallery.entries import Where, as_time
 from vireid.deploy.gallery.points import IMAGE_FIELDS, entry_fields, image_of, payload_of
 from vireid.deploy.gallery.records import BATCH, StoredImage
+from vireid.deploy.gallery.server_address import answering
 from vireid.deploy.pictures import as_modality
-from vireid.errors import GalleryError, MissingFileError, SettingsError
+from vireid.errors import MissingFileError
 
 SETTINGS = 1
 """Number of the one point in the collection of settings."""
 
 MOST_NAMES = 1_000_000
-
-
-def client_of(address: str, key: str | None = None) -> tuple[Any, str]:
-    """A client of the server, and the collection, that an address such as ``qdrant://host:6333/people`` names.
-
-    Raises:
-        SettingsError: it names none, or the extra ``qdrant`` is not installed.
-    """
-    found = urlsplit(address)
-    name = found.path.strip("/")
-    if found.scheme not in ("qdrant", "qdrants") or not found.hostname or not name or "/" in name:
-        raise SettingsError(f"A gallery on a Qdrant server is named as qdrant://host:6333/people (qdrants:// for TLS), got {address!r}.")
-    try:
-        from qdrant_client import QdrantClient
-    except ImportError as error:
-        raise SettingsError("qdrant-client must be installed for a gallery on a server: pip install 'vireid[qdrant]'.") from error
-    secure = found.scheme == "qdrants"
-    return QdrantClient(host=found.hostname, port=found.port or 6333, https=secure, api_key=key, check_compatibility=False), name
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[None]:
-    """Say in a sentence that the server does not answer, or refuses."""
-    from qdrant_client.http.exceptions import ApiException
-
-    try:
-        yield
-    except (ApiException, ConnectionError, TimeoutError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise GalleryError(
-            f"The Qdrant server does not answer, or refuses: {reason}. What it acknowledged is kept. Start it, and try again."
-        ) from error
+MOST_BYTES = 16 * 2**20
+"""Characters of one request with images, about; a server takes 32 MB. One image that is larger goes alone."""
 
 
 class QdrantStore:
@@ -65,7 +34,7 @@ class QdrantStore:
 
     Raises:
         MissingFileError: there is no such collection, and ``create`` is false.
-        GalleryError: the server does not answer.
+        UnreachableError: the server does not answer.
     """
 
     def __init__(self, client: Any, name: str, create: bool = True) -> None:
@@ -75,7 +44,7 @@ class QdrantStore:
         with answering():
             there = client.collection_exists(self._settings_name)
             if not there and not create:
-                raise MissingFileError(f"There is no gallery {name!r} on the server. `vireid gallery copy` makes one.")
+                raise MissingFileError(f"There is no gallery {name!r} on the server. `vireid gallery add` and `copy` make one.")
             if not there:
                 size = models.VectorParams(size=1, distance=models.Distance.DOT)
                 client.create_collection(self._settings_name, vectors_config=size)
@@ -119,8 +88,9 @@ class QdrantStore:
             self.models.PointStruct(id=stored.id, vector=stored.image.embedding.tolist(), payload=payload_of(stored.image))
             for stored in images
         ]
-        with answering():
-            self.client.upsert(self.name, points, wait=True)
+        for part in _requests(points):
+            with answering():
+                self.client.upsert(self.name, part, wait=True)
 
     def _make_collection(self, width: int) -> None:
         with answering():
@@ -196,18 +166,34 @@ class QdrantStore:
 
         return isinstance(getattr(self.client, "_client", None), QdrantLocal)
 
-    @staticmethod
-    def digest_key(digest: bytes) -> dict[str, str]:
-        """The field, and its value, of images with a digest."""
-        return {"digest": base64.b64encode(digest).decode()}
+    def known(self, digests: Collection[bytes]) -> dict[bytes, tuple[int, str | None]]:
+        """Number and person of the images with these digests that are there."""
+        texts = {base64.b64encode(digest).decode(): digest for digest in digests}
+        found: dict[bytes, tuple[int, str | None]] = {}
+        match = self.models.FieldCondition(key="digest", match=self.models.MatchAny(any=list(texts)))
+        for points in self.scroll(self.models.Filter(must=[match]), fields=["digest", "person"]) if texts else ():
+            for point in points:
+                found.setdefault(texts[point.payload["digest"]], (int(point.id), point.payload.get("person")))
+        return found
 
-    def picture(self, number: int, kind: str = "thumbnail") -> bytes | None:
-        """``thumbnail`` or ``original`` of an image, if it is kept."""
-        if self.is_empty():
-            return None
+    def span(self) -> tuple[float, float] | None:
+        """The first and the last known time of an image."""
+        ends: list[float] = []
+        for direction in () if self.is_empty() else ("asc", "desc"):
+            order = self.models.OrderBy(key="time", direction=direction)
+            with answering():
+                points = self.client.scroll(self.name, limit=1, order_by=order, with_payload=["time"])[0]
+            ends += [float(point.payload["time"]) for point in points]
+        return (ends[0], ends[1]) if ends else None
+
+    def pictures(self, numbers: Sequence[int], kind: str = "thumbnail") -> dict[int, bytes]:
+        """``thumbnail`` or ``original`` of images, of those that it is kept of."""
+        if not numbers or self.is_empty():
+            return {}
         with answering():
-            found = self.client.retrieve(self.name, [number], with_payload=[kind])
-        return getattr(image_of(found[0].payload or {}, np.zeros(0, np.float32)), kind) if found else None
+            points = self.client.retrieve(self.name, list(numbers), with_payload=[kind])
+        found = {int(point.id): getattr(image_of(point.payload or {}, np.zeros(0, np.float32)), kind) for point in points}
+        return {number: picture for number, picture in found.items() if picture is not None}
 
     def filter_of(self, where: Where, **more: Any) -> Any:
         """A filter of the server.
@@ -244,3 +230,17 @@ class QdrantStore:
 
     def stored_count(self) -> int:
         return self.count()
+
+
+def _requests(points: Sequence[Any]) -> Iterator[list[Any]]:
+    """Images in parts of which each fits a request."""
+    part: list[Any] = []
+    size = 0
+    for point in points:
+        own = 20 * len(point.vector) + sum(len(value) for value in point.payload.values() if isinstance(value, str))
+        if part and size + own > MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(point)
+        size += own
+    yield part

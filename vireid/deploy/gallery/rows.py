@@ -130,6 +130,11 @@ class Rows:
         codes, counts = np.unique(self.people[self.alive & (self.people >= 0)], return_counts=True)
         return dict(sorted((self._names["person"][code], int(count)) for code, count in zip(codes, counts, strict=True)))
 
+    def span(self) -> tuple[float, float] | None:
+        """The first and the last known time of an image."""
+        times = self._times[self.alive & ~np.isnan(self._times)]
+        return (float(times.min()), float(times.max())) if len(times) else None
+
     def number_of_people(self, modality: Modality | None = None) -> int:
         """Number of known people with an image, or with one of a modality."""
         rows = self.alive & (self.people >= 0)

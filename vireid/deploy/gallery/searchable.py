@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.deploy.gallery.answer import Answer
-from vireid.deploy.gallery.calibration import PairCalibration, outgrown
-from vireid.deploy.gallery.entries import Where
+from vireid.deploy.gallery.calibration import Calibration, PairCalibration, outgrown, pair_name
+from vireid.deploy.gallery.entries import Where, checked
 from vireid.deploy.image_embedder import ImageEmbedder
+from vireid.deploy.pictures import as_modality
 from vireid.errors import GalleryError, SettingsError
+from vireid.metrics import Threshold
 from vireid.structures import Modality
 
 
@@ -25,11 +29,48 @@ class Searchable(ABC):
     """
 
     embedder: ImageEmbedder | None
+    _calibrated: tuple[tuple[str | None, int], Calibration] | None = None
+
+    @abstractmethod
+    def _setting(self, key: str) -> str | None:
+        """What is kept of the whole gallery: ``model``, ``width``, ``calibration``."""
+
+    @abstractmethod
+    def images_of_sensors(self, within: Where | None = None) -> Mapping[Modality, int]:
+        """Number of images of each modality, of all or of those that fit a filter."""
 
     @property
-    @abstractmethod
     def model(self) -> str | None:
         """Digest of the model of the embeddings; ``None`` while the gallery is empty."""
+        return self._setting("model")
+
+    @property
+    def width(self) -> int:
+        """D, numbers of an embedding; 0 while the gallery is empty."""
+        return int(self._setting("width") or 0)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The gallery's own calibration, and that of the model's card for pairs of modalities that it lacks."""
+        stored = self._setting("calibration")
+        card = self.embedder.card.calibration if self.embedder is not None else None
+        key = stored, id(card)
+        if self._calibrated is None or self._calibrated[0] != key:
+            pairs = dict(Calibration.from_dict(card).pairs) if card else {}
+            pairs |= Calibration.from_dict(json.loads(stored)).pairs if stored else {}
+            self._calibrated = key, Calibration(pairs)
+        return self._calibrated[1]
+
+    def thresholds(self, modality: Modality | str, within: Where | None = None) -> list[Threshold]:
+        """Thresholds of a search, one for each target that was calibrated and not refused.
+
+        Args:
+            modality: of the query.
+            within: as for :meth:`search`.
+        """
+        kind, present = as_modality(modality), [found for found, count in self.images_of_sensors(checked(within)).items() if count]
+        pair = self.calibration.pairs.get(pair_name(kind, present)) if present else None
+        return [] if pair is None else [point.threshold for point in pair.points if point.threshold is not None]
 
     @abstractmethod
     def search_embedding(

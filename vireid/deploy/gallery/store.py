@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vireid.deploy.gallery.entries import Entry, NewImage
+from vireid.deploy.gallery.entries import FIELDS, Entry, NewImage
 from vireid.deploy.gallery.records import BATCH, StoredImage
 from vireid.deploy.gallery.schema import WAIT, connect, meaning
 from vireid.errors import GalleryError, OutputError
 from vireid.structures import Modality
 
 CHUNK = 4096  # rows read at once
-FIELDS = ("person", "camera", "time")
 Outdated = tuple[int, Modality, str | None, tuple[float, ...] | None, bytes | None]
 """Number, modality, path, box and digest of an image."""
 
@@ -154,7 +153,7 @@ class Store:
                 self._connection.executemany(f"DELETE FROM {table} WHERE id = ?", rows)
 
     def update(self, ids: Iterable[int], values: dict[str, Any]) -> None:
-        """Set fields of images, names of :data:`FIELDS`; inside :meth:`change`."""
+        """Set fields of images, names of :data:`~vireid.deploy.gallery.entries.FIELDS`; inside :meth:`change`."""
         names = ", ".join(f"{name} = ?" for name in FIELDS if name in values)
         given = [values[name] for name in FIELDS if name in values]
         with meaning(self.path):

@@ -10,8 +10,8 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, File, Form, Query, UploadFile
 
+from vireid.deploy.gallery.any_gallery import AnyGallery
 from vireid.deploy.gallery.entries import Where
-from vireid.deploy.gallery.gallery import Gallery
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.deploy.pictures import as_modality
 from vireid.deploy.server.replies import Added, Contents, Health, People, Person, Removed, SearchReply, Sensor, search_reply
@@ -38,12 +38,12 @@ class Api:
     """The endpoints over one gallery.
 
     Args:
-        gallery: opened, and owned by this process.
+        gallery: opened, and owned by this process if it is a file.
         embedder: of its model.
         log: where searches are noted.
     """
 
-    def __init__(self, gallery: Gallery, embedder: ImageEmbedder, log: SearchLog) -> None:
+    def __init__(self, gallery: AnyGallery, embedder: ImageEmbedder, log: SearchLog) -> None:
         self._gallery, self._embedder, self._log = gallery, embedder, log
         self._workers = anyio.CapacityLimiter(WORKERS)
 
@@ -112,9 +112,9 @@ class Api:
         since: Annotated[str | None, Query(description="Taken at or after.")] = None,
         until: Annotated[str | None, Query(description="Taken at or before.")] = None,
     ) -> Removed:
-        """Remove the images that fit everything that is given: embedding, thumbnail and digest are overwritten."""
+        """Remove the images that fit everything that is given: embedding, thumbnail and digest. In a file they are overwritten."""
         removed = self._gallery.remove(Where(id, person, camera, in_modality, since, until))
-        return Removed(removed, self._gallery.checkpoint())
+        return Removed(removed, not self._gallery.remains())
 
     def people(
         self,

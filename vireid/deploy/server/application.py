@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 
-from vireid.deploy.gallery.gallery import Gallery
+from vireid.deploy.gallery.any_gallery import AnyGallery
 from vireid.deploy.image_embedder import ImageEmbedder
 from vireid.deploy.server.api import Api
 from vireid.deploy.server.asgi import App, Message, Receive, Scope, Send
@@ -18,6 +18,7 @@ from vireid.deploy.server.origins import OwnSite
 from vireid.deploy.server.problems import answer_errors
 from vireid.deploy.server.search_log import SearchLog
 from vireid.deploy.server.tokens import Token
+from vireid.errors import UnreachableError
 from vireid.version import __version__
 
 PLACES = 256
@@ -35,7 +36,7 @@ HEADERS = {
 
 
 def application(
-    gallery: Gallery,
+    gallery: AnyGallery,
     embedder: ImageEmbedder,
     log: SearchLog,
     host: str = "127.0.0.1",
@@ -46,7 +47,7 @@ def application(
     """The application of a server.
 
     Args:
-        gallery: opened with the embedder, and owned by this process.
+        gallery: opened with the embedder, and owned by this process if it is a file.
         embedder: of its model.
         log: where searches are noted.
         host: address that is served.
@@ -65,8 +66,7 @@ def application(
 
     def metrics() -> Response:
         gauges = [
-            Gauge("vireid_gallery_images", "Images in the gallery.", len(gallery)),
-            Gauge("vireid_gallery_people", "Known people in the gallery.", len(gallery.people)),
+            *_gauges(gallery),
             Gauge("vireid_requests_under_way", "Requests with a body that have a place.", queue.under_way),
             Gauge("vireid_request_places", "Requests with a body that may be under way.", queue.places),
         ]
@@ -74,6 +74,18 @@ def application(
 
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Counts for Prometheus", response_class=PlainTextResponse)
     return counted
+
+
+def _gauges(gallery: AnyGallery) -> list[Gauge]:
+    """What the gallery holds, unless it is on a server that does not answer."""
+    try:
+        held = [
+            Gauge("vireid_gallery_images", "Images in the gallery.", len(gallery)),
+            Gauge("vireid_gallery_people", "Known people in the gallery.", len(gallery.people)),
+        ]
+    except UnreachableError:
+        held = []
+    return [Gauge("vireid_gallery_answers", "Whether the gallery answers.", int(bool(held))), *held]
 
 
 class WithHeaders:

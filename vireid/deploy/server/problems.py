@@ -9,10 +9,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from vireid.errors import GalleryError, OutputError, VireidError
+from vireid.errors import GalleryError, OutputError, UnreachableError, VireidError
 
-STATUS: Sequence[tuple[type[VireidError], int]] = ((GalleryError, 409), (OutputError, 503), (VireidError, 422))
-"""The first that fits: a conflict with what the gallery is, a disk or a lock that somebody must free, a request that is wrong."""
+STATUS: Sequence[tuple[type[VireidError], int]] = (
+    (UnreachableError, 503),  # a store that is gone
+    (GalleryError, 409),  # a conflict with what the gallery is
+    (OutputError, 503),  # a disk or a lock that somebody must free
+    (VireidError, 422),  # a request that is wrong
+)
+"""The first that fits."""
 
 
 class Refusal(Exception):

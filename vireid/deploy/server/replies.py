@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from vireid.deploy.gallery.answer import Answer, Candidate
-from vireid.deploy.gallery.gallery import Gallery
+from vireid.deploy.gallery.any_gallery import AnyGallery
 from vireid.metrics import Threshold
 
 Sensor = Literal["visible", "infrared"]
@@ -128,10 +128,11 @@ class Health:
     version: str
 
 
-def search_reply(gallery: Gallery, answer: Answer, thresholds: list[Threshold], remarks: list[str]) -> SearchReply:
+def search_reply(gallery: AnyGallery, answer: Answer, thresholds: list[Threshold], remarks: list[str]) -> SearchReply:
     """The answer of a gallery, with thumbnails."""
+    pictures = gallery.thumbnails([candidate.entry.id for candidate in answer.candidates])
     return SearchReply(
-        [_found(gallery, candidate) for candidate in answer.candidates],
+        [_found(candidate, pictures.get(candidate.entry.id)) for candidate in answer.candidates],
         None if answer.threshold is None else _line(answer.threshold),
         [_line(threshold) for threshold in thresholds],
         "calibrated" if answer.mixed else "score",
@@ -140,8 +141,8 @@ def search_reply(gallery: Gallery, answer: Answer, thresholds: list[Threshold], 
     )
 
 
-def _found(gallery: Gallery, candidate: Candidate) -> Found:
-    entry, picture = candidate.entry, gallery.thumbnail(candidate.entry.id)
+def _found(candidate: Candidate, picture: bytes | None) -> Found:
+    entry = candidate.entry
     return Found(
         entry.id,
         entry.person,
