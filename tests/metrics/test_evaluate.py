@@ -113,14 +113,32 @@ def test_tiles_of_embeddings_equal_the_naive_loop(case, tile, columns, kept):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "TILE", {"cpu": tile, "cuda": tile})
         patch.setattr(evaluation, "TILE_COLUMNS", {"cpu": columns, "cuda": columns})
-        patch.setattr(scoring, "KEPT_TILES", kept)
+        patch.setattr(scoring, "KEPT", [0, 8, 30, 10**9][kept])
         patch.setattr(scoring, "FEW", [1, 2, 4, 10**9][kept])
-        patch.setattr(distances_module, "HELD", 10**9 * (kept % 2))
+        patch.setattr(distances_module, "OFTEN", 2 * (kept % 2))
         if expected is None:
             with pytest.raises(ValueError, match="has a match in the gallery that counts"):
                 evaluate_embeddings(*tensors, rule=rule, normalise=False)
         else:
             same(evaluate_embeddings(*tensors, rule=rule, normalise=False), expected)
+
+
+CORNERS = torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 2, 0], [0, -4, 0], [0, 0, 8], [0, 0, -1]])  # whose cosines are exact
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("columns", "together", "often"), [(7, 48, 9), (40, 1, 9), (40, 10**6, 9), (7, 1, 1)])
+def test_tiles_of_cosines_equal_the_naive_loop(rule, columns, together, often, monkeypatch):
+    """Full of ties, whether entries are put in order few at a time, a tile at a time or all at once."""
+    numbers = np.random.default_rng(columns)
+    query, gallery = CORNERS[numbers.integers(0, 6, 20)], CORNERS[numbers.integers(0, 6, 90)]
+    labels = [numbers.integers(low, 7, count) for low, count in ((0, 20), (0, 90), (1, 20), (1, 90))]
+    expected = naive_evaluate(cosine_distances(query, gallery).numpy(), *labels, rule=rule)
+    monkeypatch.setattr(evaluation, "TILE", {"cpu": 60, "cuda": 60})
+    monkeypatch.setattr(evaluation, "TILE_COLUMNS", {"cpu": columns, "cuda": columns})
+    monkeypatch.setattr(distances_module, "TOGETHER", together)
+    monkeypatch.setattr(distances_module, "OFTEN", often)
+    same(evaluate_embeddings(query, gallery, *labels, rule=rule), expected)
 
 
 @pytest.mark.parametrize(("threads", "workers"), [(2, 8), (3, 1), (4, 2)])

@@ -59,8 +59,12 @@ Rows = Tensor | slice
 ALIGNED = 16
 """Rows of a tile start at multiples of this many numbers. Otherwise matrix products take 1.4 times as long."""
 
-HELD = 2**27
-"""A gallery of up to this many numbers (half a gigabyte) is put in order once; a larger one is put in order tile by tile."""
+HELD, OFTEN = 2**27, 5
+"""A gallery of up to so many numbers (half a gigabyte) is put in order once, if so many blocks of queries need it. Fresh memory for all of it
+takes as long as putting it in order four times."""
+
+TOGETHER = 2**19
+"""Numbers of a gallery that are put in order at once otherwise. They should fit the CPU's cache until they are multiplied."""
 
 
 class DistanceTiles:
@@ -71,18 +75,19 @@ class DistanceTiles:
         gallery: ``(G, D)`` embeddings.
         order: ``(G,)`` gallery row of each column, over all tiles.
         normalise: whether to use :func:`cosine_distances`; otherwise :func:`pairwise_distances`.
+        times: for how many blocks of queries each column is asked for.
 
     Raises:
         ValueError: shapes or dtypes do not fit.
     """
 
-    def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool) -> None:
+    def __init__(self, query: Tensor, gallery: Tensor, order: Tensor, normalise: bool, times: int = 1) -> None:
         _check_comparable(query, gallery)
         self.query = query.detach()
         self.gallery = gallery.detach()
         self.order = order
         self.normalise = normalise
-        self._columns = self._prepared(slice(None)) if gallery.numel() <= HELD else None
+        self._columns = self._prepared(order) if times >= OFTEN and len(order) * gallery.shape[1] <= HELD else None
 
     def of(self, rows: Rows) -> Callable[[slice], Tensor]:
         """Distances of some queries as a function of the columns, ``(rows, columns)``; each call may use the same memory."""
@@ -92,20 +97,26 @@ class DistanceTiles:
         memory = query.new_empty(0)
 
         def tile(columns: slice) -> Tensor:
-            there = self._prepared(columns) if self._columns is None else self._columns[columns]
+            wanted = self.order[columns]
             if not self.normalise:
-                return _euclidean(query, there)
+                return _euclidean(query, self._prepared(wanted) if self._columns is None else self._columns[columns])
             nonlocal memory
-            width = -(-len(there) // ALIGNED) * ALIGNED
+            width = -(-len(wanted) // ALIGNED) * ALIGNED
             if memory.numel() < len(query) * width:
                 memory = query.new_empty(len(query) * width)
-            return _cosine(query, there, memory[: len(query) * width].view(-1, width)[:, : len(there)])
+            out = memory[: len(query) * width].view(-1, width)[:, : len(wanted)]
+            if self._columns is not None:
+                return _cosine(query, self._columns[columns], out)
+            step = max(ALIGNED, TOGETHER // max(1, query.shape[1]) // ALIGNED * ALIGNED) if out.device.type == "cpu" else len(wanted)
+            for some, there in zip(wanted.split(step), out.split(step, dim=1), strict=True):
+                _cosine(query, self._prepared(some), there)
+            return out
 
         return tile
 
-    def _prepared(self, columns: slice) -> Tensor:
-        rows, _ = _comparable(self.gallery[self.order[columns]], self.query[:0])
-        return F.normalize(rows, out=rows) if self.normalise else rows  # an index made the rows, so nobody else has them
+    def _prepared(self, entries: Tensor) -> Tensor:
+        rows, _ = _comparable(self.gallery.index_select(0, entries), self.query[:0])
+        return F.normalize(rows, out=rows) if self.normalise else rows  # nobody else has the selected rows
 
 
 def _cosine(query: Tensor, gallery: Tensor, out: Tensor | None = None) -> Tensor:

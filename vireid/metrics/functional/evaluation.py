@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict, TypeVar
@@ -14,7 +15,7 @@ from torch import Tensor
 from vireid.metrics.functional.arguments import as_distances, check_embeddings, check_finite, check_topk, labels, ranked_dtype
 from vireid.metrics.functional.distances import DistanceTiles, Rows, exact_products
 from vireid.metrics.functional.rules import CMC, check_rule, cmc_is_unique
-from vireid.metrics.functional.scoring import GalleryScorer, QueryScores, Tile
+from vireid.metrics.functional.scoring import KEPT, GalleryScorer, QueryScores, Tile
 from vireid.structures import Rule
 
 T = TypeVar("T")
@@ -28,9 +29,8 @@ BLOCK = {"cpu": 2**20, "cuda": 2**25}
 TILE = {"cpu": 2**21, "cuda": 2**26}
 """Number of distances of embeddings that are computed and scored at once."""
 
-PARTS, FEWEST = 8, 64
-"""Queries are divided into so many parts at least, but not below so many rows: the fewer identities a part has, the fewer blocks of a large
-gallery hold their matches, which are computed first and once more with all others."""
+FEWEST = 64
+"""Queries of a block of rows, at least, where there are so many. Products of fewer rows take longer."""
 
 TILE_COLUMNS = {"cpu": 2**12, "cuda": 2**15}
 """Number of gallery entries in such a block."""
@@ -129,7 +129,8 @@ def evaluate(
     def tiles(rows: Rows) -> Tile:
         return lambda cut: _finite(ranked_dtype(matrix[rows].index_select(1, scorer.order[cut])))
 
-    return means(_score(scorer, tiles, q_pids, q_camids, BLOCK), ranks)
+    step = _rows_at_once(scorer, len(matrix), matrix.device, BLOCK)
+    return means(_score(scorer, tiles, q_pids, q_camids, step), ranks)
 
 
 def evaluate_embeddings(
@@ -177,25 +178,33 @@ def evaluate_embeddings(
     ranks = check_topk(topk)
     width = TILE_COLUMNS.get(query.device.type, TILE_COLUMNS["cuda"])
     scorer = GalleryScorer(g_pids, g_camids, rule, cmc_is_unique(rule, cmc), width)
-    tiles = DistanceTiles(query, gallery, scorer.order, normalise)
+    step = _rows_at_once(scorer, len(query), query.device, TILE)
+    tiles = DistanceTiles(query, gallery, scorer.order, normalise, -(-len(query) // step))
 
     def of(rows: Rows) -> Tile:
         tile = tiles.of(rows)
         return tile if normalise else lambda cut: _finite(tile(cut))  # a cosine of finite embeddings is finite
 
     with exact_products(query):
-        return means(_score(scorer, of, q_pids, q_camids, TILE), ranks)
+        return means(_score(scorer, of, q_pids, q_camids, step), ranks)
 
 
-def _score(
-    scorer: GalleryScorer, tiles: Callable[[Rows], Tile], pids: Tensor, camids: Tensor | None, size: Mapping[str, int]
-) -> QueryScores:
+def _rows_at_once(scorer: GalleryScorer, queries: int, device: torch.device, size: Mapping[str, int]) -> int:
+    """Queries of a block: no more than are to be scored at once, and so few that the tiles of their share of the gallery can be kept.
+
+    There is a block for each thread.
+    """
+    step = max(1, size.get(device.type, size["cuda"]) // scorer.widest)
+    if len(scorer.cuts) == 1:
+        return step
+    wanted = min(step, max(FEWEST, math.isqrt(KEPT * queries // len(scorer.order))))
+    parts = max(-(-queries // wanted), min(torch.get_num_threads(), WORKERS))
+    return min(step, max(FEWEST, -(-queries // parts)))
+
+
+def _score(scorer: GalleryScorer, tiles: Callable[[Rows], Tile], pids: Tensor, camids: Tensor | None, step: int) -> QueryScores:
     """Scores of all queries, some at a time; by identity if there are several tiles, few of which then hold their matches."""
-    step = max(1, size.get(pids.device.type, size["cuda"]) // scorer.widest)
-    by_identity = None
-    if len(scorer.cuts) > 1:
-        by_identity = torch.argsort(pids, stable=True)
-        step = min(step, max(FEWEST, -(-len(pids) // PARTS)))
+    by_identity = torch.argsort(pids, stable=True) if len(scorer.cuts) > 1 else None
 
     def part(start: int) -> QueryScores:
         block = slice(start, start + step)

@@ -20,8 +20,8 @@ from vireid.metrics.functional.rules import removed, removed_matches
 from vireid.structures import Rule
 
 FAR = torch.iinfo(torch.int64).max
-KEPT_TILES = 4
-"""Tiles that hold matches are needed twice. Up to this many are kept in memory; the others are computed again."""
+KEPT = 2**25
+"""Tiles that hold matches are needed twice. They are kept in memory if they have no more distances than this; else they are computed again."""
 
 FEW = 4
 """One tied match in this many rows is resolved alone; more ties are resolved row by row."""
@@ -114,7 +114,7 @@ class GalleryScorer:
             return QueryScores(*np.full((3, len(pids)), np.nan))
         own = [cut for cut in self.cuts if bool((inside & _within(columns, cut)).any())]
         kept = {}
-        if len(own) <= KEPT_TILES:
+        if len(pids) * sum(cut.stop - cut.start for cut in own) <= KEPT or len(self.cuts) == 1:
             kept = {cut.start: tile(cut) if len(self.cuts) == 1 else tile(cut).clone() for cut in own}
         matches = self._matches(lambda cut: kept[cut.start] if kept else tile(cut), own, columns, inside, camids)
         first = _first(matches)
