@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -54,7 +54,7 @@ def score(
     pids, camids = (torch.tensor([getattr(record, label) for record in evaluation.records]) for label in ("pid", "camid"))
     scores = iter(_scores(evaluation, embeddings, pids, camids, reranking, before_each))
     unit = unit_rows(embeddings) if open_set and reranking is None else None
-    results = []
+    results, names = [], image_names(evaluation.records)
     for setting in evaluation.settings:
         found = [next(scores) for _ in setting.trials]
         searches: list[Searches | None] = [None] * len(found)
@@ -62,7 +62,7 @@ def score(
             searches = [search_trial(trial, setting.rule, unit, pids, camids) for trial in _each(setting.trials, before_each)]
         trials = zip(setting.trials, found, searches, strict=True)
         queries = tuple(_queries(trial, scores_of_trial, search, evaluation.records) for trial, scores_of_trial, search in trials)
-        digest = images_digest(setting, evaluation.records)
+        digest = images_digest(setting, names)
         results.append(result_of(setting.protocol, found, queries, digest, remark, name, searches))
     return results
 
@@ -131,11 +131,15 @@ def _queries(trial: Trial, score: RetrievalScores, found: Searches | None, recor
     return TrialQueries(np.array([record.pid for record in queries]), score["ap"], score["inp"], score["first"], people, *tops)
 
 
-def images_digest(setting: Setting, records: Sequence[Record]) -> str:
-    """Digest of the compared images: identity, camera and file name of all queries and gallery entries, in order."""
-    names = [f"{record.modality.value}/{record.pid}/{record.camid}/{Path(record.path).name}" for record in records]
+def image_names(records: Sequence[Record]) -> list[str]:
+    """Identity, camera and file name of each image, by which results say what was compared."""
+    return [f"{record.modality.value}/{record.pid}/{record.camid}/{os.path.basename(record.path)}" for record in records]  # noqa: PTH119
+
+
+def images_digest(setting: Setting, names: Sequence[str]) -> str:
+    """Digest of the compared images: :func:`image_names` of all queries and gallery entries, in order."""
     digest = hashlib.sha256()
     for trial in setting.trials:
         for side in (trial.query, trial.gallery):
-            digest.update("\n".join(names[row] for row in side).encode() + b"\0")
+            digest.update("\n".join(names[row] for row in side.tolist()).encode() + b"\0")
     return digest.hexdigest()

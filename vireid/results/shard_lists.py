@@ -16,7 +16,7 @@ from vireid.errors import MissingFileError, ResultsError, SettingsError
 from vireid.files import atomic_file
 from vireid.locks import FolderLock
 from vireid.metrics.functional.sharded import Labels
-from vireid.results.scoring import images_digest
+from vireid.results.scoring import image_names, images_digest
 from vireid.structures import Evaluation, Record, Rule, Setting, Trial
 
 LIST_FILE = "list.npz"
@@ -88,18 +88,18 @@ def read_list(folder: Path) -> ImageList:
 
 
 def _arrays(evaluation: Evaluation, batch_size: int) -> dict[str, Any]:
-    records = evaluation.records
+    records, names = evaluation.records, image_names(evaluation.records)
     images = replace(evaluation.settings[0], trials=(Trial(np.arange(len(records)), np.arange(0)),))
     arrays: dict[str, Any] = {
         "version": np.array(VERSION),
         "batch_size": np.array(batch_size),
-        "images_sha256": np.array(images_digest(images, records)),
+        "images_sha256": np.array(images_digest(images, names)),
         "pids": np.array([record.pid for record in records], np.int64),
         "camids": np.array([record.camid for record in records], np.int64),
         **_people(records),
     }
     for number, setting in enumerate(evaluation.settings):
-        about = (setting.protocol, setting.rule, images_digest(setting, records), str(len(setting.trials)))
+        about = (setting.protocol, setting.rule, images_digest(setting, names), str(len(setting.trials)))
         arrays[f"setting.{number}"] = np.array(about)
         for which, trial in enumerate(setting.trials):
             arrays |= {f"query.{number}.{which}": trial.query, f"gallery.{number}.{which}": trial.gallery}

@@ -60,8 +60,8 @@ ALIGNED = 16
 """Rows of a tile start at multiples of this many numbers. Otherwise matrix products take 1.4 times as long."""
 
 HELD, OFTEN = 2**27, 5
-"""A gallery of up to so many numbers (half a gigabyte) is put in order once, if so many blocks of queries need it. Fresh memory for all of it
-takes as long as putting it in order four times."""
+"""A gallery of up to so many numbers (half a gigabyte) is put in order once, if so many blocks of queries need it. Fresh memory for all of
+it takes as long as putting it in order four times."""
 
 TOGETHER = 2**19
 """Numbers of a gallery that are put in order at once otherwise. They should fit the CPU's cache until they are multiplied."""
@@ -108,8 +108,8 @@ class DistanceTiles:
             if self._columns is not None:
                 return _cosine(query, self._columns[columns], out)
             step = max(ALIGNED, TOGETHER // max(1, query.shape[1]) // ALIGNED * ALIGNED) if out.device.type == "cpu" else len(wanted)
-            for some, there in zip(wanted.split(step), out.split(step, dim=1), strict=True):
-                _cosine(query, self._prepared(some), there)
+            for start in range(0, len(wanted), step):
+                _cosine(query, self._prepared(wanted[start : start + step]), out[:, start : start + step])
             return out
 
         return tile

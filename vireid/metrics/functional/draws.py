@@ -1,15 +1,15 @@
 """Scores of many galleries that are drawn from the same images, such as the trials of a protocol.
 
-Each query sorts the images once. Between two of its matches, the images of all draws are counted at once, as a sum of rows of zeros and
-ones. Integers with one bit per draw give the identities before the first match of every draw.
+Each query sorts, once, the images that are no farther than its last match. Between two of its matches, the images of all draws are counted
+at once, as a sum of rows of zeros and ones. Integers with one bit per draw give the identities before the first match of every draw.
+Distances are laid out by identity, so that the matches of a query are one run of columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,8 +27,8 @@ from vireid.structures import Rule
 BITS = 62
 """Draws that are scored at once."""
 
-SIZE = 2**22
-"""Distances that are computed at once."""
+SIZE, SORTED = 2**22, 2**17
+"""Distances that are computed, and put in order, at once. The latter should fit the CPU's cache."""
 
 Integers = NDArray[np.int64]
 
@@ -61,8 +61,10 @@ def evaluate_draws(
         labels = [(pids[rows], pids[place], camids[rows], camids[place]) for place in places]
         pairs = zip(places, labels, strict=True)
         return [evaluate_embeddings(embeddings[rows], embeddings[place], *label, rule=rule, topk=topk) for place, label in pairs]
+    lengths = torch.linalg.vector_norm(embeddings.float(), dim=1)
     for side, chosen in (("query", rows), ("gallery", torch.from_numpy(columns))):
-        check_embeddings(side, embeddings[chosen])
+        if len(chosen) == 0 or not bool(lengths[chosen].isfinite().all()):
+            check_embeddings(side, embeddings[chosen])
         check_camids(rule, f"{side}_camids", camids[chosen])
     with exact_products(embeddings):
         parts = [_scores(embeddings, pids, camids, query, columns, galleries[i : i + BITS], rule) for i in range(0, len(galleries), BITS)]
@@ -87,32 +89,44 @@ def _in_one_order(galleries: Sequence[Integers], kinds: Integers) -> Integers | 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Images that count for the queries of one camera, apart from some of the query's own identity.
+    """Images that count for the queries of one camera, apart from some of the query's own identity. ``G`` columns are in order of identity.
 
     Attributes:
-        pids: ``(G,)`` their identities.
-        drawn: ``(G, T)`` float32, 1 for an image in a draw.
+        rows: ``(G,)`` their rows of embeddings.
+        same: ``(G,)`` which of them do not count for queries of their own identity.
+        ties: ``(G,)`` their numbers, which decide ties.
+        pids: ``(I,)`` the identities.
+        starts, counts: ``(I,)`` first column, and number of columns, of each.
+        column: ``(G,)`` the column of each number.
+        drawn: ``(G, T)`` float32, 1 for a number that is in a draw.
         bits: ``(G,)`` the same in bits.
-        place: ``(G,)`` where each stands when they are put in order of identity.
-        starts: where identities start in that order.
     """
 
+    rows: Integers
+    same: NDArray[np.bool_]
+    ties: NDArray[np.int32]
     pids: Integers
+    starts: Integers
+    counts: Integers
+    column: Integers
     drawn: NDArray[np.float32]
     bits: Integers
-    place: Integers
-    starts: Integers
 
     @classmethod
-    def of(cls, pids: Integers, drawn: NDArray[np.bool_]) -> _Columns:
-        by_identity = np.argsort(pids, kind="stable")
-        starts = np.unique(pids[by_identity], return_index=True)[1]
+    def of(cls, rows: Integers, pids: Integers, same: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> _Columns:
+        """Columns of ``rows`` in the order that decides ties; the other arguments have an entry for each."""
+        ties = np.argsort(pids, kind="stable")
+        found, starts, counts = np.unique(pids[ties], return_index=True, return_counts=True)
         bits = drawn.astype(np.int64) @ (1 << np.arange(drawn.shape[1]))
-        return cls(pids, drawn.astype(np.float32), bits, np.argsort(by_identity), starts)
+        column = np.argsort(ties)
+        return cls(rows[ties], same[ties], ties.astype(np.int32), found, starts, counts, column, drawn.astype(np.float32), bits)
 
-    def without(self, gone: NDArray[np.bool_]) -> _Columns:
-        """These columns, with some that are in no draw."""
-        return replace(self, drawn=self.drawn * ~gone[:, None], bits=self.bits * ~gone) if gone.any() else self
+    def matches(self, pids: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+        """``(Q, K)`` columns of each query's identity, and which of them are meant; K is the largest number of columns of an identity."""
+        run = np.searchsorted(self.pids, pids).clip(max=len(self.pids) - 1)
+        counts = self.counts[run] * (self.pids[run] == pids)
+        steps = np.arange(counts.max())
+        return (self.starts[run][:, None] + steps).clip(max=len(self.rows) - 1), steps < counts[:, None]
 
 
 def _scores(
@@ -127,15 +141,15 @@ def _scores(
         kept = np.flatnonzero(np.ones(len(columns)) if far is None else ~far[0].numpy())
         if not len(kept):
             continue
+        chosen = columns[kept]
+        same = np.zeros(len(kept), dtype=bool) if rule == "regdb" else removed_matches(rule, torch.tensor(camid), camids[chosen]).numpy()
+        of_camera = _Columns.of(chosen, pids.numpy()[chosen], same, drawn[kept])
         rows = np.flatnonzero(q_camids == camid)
-        rows = rows[np.argsort(q_pids[rows], kind="stable")]
-        order = torch.from_numpy(columns[kept])
-        tiles = DistanceTiles(embeddings[query[rows]], embeddings, order, normalise=True)
-        shared = _Columns.of(pids.numpy()[columns[kept]], drawn[kept])
-        same = np.zeros(len(kept), dtype=bool) if rule == "regdb" else removed_matches(rule, torch.tensor(camid), camids[order]).numpy()
         step = max(1, SIZE // len(kept))
-        block = partial(_score_block, scores, tiles, shared, same, cmc_is_unique(rule, "auto"), rows, q_pids[rows], step)
-        in_threads(block, range(0, len(rows), step))
+        tiles = DistanceTiles(embeddings[query[rows]], embeddings, torch.from_numpy(of_camera.rows), True, -(-len(rows) // step))
+        in_threads(
+            partial(_score_block, scores, tiles, of_camera, cmc_is_unique(rule, "auto"), rows, q_pids, step), range(0, len(rows), step)
+        )
     return scores
 
 
@@ -143,61 +157,100 @@ def _score_block(
     scores: NDArray[np.float64],
     tiles: DistanceTiles,
     columns: _Columns,
-    same: NDArray[np.bool_],
     unique: bool,
     rows: Integers,
-    q_pids: Integers,
+    pids: Integers,
     step: int,
     start: int,
 ) -> None:
-    """Write the scores of some queries, ``rows`` of one camera in order of identity; matches in ``same`` columns do not count."""
-    distances = tiles.of(slice(start, start + step))(slice(len(columns.pids)))
-    pids = q_pids[start : start + step]
-    edges = np.flatnonzero(np.concatenate([[True], pids[1:] != pids[:-1], [True]]))
-    for first, last in pairwise(edges.tolist()):
-        matches = columns.pids == pids[first]
-        gone = matches & same
-        if (matches & ~gone).any():
-            found = _of_one_identity(distances[first:last], matches & ~gone, columns.without(gone), unique)
-            scores[:, rows[start + first : start + last]] = found
+    """Write the scores of some queries, ``rows`` of one camera."""
+    distances = tiles.of(slice(start, start + step))(slice(len(columns.rows))).numpy()
+    rows = rows[start : start + step]
+    some = max(1, SORTED // max(len(columns.rows), int(columns.counts.max()) * columns.drawn.shape[1]))
+    for first in range(0, len(rows), some):
+        part = rows[first : first + some]
+        scores[:, part] = _of_queries(distances[first : first + some], pids[part], columns, unique)
 
 
-def _of_one_identity(distances: Tensor, own: NDArray[np.bool_], columns: _Columns, unique: bool) -> NDArray[np.float64]:
-    """``(3, Q, T)`` scores of queries that have the same matches ``own`` ``(G,)``."""
-    order = _stable_order(distances.numpy())
-    number, width = order.shape
-    starts = np.arange(number)[:, None] * width
-    matches = np.flatnonzero(own[order]).reshape(number, -1)
-    edges = np.concatenate([starts, matches + 1], axis=1)  # between two of them are the images from one match to the next
+def _of_queries(distances: NDArray[np.float32], pids: Integers, columns: _Columns, unique: bool) -> NDArray[np.float64]:
+    """``(3, Q, T)`` scores of queries with these ``(Q, G)`` distances, which are overwritten."""
+    number, draws = len(distances), columns.drawn.shape[1]
+    places, inside = columns.matches(pids)
+    real = inside & ~columns.same[places]
+    if not real.any():
+        return np.full((3, number, draws), np.nan)
+    ranked = _Ranked.of(distances, places, real, inside & ~real, columns.ties)
     drawn = torch.from_numpy(columns.drawn)
-    counts = F.embedding_bag(torch.from_numpy(order).view(-1), drawn, torch.from_numpy(edges.ravel()), mode="sum").numpy()
-    ranks = counts.reshape(number, -1, drawn.shape[1])[:, :-1].cumsum(1)  # float32 counts exactly up to 2^24
-    counted = columns.drawn[order.ravel()[matches]] > 0
+    counts = F.embedding_bag(torch.from_numpy(ranked.order), drawn, torch.from_numpy(ranked.edges.ravel()), mode="sum").numpy()
+    ranks = counts.reshape(number, -1, draws)[:, :-1].cumsum(1)  # float32 counts exactly up to 2^24
+    counted = (columns.drawn[ranked.order[ranked.edges[:, 1:] - 1]] > 0) & ranked.present[:, :, None]
     ranks = np.where(counted, ranks.astype(np.int64), FAR)
-    hit = _identities_until(counted.argmax(1), order, edges, columns) if unique else ranks.min(1)
-    found = summary(ranks.swapaxes(1, 2).reshape(-1, matches.shape[1]), hit.ravel())
-    return np.stack([found.ap, found.inp, found.hit]).reshape(3, number, -1)
+    hit = _identities_until(counted.argmax(1), ranked, columns) if unique else ranks.min(1)
+    found = summary(ranks.swapaxes(1, 2).reshape(-1, places.shape[1]), hit.ravel())
+    return np.stack([found.ap, found.inp, found.hit]).reshape(3, number, draws)
 
 
-def _identities_until(first: Integers, order: NDArray[np.int32], edges: Integers, columns: _Columns) -> Integers:
+@dataclass(frozen=True)
+class _Ranked:
+    """Images that are no farther from a query than its last match, of all queries one after the other.
+
+    Attributes:
+        order: ``(N,)`` their numbers, by distance for each query.
+        edges: ``(Q, K + 1)`` where each query starts in ``order``, and the end of each of its matches; the end of the query for no match.
+        present: ``(Q, K)`` which of the matches there are.
+        ends: ``(Q,)`` where each query ends.
+    """
+
+    order: NDArray[np.int32]
+    edges: Integers
+    present: NDArray[np.bool_]
+    ends: Integers
+
+    @classmethod
+    def of(
+        cls, distances: NDArray[np.float32], places: Integers, real: NDArray[np.bool_], gone: NDArray[np.bool_], ties: NDArray[np.int32]
+    ) -> _Ranked:
+        """``real`` and ``gone``: which of the ``(Q, K)`` columns ``places`` are matches, and which do not count."""
+        (number, width), shift = distances.shape, len(ties).bit_length()
+        rows, slots = np.nonzero(gone)
+        distances[rows, places[rows, slots]] = np.inf
+        own = np.take_along_axis(distances, places, 1)
+        near = np.flatnonzero(distances <= own.max(1, keepdims=True, where=real, initial=-np.inf))
+        row = near // width
+        keys = _keys(row, distances.reshape(-1)[near], ties[near - row * width], shift)
+        keys.sort()
+        steps = np.arange(number + 1) << (32 + shift)
+        wanted = np.where(real, _keys(np.arange(number)[:, None], own, ties[places], shift), steps[1:, None])
+        wanted.sort(axis=1)
+        sorted_keys = torch.from_numpy(keys)
+        starts, found = (torch.searchsorted(sorted_keys, torch.from_numpy(some)).numpy() for some in (steps, wanted))
+        present = wanted < steps[1:, None]
+        order = (keys & ((1 << shift) - 1)).astype(np.int32)
+        return cls(order, np.concatenate([starts[:-1, None], found + present], axis=1), present, starts[1:])
+
+
+def _keys(rows: Integers, distances: NDArray[np.float32], ties: NDArray[np.int32], shift: int) -> Integers:
+    """Row, distance and number, of ``shift`` bits, in one integer, whose sort numpy vectorises."""
+    bits = distances.view(np.int32)  # one minus a product is never -0.0
+    keys: Integers = (bits ^ ((bits >> 31) & 0x7FFFFFFF)) + ((rows << 32) + 2**31)
+    keys <<= shift
+    keys |= ties
+    return keys
+
+
+def _identities_until(first: Integers, ranked: _Ranked, columns: _Columns) -> Integers:
     """``(Q, T)`` identities of each draw up to its first match, which is the ``first``-th of all matches."""
-    number, draws = first.shape
-    steps = np.arange(edges.shape[1])
+    (number, draws), width = first.shape, len(columns.rows)
+    steps = np.arange(ranked.edges.shape[1])
     wanted = (first[:, None] >= steps[:, None]) @ (1 << np.arange(draws))  # draws whose first match is not yet passed
-    active = np.repeat(wanted.ravel(), np.diff(edges.ravel(), append=order.size)).reshape(order.shape)
-    active &= columns.bits[order]
-    by_identity = np.empty_like(active)
-    np.put_along_axis(by_identity, columns.place[order], active, axis=1)
+    lengths = np.diff(ranked.edges, append=ranked.ends[:, None])
+    active = np.repeat(wanted.ravel(), lengths.ravel())
+    ahead = np.flatnonzero(active)
+    order = ranked.order[ahead]
+    place = columns.column[order] + np.repeat(np.arange(number) * width, (lengths * (wanted > 0)).sum(1))
+    by_identity = np.zeros((number, width), np.int64)
+    by_identity.reshape(-1)[place] = active[ahead] & columns.bits[order]
     seen = np.bitwise_or.reduceat(by_identity, columns.starts, axis=1)
     bits = np.unpackbits(seen.view(np.uint8).reshape(number, -1, 8), axis=2, bitorder="little")[..., :draws]
     identities: Integers = bits.sum(1, dtype=np.int64)
     return identities
-
-
-def _stable_order(distances: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Columns of each row by distance, then number: both are packed into one integer, whose sort numpy vectorises."""
-    bits = np.ascontiguousarray(distances).view(np.int32)  # one minus a product is never -0.0
-    keys = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64) << 32
-    keys |= np.arange(keys.shape[1])
-    keys.sort(axis=1)
-    return keys.astype(np.int32)

@@ -194,7 +194,7 @@ def _rows_at_once(scorer: GalleryScorer, queries: int, device: torch.device, siz
 
     There is a block for each thread.
     """
-    step = max(1, size.get(device.type, size["cuda"]) // scorer.widest)
+    step: int = max(1, size.get(device.type, size["cuda"]) // scorer.widest)
     if len(scorer.cuts) == 1:
         return step
     wanted = min(step, max(FEWEST, math.isqrt(KEPT * queries // len(scorer.order))))

@@ -21,7 +21,7 @@ from vireid.structures import Rule
 
 FAR = torch.iinfo(torch.int64).max
 KEPT = 2**25
-"""Tiles that hold matches are needed twice. They are kept in memory if they have no more distances than this; else they are computed again."""
+"""Tiles that hold matches are needed twice. They are kept in memory if they have no more distances than this, or else computed again."""
 
 FEW = 4
 """One tied match in this many rows is resolved alone; more ties are resolved row by row."""
