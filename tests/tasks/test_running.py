@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -98,3 +100,13 @@ def test_a_fused_step_is_the_same_step(kind: type[Adam]) -> None:
 def test_a_fused_step_that_a_device_does_not_have_is_refused_before_the_first_step() -> None:
     with pytest.raises(SettingsError, match=r"`fused` does not work on meta: .*Leave `fused` out"):
         SGD(fused=True).build({"trunk": [nn.Parameter(torch.zeros(1, device="meta"))]})
+
+
+def test_lightning_cannot_clip_what_a_fused_step_unscales() -> None:
+    space, trainer = BNSeparation("resnet10", width=8), SimpleNamespace(gradient_clip_val=1.0, precision="16-mixed", max_epochs=1)
+    task = RetrainModule(8, "random-0", space, None, optimizer=SGD(fused=True))
+    with mock.patch.object(RetrainModule, "trainer", trainer):
+        with pytest.raises(SettingsError, match=r"`trainer.gradient_clip_val` cannot clip them"):
+            task.configure_optimizers()
+        trainer.precision = "bf16-mixed"
+        task.configure_optimizers()

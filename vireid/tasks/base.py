@@ -43,7 +43,8 @@ class ReIDModule(Recorded, pl.LightningModule, ABC):
         compile: whether ``torch.compile`` makes a graph of the network and its backward pass for each kind of batch: one for training, two
             for a search with separate architecture steps, one for each modality in the evaluation of a child. This takes a minute or more
             at the beginning. ``max-autotune-no-cudagraphs`` also tries several kernels, and takes longer. The last digits differ from those
-            of the network as it is written. Where there is no compiler, a warning says so, and the network runs as it is written.
+            of the network as it is written, and a run that goes on equals an uninterrupted one only up to them. Where there is no compiler,
+            a warning says so, and the network runs as it is written.
         channels_last: whether the channels of a pixel lie beside one another in memory, as convolutions of some devices want them.
         activation_checkpointing: whether a training step computes the activations in the blocks of the trunk again in its backward pass,
             instead of keeping them. This takes about a third more time, and a fraction of the memory. Not with ``compile``.

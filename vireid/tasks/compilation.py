@@ -102,7 +102,8 @@ class CompiledNetwork:
 def _failures() -> tuple[type[Exception], ...]:
     from torch._dynamo import exc
 
-    return exc.TorchDynamoException, exc.FailOnRecompileLimitHit
+    limits = ("FailOnRecompileLimitHit", "FailOnCacheLimitHit")  # the second of old versions
+    return exc.TorchDynamoException, *(getattr(exc, name) for name in limits if hasattr(exc, name))
 
 
 def _backward_too() -> AbstractContextManager[object]:

@@ -98,6 +98,11 @@ class RetrainModule(ReIDModule):
                 "Gradients would be clipped twice: `trainer.gradient_clip_val` and that of `model.optimizer`. Leave one out."
             )
         optimizer = self.optimizer.build(self.network.named_parts())
+        if optimizer.defaults.get("fused") and self.trainer.gradient_clip_val and self.trainer.precision == "16-mixed":
+            raise SettingsError(
+                "A `fused` step takes gradients before `16-mixed` has unscaled them, so `trainer.gradient_clip_val` cannot clip them. "
+                "Leave one out, or use `bf16-mixed`."
+            )
         scheduler = self.optimizer.scheduler(optimizer, self.trainer.max_epochs or 0)
         return [optimizer], [] if scheduler is None else [scheduler]
 
