@@ -18,6 +18,7 @@ There, with torch and torchvision installed::
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import statistics
 import tempfile
@@ -47,6 +48,7 @@ from vireid.terminal import say
 
 LAST_START, LAST_STEP = 360.0, 450.0  # seconds after which no row begins, and none goes on
 LONGEST = 150.0  # seconds of one row
+SHOWN = 160  # letters of an error
 SKIPPED, TIMED, TIMED_LOOP = 4, 12, 8  # steps
 QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
 COLUMNS = ("what", "ms a step", "images/s", "times the plain loop", "peak GiB", "TFLOP/s", "share of the roof")
@@ -283,7 +285,7 @@ class Table:
             with limited(min(left, LONGEST)):
                 seconds = measured()
         except Exception as error:  # what cannot run must not cost the other rows
-            say(f"| {name} | {type(error).__name__}: {' '.join(str(error).split())[:100]} |{' |' * (len(COLUMNS) - 2)}")
+            say(f"| {name} | {type(error).__name__}: {' '.join(str(error).split())[:SHOWN]} |{' |' * (len(COLUMNS) - 2)}")
             return float("nan")
         peak = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else float("nan")
         cells = (1000 * seconds, self.images / seconds, (loop or seconds) / seconds, peak, passes * self.work / seconds, shortest / seconds)
@@ -301,6 +303,7 @@ def main(sizes: Sizes | None = None, wanted: Callable[[str], bool] = bool) -> No
     if sizes is None and not torch.cuda.is_available():
         say("There is no GPU here, so nothing was measured. Run this script on a machine with one.")
         return
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("error", message="The network cannot be compiled")  # the row would tell the time of another network
     table = Table(sizes or Sizes(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))

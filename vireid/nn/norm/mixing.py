@@ -13,6 +13,8 @@ from vireid.nn.norm.mixture import Mixed
 from vireid.nn.norm.norm_candidates import Part, Source, parts_of_modality
 from vireid.structures import Modality
 
+_SOURCES = tuple(Source)  # some compilers cannot iterate over a class
+
 
 def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], weights: Tensor, channels: int) -> Mixed:
     """Mixed weights and offsets of K candidates for the modalities that have rows.
@@ -35,7 +37,7 @@ def mix(candidates: Sequence[Sequence[Part]], modalities: Sequence[Modality], we
     edges = sorted({edge for group in parts for own in group for part in own for edge in (part.channels.start, part.channels.stop)})
     spans = [slice(start, stop) for start, stop in pairwise(edges)]
     sources = [[[_source_at(own, span.start) for own in group] for group in parts] for span in spans]  # [segment][G][K]
-    used = [source for source in Source if any(source in group for segment in sources for group in segment)]
+    used = [source for source in _SOURCES if any(source in group for segment in sources for group in segment)]
     pattern = tuple(  # (segment, G, n, K): which candidates count for which source
         tuple(tuple(tuple(found is source for found in group) for source in used) for group in segment) for segment in sources
     )
