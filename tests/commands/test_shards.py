@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.commands.runs import everything, run
 from tests.deploy.trained import DATA, checkpoint, module, photograph, settle
 from vireid.archives import read_arrays
 from vireid.cli import main
-from vireid.results import read_results
+from vireid.errors import MissingFileError, ResultsError
+from vireid.results import read_embeddings, read_results
 from vireid.results.shard_files import note_digest
+from vireid.structures import Modality
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold fewer than 10 images:UserWarning")
 Capsys = pytest.CaptureFixture[str]
@@ -184,3 +188,68 @@ def test_files_without_labels_in_parts(trained: Path, tmp_path: Path, capsys: Ca
     assert "is of another model or list" in run(capsys, *words, "--shard=2/4", "--run_dir", tmp_path / "parts").err
     assert "Files embedded with --images have no labels to score" in run(capsys, "evaluate", tmp_path / "parts").err
     assert "`--shard` needs --run_dir, one folder for all parts" in run(capsys, *words, "--shard=2/4").err
+
+
+@pytest.mark.filterwarnings("ignore:.*infrared images are in colour:UserWarning")
+def test_parts_without_labels_are_read_together(trained: Path, tmp_path: Path, capsys: Capsys) -> None:
+    """In the order of the list; parts of another model, list, modality or division are refused."""
+    images, parts = tmp_path / "images", tmp_path / "parts"
+    images.mkdir()
+    for seed in range(3):
+        photograph(images / f"{seed}.png", seed)
+
+    def predict(run_dir: Path, number: int, modality: str = "visible", ckpt: Path = trained) -> None:
+        words = ["--ckpt", ckpt, "--images", images, f"--modality={modality}", "--run_dir", run_dir]
+        assert run(capsys, "predict", *words, *([f"--shard={number}/4"] if number else [])).code == 0
+
+    for number in (1, 2, 3, 4):
+        predict(parts, number)
+    predict(tmp_path / "whole", 0)
+    found, whole = read_embeddings(parts), read_embeddings(tmp_path / "whole")
+    assert (found.paths.tolist(), found.modality, found.model) == (whole.paths.tolist(), Modality.VISIBLE, whole.model)
+    np.testing.assert_allclose(found.embeddings, whole.embeddings, atol=1e-6)
+
+    def refused(match: str, number: int = 2, **other: Any) -> None:
+        """When one of the parts is another one."""
+        folder = shutil.copytree(parts, tmp_path / "mixed")
+        shutil.rmtree(folder / f"shard-{number}-of-4")
+        if other:
+            predict(folder, number, **other)
+        with pytest.raises((ResultsError, MissingFileError), match=match):
+            read_embeddings(folder)
+        shutil.rmtree(folder)
+
+    refused("are not embedded: 2/4")
+    refused("are of different lists: 'shard-2-of-4' differs", modality="infrared")
+    refused("are of different models: 'shard-2-of-4' differs", ckpt=other_checkpoint(trained, tmp_path / "other.ckpt"))
+    photograph(images / "3.png", 3)
+    refused("are of different lists: 'shard-4-of-4' differs", 4, modality="visible")
+    shutil.copytree(parts / "shard-2-of-4", parts / "shard-2-of-5")
+    with pytest.raises(ResultsError, match="holds parts of a list in 4 and of one in 5"):
+        read_embeddings(parts)
+    shutil.rmtree(parts / "shard-2-of-5")
+    rewritten(parts / "shard-1-of-4" / "embeddings.npz", paths=np.array(["elsewhere.png"]))
+    with pytest.raises(ResultsError, match="their images are not those of the list that they name"):
+        read_embeddings(parts)
+    rewritten(parts / "shard-1-of-4" / "embeddings.npz", embeddings=np.full((1, 4), np.nan, np.float32))
+    with pytest.raises(ResultsError, match="its embeddings are no finite table"):
+        read_embeddings(parts)
+    rewritten(parts / "shard-1-of-4" / "embeddings.npz", positions=np.arange(1))
+    with pytest.raises(ResultsError, match="it is of labelled images"):
+        read_embeddings(parts)
+
+
+def other_checkpoint(path: Path, to: Path) -> Path:
+    """A checkpoint with one changed weight."""
+    content = torch.load(path, weights_only=True)
+    next(values for values in content["state_dict"].values() if values.is_floating_point()).add_(1)
+    torch.save(content, to)
+    return to
+
+
+def rewritten(path: Path, **changed: Any) -> None:
+    """With some arrays changed, and a digest that fits."""
+    with np.load(path) as arrays:
+        content = {**arrays, **changed}
+    np.savez(path, **content)
+    note_digest(path)

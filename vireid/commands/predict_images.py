@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from vireid.commands.parser import ShortErrors
@@ -16,6 +14,7 @@ from vireid.files import atomic_file
 from vireid.printable import printable
 from vireid.results.images import EMBEDDINGS_FILE
 from vireid.results.shard_files import note_digest
+from vireid.results.unlabelled import list_digest
 from vireid.structures import Shard
 from vireid.terminal import say
 
@@ -65,7 +64,7 @@ def predict_images(
         raise SettingsError("`--images` needs `--modality` visible or infrared: a file does not say which camera took it.")
     kind, paths = as_modality(modality), image_files(images)
     part = None if shard is None else Shard.parse(shard)
-    of_list = hashlib.sha256("\0".join([kind.name, *paths]).encode(errors="surrogateescape")).hexdigest()
+    of_list = list_digest(kind, paths)
     if part is not None:
         first, step = part.share()
         paths = paths[first::step]

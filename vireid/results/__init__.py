@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vireid.results.result import Result as Result
     from vireid.results.scoring import score as score
     from vireid.results.table import print_results as print_results, results_table as results_table, write_metrics as write_metrics
+    from vireid.results.unlabelled import EmbeddedImages as EmbeddedImages, read_embeddings as read_embeddings
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -21,5 +22,6 @@ __getattr__, __dir__, __all__ = lazy(
         ".result": ["Result"],
         ".scoring": ["score"],
         ".table": ["print_results", "results_table", "write_metrics"],
+        ".unlabelled": ["EmbeddedImages", "read_embeddings"],
     },
 )

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from vireid.archives import read_arrays
-from vireid.errors import ResultsError
+from vireid.errors import MissingFileError, ResultsError
 from vireid.files import file_digest, read_text, write_text_atomically
 from vireid.results.images import EMBEDDINGS_FILE
+from vireid.structures import Shard
 
 DIGEST_FILE = f"{EMBEDDINGS_FILE}.sha256"  # in the form of sha256sum
 
@@ -61,3 +62,28 @@ def is_finished(folder: Path, **expected: str) -> bool:
     if said != expected:
         raise ResultsError(f"{os.fspath(path)!r} is of another model or list, and nothing is overwritten. Name another --run_dir.")
     return True
+
+
+def part_files(folder: Path) -> tuple[Path, ...]:
+    """Files of embeddings of all parts, in order.
+
+    Raises:
+        MissingFileError: there are none, or some are missing.
+        ResultsError: they are of two divisions.
+    """
+    found = {shard: path for path in sorted(folder.iterdir()) if (shard := Shard.of_folder(path)) is not None}
+    divisions = sorted({shard.of for shard in found})
+    if len(divisions) > 1:
+        raise ResultsError(
+            f"{os.fspath(folder)!r} holds parts of a list in {divisions[0]} and of one in {divisions[1]}: remove one of them."
+        )
+    missing = [
+        f"{number}/{count}"
+        for count in divisions
+        for number in range(1, count + 1)
+        if not (folder / Shard(number, count).name / EMBEDDINGS_FILE).is_file()
+    ]
+    if missing or not found:
+        named = f": {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}" if missing else ""
+        raise MissingFileError(f"Parts of {os.fspath(folder)!r} are not embedded{named}. Run `vireid predict --shard` for them.")
+    return tuple(folder / shard.name / EMBEDDINGS_FILE for shard in sorted(found, key=lambda shard: shard.number))

@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vireid.archives import map_array, read_arrays
-from vireid.errors import MissingFileError, ResultsError
+from vireid.errors import ResultsError
 from vireid.metrics.functional.evaluation import NothingToScoreError, means
 from vireid.metrics.functional.exact_scores import NotFiniteError, Rows, unit_rows
 from vireid.metrics.functional.scoring import QueryScores
 from vireid.metrics.functional.sharded import GalleryPart, ShardedSearch
-from vireid.results.images import EMBEDDINGS_FILE
 from vireid.results.result import TOPK, Result, TrialQueries
 from vireid.results.scoring import result_of
-from vireid.results.shard_files import check_digest
+from vireid.results.shard_files import check_digest, part_files
 from vireid.results.shard_lists import ImageList, read_list
 from vireid.settings.bounds import check_bounds
-from vireid.structures import Setting, Shard, Trial
+from vireid.structures import Setting, Trial
 
 MEMORY = 2**28
 """Bytes of the searches that share one pass over the parts."""
@@ -60,7 +59,7 @@ class ShardedEmbeddings:
             ResultsError: a part is damaged, or parts are of different models, lists or divisions.
         """
         images = read_list(folder)
-        paths = _paths(folder)
+        paths = part_files(folder)
         parts = [_Part.read(path) for path in paths]
         first, seen = parts[0], np.zeros(len(images.labels.pids), bool)
         for path, part in zip(paths, parts, strict=True):
@@ -196,26 +195,6 @@ class _Part:
         except (ValueError, RecursionError) as error:
             raise ResultsError(_damaged(path, str(error))) from error
         return cls(str(arrays["list"]), str(arrays["model"]), about, positions, tuple(variants.tolist()))
-
-
-def _paths(folder: Path) -> tuple[Path, ...]:
-    """Files of all parts, in order."""
-    found = {shard: path for path in sorted(folder.iterdir()) if (shard := Shard.of_folder(path)) is not None}
-    divisions = sorted({shard.of for shard in found})
-    if len(divisions) > 1:
-        raise ResultsError(
-            f"{os.fspath(folder)!r} holds parts of a list in {divisions[0]} and of one in {divisions[1]}: remove one of them."
-        )
-    missing = [
-        f"{number}/{count}"
-        for count in divisions
-        for number in range(1, count + 1)
-        if not (folder / Shard(number, count).name / EMBEDDINGS_FILE).is_file()
-    ]
-    if missing or not found:
-        named = f": {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}" if missing else ""
-        raise MissingFileError(f"Parts of {os.fspath(folder)!r} are not embedded{named}. Run `vireid predict --shard` for them.")
-    return tuple(folder / shard.name / EMBEDDINGS_FILE for shard in sorted(found, key=lambda shard: shard.number))
 
 
 def _read(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
