@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from vireid.tasks.evaluation.base import TaskEvaluation as TaskEvaluation
     from vireid.tasks.evaluation.retrieval import Retrieval as Retrieval
     from vireid.tasks.optimisation.ema import EMA as EMA
-    from vireid.tasks.optimisation.optimisers import SGD as SGD, Adam as Adam, AdamW as AdamW, OptimizerSettings as OptimizerSettings
+    from vireid.tasks.optimisation.optimisers import (
+        SGD as SGD,
+        Adam as Adam,
+        AdamW as AdamW,
+        Fusable as Fusable,
+        OptimizerSettings as OptimizerSettings,
+    )
     from vireid.tasks.optimisation.schedules import (
         Constant as Constant,
         Exponential as Exponential,
@@ -69,7 +75,7 @@ __getattr__, __dir__, __all__ = lazy(
         ".evaluation.base": ["TaskEvaluation"],
         ".evaluation.retrieval": ["Retrieval"],
         ".optimisation.ema": ["EMA"],
-        ".optimisation.optimisers": ["Adam", "AdamW", "OptimizerSettings", "SGD"],
+        ".optimisation.optimisers": ["Adam", "AdamW", "Fusable", "OptimizerSettings", "SGD"],
         ".optimisation.schedules": ["Constant", "Exponential", "LinearWarmup", "Schedule", "WarmupCosine", "WarmupMultiStep"],
         ".optimisation.torch_optimizer": ["TorchOptimizer"],
         ".optimisation.torch_schedule": ["TorchSchedule"],
