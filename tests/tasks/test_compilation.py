@@ -125,6 +125,25 @@ def test_a_platform_without_a_compiler_is_named_once(monkeypatch: pytest.MonkeyP
         compiled(batch.images[:4], 4)
 
 
+def test_any_failure_of_the_first_step_leaves_statistics_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(run: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        def broken(images: torch.Tensor, n_visible: int) -> None:
+            run(images, n_visible)
+            raise AssertionError("a fault of a compiler")
+
+        return broken
+
+    monkeypatch.setattr(torch, "compile", half)
+    network, (batch,) = child().network, batches(1, 4, 2, 32, 16)
+    twin = copy.deepcopy(network)
+    with pytest.warns(UserWarning, match="a fault of a compiler"):
+        CompiledNetwork(network)(batch.images, 4)
+    twin(batch.images, 4)
+    torch.testing.assert_close(network.state_dict(), twin.state_dict(), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="`n_visible` must be 0 to 8"):
+        CompiledNetwork(network)(batch.images, 9)
+
+
 def test_only_what_a_step_repeats_is_compiled(use: Callable[[Compiler], Compiler]) -> None:
     compiler, network, (batch,) = use(Compiler()), child().network, batches(1, 4, 2, 32, 16)
     compiled = CompiledNetwork(network)

@@ -45,18 +45,24 @@ class CompiledNetwork:
     def __call__(self, images: Tensor, n_visible: int) -> NetworkOutput:
         """The network's output."""
         kind, shape = self._kind(images, n_visible), (images.shape, images.dtype, n_visible)
-        if kind is not None and kind not in self._compiled and not self.failed:
-            self._compiled[kind] = (shape, self._compile())
-        first, run = self._compiled.get(kind or "", (None, self.network))
-        if first != shape:
+        first = kind is not None and kind not in self._compiled and not self.failed
+        if first:
+            self._compiled[str(kind)] = (shape, self._compile())
+        known, run = self._compiled.get(str(kind), (None, self._plain))
+        if known != shape:
             return self._plain(images, n_visible)
+        before = [(buffer, buffer.clone()) for buffer in self.network.buffers()] if first else []
+        expected = (Exception,) if first else _failures()  # a compiler may fail by any
         try:
             with _backward_too():
                 return run(images, n_visible)
-        except _failures() as error:
-            del self._compiled[kind or ""]
+        except expected as error:
+            del self._compiled[str(kind)]
+            for buffer, value in before:
+                buffer.copy_(value)
+            output = self._plain(images, n_visible)  # or what the network itself has to say
             self._fail(error)
-        return self._plain(images, n_visible)
+            return output
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles, which are of other networks, compile anew."""
