@@ -4,8 +4,8 @@ Batches of P16 x K4 in both modalities: 128 images of 256 x 128. Ours are steps 
 of the public code stand beside them, in float32 as published. cuDNN looks for the fastest kernels in all rows. A row that fails says why,
 and the others follow. No row begins after six minutes, and none goes on after seven and a half.
 
-It needs torch, torchvision, pytorch-lightning, SciPy, Pillow, PyYAML and rich, and no test package. For a machine without a network,
-collect what it lacks where there is one, for its version of Python, and carry it beside the tree (14 MB)::
+It needs torch, torchvision, pytorch-lightning and rich, and no test package. For a machine without a network, collect what it lacks where
+there is one, for its version of Python, and carry it beside the tree (5 MB, and the tree 14 MB)::
 
     pip download --only-binary=:all: --python-version 3.12 --no-deps -d wheels \\
         pytorch-lightning torchmetrics lightning-utilities fsspec rich markdown-it-py mdurl pygments packaging tqdm pyyaml typing-extensions
