@@ -63,7 +63,7 @@ HELD, OFTEN = 2**27, 5
 """A gallery of up to so many numbers (half a gigabyte) is put in order once, if so many blocks of queries need it. Fresh memory for all of
 it takes as long as putting it in order four times."""
 
-TOGETHER = 2**19
+TOGETHER = 2**20
 """Numbers of a gallery that are put in order at once otherwise. They should fit the CPU's cache until they are multiplied."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,9 +77,12 @@ def _in_one_order(galleries: Sequence[Integers], kinds: Integers) -> Integers | 
 
     Images of one kind count alike for all queries, so that their order among themselves does not matter.
     """
-    longest_first = sorted(galleries, key=len, reverse=True)
-    rank = {kind: number for number, kind in enumerate(dict.fromkeys(np.concatenate([kinds[g] for g in longest_first]).tolist()))}
-    ranks = np.array([rank.get(kind, -1) for kind in kinds.tolist()])
+    numbers = np.unique(kinds, return_inverse=True)[1]
+    in_turn = numbers[np.concatenate(sorted(galleries, key=len, reverse=True))]
+    rank = np.full(len(kinds), -1)
+    found, first = np.unique(in_turn, return_index=True)
+    rank[found[np.argsort(first)]] = np.arange(len(found))
+    ranks = rank[numbers]
     for gallery in galleries:
         if (np.diff(ranks[gallery]) < 0).any() or len(np.unique(gallery)) < len(gallery):
             return None
@@ -99,7 +103,7 @@ class _Columns:
         starts, counts: ``(I,)`` first column, and number of columns, of each.
         column: ``(G,)`` the column of each number.
         drawn: ``(G, T)`` float32, 1 for a number that is in a draw.
-        bits: ``(G,)`` the same in bits.
+        bits: ``(G,)`` the same in bits of unsigned integers.
     """
 
     rows: Integers
@@ -110,14 +114,14 @@ class _Columns:
     counts: Integers
     column: Integers
     drawn: NDArray[np.float32]
-    bits: Integers
+    bits: NDArray[np.unsignedinteger[Any]]
 
     @classmethod
     def of(cls, rows: Integers, pids: Integers, same: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> _Columns:
         """Columns of ``rows`` in the order that decides ties; the other arguments have an entry for each."""
         ties = np.argsort(pids, kind="stable")
         found, starts, counts = np.unique(pids[ties], return_index=True, return_counts=True)
-        bits = drawn.astype(np.int64) @ (1 << np.arange(drawn.shape[1]))
+        bits = (drawn @ _powers(drawn.shape[1])).astype(np.min_scalar_type(2 ** drawn.shape[1] - 1))
         column = np.argsort(ties)
         return cls(rows[ties], same[ties], ties.astype(np.int32), found, starts, counts, column, drawn.astype(np.float32), bits)
 
@@ -146,10 +150,10 @@ def _scores(
         of_camera = _Columns.of(chosen, pids.numpy()[chosen], same, drawn[kept])
         rows = np.flatnonzero(q_camids == camid)
         step = max(1, SIZE // len(kept))
-        tiles = DistanceTiles(embeddings[query[rows]], embeddings, torch.from_numpy(of_camera.rows), True, -(-len(rows) // step))
-        in_threads(
-            partial(_score_block, scores, tiles, of_camera, cmc_is_unique(rule, "auto"), rows, q_pids, step), range(0, len(rows), step)
-        )
+        queries = embeddings.index_select(0, torch.from_numpy(query[rows]))
+        tiles = DistanceTiles(queries, embeddings, torch.from_numpy(of_camera.rows), True, -(-len(rows) // step))
+        block = partial(_score_block, scores, tiles, of_camera, cmc_is_unique(rule, "auto"), rows, q_pids, step)
+        in_threads(block, range(0, len(rows), step))
     return scores
 
 
@@ -229,6 +233,11 @@ class _Ranked:
         return cls(order, np.concatenate([starts[:-1, None], found + present], axis=1), present, starts[1:])
 
 
+def _powers(count: int) -> Integers:
+    powers: Integers = 1 << np.arange(count)
+    return powers
+
+
 def _keys(rows: Integers, distances: NDArray[np.float32], ties: NDArray[np.int32], shift: int) -> Integers:
     """Row, distance and number, of ``shift`` bits, in one integer, whose sort numpy vectorises."""
     bits = distances.view(np.int32)  # one minus a product is never -0.0
@@ -242,15 +251,16 @@ def _identities_until(first: Integers, ranked: _Ranked, columns: _Columns) -> In
     """``(Q, T)`` identities of each draw up to its first match, which is the ``first``-th of all matches."""
     (number, draws), width = first.shape, len(columns.rows)
     steps = np.arange(ranked.edges.shape[1])
-    wanted = (first[:, None] >= steps[:, None]) @ (1 << np.arange(draws))  # draws whose first match is not yet passed
+    wanted = ((first[:, None] >= steps[:, None]) @ _powers(draws)).astype(columns.bits.dtype)  # draws whose first match is not yet passed
     lengths = np.diff(ranked.edges, append=ranked.ends[:, None])
     active = np.repeat(wanted.ravel(), lengths.ravel())
     ahead = np.flatnonzero(active)
     order = ranked.order[ahead]
     place = columns.column[order] + np.repeat(np.arange(number) * width, (lengths * (wanted > 0)).sum(1))
-    by_identity = np.zeros((number, width), np.int64)
+    by_identity = np.zeros((number, width), columns.bits.dtype)
     by_identity.reshape(-1)[place] = active[ahead] & columns.bits[order]
     seen = np.bitwise_or.reduceat(by_identity, columns.starts, axis=1)
-    bits = np.unpackbits(seen.view(np.uint8).reshape(number, -1, 8), axis=2, bitorder="little")[..., :draws]
+    in_bytes = seen.view(np.uint8).reshape(*seen.shape, -1)[..., : -(-draws // 8)]
+    bits = np.unpackbits(in_bytes, axis=2, bitorder="little", count=draws)
     identities: Integers = bits.sum(1, dtype=np.int64)
     return identities

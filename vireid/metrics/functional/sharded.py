@@ -23,13 +23,13 @@ from vireid.metrics.functional.rules import cmc_is_unique, removed, removed_matc
 from vireid.metrics.functional.scoring import FAR, QueryScores, summary
 from vireid.structures import Rule
 
-COLUMNS = 2**12
+COLUMNS = 2**11
 """Gallery entries of a tile."""
 
 QUERIES = 2**9
 """Queries of a tile."""
 
-PAIRS = 2**5
+PAIRS = 2**6
 """Matches whose tile rows are searched for impostors too near to call at once."""
 
 Integers = NDArray[np.int64]
@@ -231,9 +231,10 @@ class _Tile:
         np.copyto(self.memory, self.scores)
         self.memory.sort(axis=1)
         ordered, (low, high) = torch.from_numpy(self.memory), map(torch.from_numpy, self.bounds(exact))
-        not_above = torch.searchsorted(ordered, high, right=True).numpy()
-        found: Integers = self.scores.shape[1] - not_above
-        rows, slots = np.nonzero(torch.searchsorted(ordered, low).numpy() < not_above)
+        not_above = torch.searchsorted(ordered, high, right=True)
+        found: Integers = self.scores.shape[1] - not_above.numpy()
+        largest = ordered.gather(1, (not_above - 1).clamp_(min=0))  # of those that are not above
+        rows, slots = np.nonzero(((largest >= low) & (not_above > 0)).numpy())
         for start in range(0, len(rows), PAIRS):
             row, slot = rows[start : start + PAIRS], slots[start : start + PAIRS]
             pairs, _ = self._near(row, exact[row, slot], places[row, slot])
