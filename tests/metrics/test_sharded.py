@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from tests.metrics.naive import naive_evaluate
 from vireid.metrics import evaluate
 from vireid.metrics.functional.evaluation import means
-from vireid.metrics.functional.exact_scores import NotFiniteError, exact_scores, uncertainty, unit_rows
+from vireid.metrics.functional.exact_scores import NotFiniteError, exact_scores, products_in_pieces, uncertainty, unit_rows
 from vireid.metrics.functional.scoring import QueryScores
 from vireid.metrics.functional.sharded import GalleryPart, Labels, ShardedSearch
 
@@ -83,11 +83,23 @@ def test_rows_must_be_finite() -> None:
             unit_rows(np.array([[1.0, 0.0], [value, 1.0]]))
 
 
-def test_a_cosine_is_that_of_the_pair_alone_and_products_stay_within_the_bound() -> None:
-    generator = np.random.default_rng(1)
-    rows = unit_rows(generator.standard_normal((700, 515)))
+def test_a_cosine_is_that_of_the_pair_alone() -> None:
+    rows = unit_rows(np.random.default_rng(1).standard_normal((700, 515)))
     pairs = np.meshgrid(np.arange(7), np.arange(700), indexing="ij")
     found = exact_scores(rows[:7], rows, *(numbers.ravel() for numbers in pairs)).reshape(7, 700)
     alone = [exact_scores(rows[i : i + 1], rows[j : j + 1], np.zeros(1, int), np.zeros(1, int))[0] for i, j in ((0, 0), (3, 600), (6, 699))]
     assert alone == [found[0, 0], found[3, 600], found[6, 699]]
-    assert 0 < np.abs((torch.from_numpy(rows[:7]) @ torch.from_numpy(rows).T).numpy() - found).max() < uncertainty(515)
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 64, 65, 515, 2048, 8191])
+def test_products_in_pieces_stay_within_the_bound(dimension: int) -> None:
+    """Numbers of one sign, whose errors do not cancel, of falling size, and of any sign."""
+    generator = np.random.default_rng(dimension)
+    kinds = generator.standard_normal((20, dimension)), generator.random((20, dimension)) + 1, generator.random((20, dimension)) ** 20
+    rows = unit_rows(np.concatenate([*kinds, np.full((1, dimension), 1 / 3)]))
+    query, out = torch.from_numpy(rows), torch.empty(61, 64)[:, :61]
+    products_in_pieces(query, query, out, torch.empty(61 * 64))
+    pairs = np.meshgrid(np.arange(61), np.arange(61), indexing="ij")
+    expected = exact_scores(rows, rows, *(numbers.ravel() for numbers in pairs)).reshape(61, 61)
+    assert np.abs(out.numpy() - expected).max() < uncertainty(dimension)
+    assert uncertainty(dimension) < (dimension + 4) * 2.0**-24

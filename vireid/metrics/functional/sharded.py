@@ -3,7 +3,7 @@
 The rank of a match is one plus the matches before it plus the impostors before it. Impostors are counted shard by shard, and counts add
 up. So two passes are enough: the first finds the scores of all matches, the second counts. Every comparison is that of
 :func:`~vireid.metrics.functional.exact_scores.exact_scores` of the pair, so that the result is the same for any number of shards. A product
-in float32 decides a comparison alone where its rounding cannot: that is a bound on the rounding errors as if they were independent, see
+in float32 decides a comparison alone where its rounding cannot, by a bound that always holds, see
 :func:`~vireid.metrics.functional.exact_scores.uncertainty`.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vireid.metrics.functional.distances import ALIGNED, exact_products
 from vireid.metrics.functional.evaluation import in_threads
-from vireid.metrics.functional.exact_scores import Rows, exact_scores, uncertainty, unit_rows
+from vireid.metrics.functional.exact_scores import Rows, exact_scores, products_in_pieces, uncertainty, unit_rows
 from vireid.metrics.functional.rules import cmc_is_unique, removed, removed_matches
 from vireid.metrics.functional.scoring import FAR, QueryScores, summary
 from vireid.structures import Rule
@@ -147,7 +147,7 @@ class ShardedSearch:
                 width = -(-len(chosen) // ALIGNED) * ALIGNED
                 scores = memory[0, : len(some) * width].view(-1, width)[:, : len(chosen)]
                 ordered_scores = memory[1, : len(some) * len(chosen)].view(len(some), -1)
-                torch.mm(of_block, ordered[left : left + COLUMNS].T, out=scores)
+                products_in_pieces(of_block, ordered[left : left + COLUMNS], scores, memory[1])
                 self._count_tile(
                     _Tile(scores.numpy(), ordered_scores.numpy(), queries, part.rows, some, part.entries[chosen], columns[chosen])
                 )
