@@ -71,7 +71,7 @@ class RayCluster(Engine):
 
     def start(self, file: Path, log: Path) -> Running:
         task = self._ray.remote(run_job).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)
-        return _RayJob(self._ray, task.remote(str(file), str(log)))
+        return _RayJob(self._ray, task.remote(str(file), str(log), max(1, int(self.cpus))))
 
     def close(self) -> None:
         if self._connected:

@@ -10,12 +10,18 @@ from pathlib import Path
 from vireid.version import __version__
 
 
-def run_job(file: str, log: str) -> int:
+def run_job(file: str, log: str, threads: int) -> int:
     """Exit code of the job of a file. The job ends when this process does.
 
     Of the variables of SLURM the job sees none: it is one process, and whoever started it puts it back into the queue.
+
+    Args:
+        file: of the job.
+        log: where its output goes.
+        threads: that it computes with, on any machine: sums of more threads are of another order.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SLURMD_", "SBATCH_"))}
+    environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     with Path(log).open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "vireid.commands.jobs.child", file],
