@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vireid.data import Augmentation, CMNASAugmentation, FlipShiftAugmentation, Normalise, erase, sample_rectangle
-from vireid.data.augmentation.by_rows import crop_rows, erase_rows
+from vireid.data.augmentation.by_rows import crop_and_normalise_rows, crop_rows, erase_rows
 from vireid.data.augmentation.geometry import crop_by_index, erase_by_index
 from vireid.settings import instantiate, settings_of
 
@@ -148,3 +148,21 @@ def test_both_ways_to_crop_and_to_erase_agree(padding: int, dtype: torch.dtype) 
     for fill in (torch.rand(3, generator=generator), torch.rand(200, 3, generator=generator)):
         given = torch.cat((corners, sides), 1), fill
         assert torch.equal(erase_rows(images.float().clone(), *given), erase_by_index(images.float().clone(), *given))
+
+
+@pytest.mark.parametrize("padding", [0, 3, 9])
+@pytest.mark.parametrize("of_each", [False, True])
+@pytest.mark.parametrize("black", [False, True])
+def test_images_that_are_normalised_one_by_one_are_those_of_the_batch(padding: int, of_each: bool, black: bool) -> None:
+    """To the last bit: crops of the batch, and its normalisation before or after them."""
+    generator = torch.Generator().manual_seed(padding)
+    images = torch.randint(0, 256, (40, 3, 7, 5), generator=generator).to(torch.uint8)
+    top, left = torch.randint(0, 2 * padding + 1, (2, 40), generator=generator)
+    draws = top, left, torch.rand(40, generator=generator) < 0.5, padding
+    mean, std = ((1 + torch.rand(40, 3, generator=generator)) if of_each else torch.tensor([0.4, 0.5, 0.6]) * scale for scale in (1, 2))
+
+    def normalise(values: Tensor) -> Tensor:
+        return values.float().div_(255).sub_(mean[..., None, None]).div_(std[..., None, None])
+
+    expected = normalise(crop_by_index(images, *draws)) if black else crop_by_index(normalise(images), *draws)
+    assert torch.equal(crop_and_normalise_rows(images, *draws, mean, std, black), expected)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from vireid.data.augmentation.base import IMAGENET_MEAN, IMAGENET_STD, Augmentation
+from vireid.data.augmentation.by_rows import crop_and_normalise_rows
 from vireid.data.augmentation.geometry import Rectangle, crop_and_flip
-from vireid.data.augmentation.statistics import Statistics
+from vireid.data.augmentation.statistics import Statistics, of_images
 from vireid.errors import SettingsError
 
 PadFill = Literal["mean", "black"]
@@ -55,7 +56,11 @@ class FlipShiftAugmentation(Augmentation):
         """Shifted, flipped and normalised images, see :class:`~vireid.data.Augmentation`."""
         draws = torch.tensor(self.draw(key, images.shape[0], *images.shape[2:])).to(images.device, non_blocking=True)
         how = draws[:, 0], draws[:, 1], draws[:, 2] > 0, self.padding
-        if self.pad_fill == "black":
+        if images.dtype == torch.uint8 and images.device.type == "cpu":
+            rows = torch.empty(len(images))  # which says the dtype of the numbers, and how many images there are
+            mean, std = (of_images(values, rows, n_visible) for values in (self.mean, self.std))
+            moved = crop_and_normalise_rows(images, *how, mean, std, self.pad_fill == "black")
+        elif self.pad_fill == "black":
             moved = self.normalise(crop_and_flip(images, *how), n_visible)
         else:
             moved = crop_and_flip(self.normalise(images, n_visible), *how)
