@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,11 @@ def test_a_child_has_three_graphs_and_learns_the_same(use: Callable[[Compiler], 
 
 def test_a_search_has_two_graphs(use: Callable[[Compiler], Compiler], sysu_root: Path, tmp_path: Path) -> None:
     compiler = use(Compiler())
-    saved = [fit(supernet(compile=on), sysu_root, tmp_path / str(on), search_split="image")["state_dict"] for on in (False, True)]
+    torch.set_warn_always(True)  # torch says some things once in a process
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The .grad attribute")
+        saved = [fit(supernet(compile=on), sysu_root, tmp_path / str(on), search_split="image")["state_dict"] for on in (False, True)]
+    torch.set_warn_always(False)
     assert compiler.graphs == 2, "steps of weights, and steps of logits"
     torch.testing.assert_close(saved[0], saved[1], rtol=1e-3, atol=1e-5)  # kernels of the norms and their expression
 

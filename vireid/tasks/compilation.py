@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FunctionType
 from typing import Any, ClassVar, Literal
 
@@ -54,7 +54,7 @@ class CompiledNetwork:
         before = [(buffer, buffer.clone()) for buffer in self.network.buffers()] if first else []
         expected = (Exception,) if first else _failures()  # a compiler may fail by any
         try:
-            with _backward_too():
+            with _backward_too(), _quietly() if first else nullcontext():
                 return run(images, n_visible)
         except expected as error:
             del self._compiled[str(kind)]
@@ -118,6 +118,14 @@ def _backward_too() -> AbstractContextManager[object]:
 
     name = "force_non_lazy_backward_lowering"  # which old versions do not have
     return config.patch({name: True}) if hasattr(config, name) else nullcontext()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Inside, torch does not warn of what its own compiler looks at: gradients of mixtures, which are no leaves."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
+        yield
 
 
 def _said(error: Exception) -> str:
