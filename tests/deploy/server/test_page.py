@@ -206,6 +206,7 @@ def test_it_fits_and_everything_has_a_name(page: Any, query: str, tmp_path: Path
     assert {role for role, named in seen if named} >= {"button", "combobox", "slider", "radio", "listitem", "image"}
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(16, 20, 24)" if scheme == "dark" else "rgb(255, 255, 255)")
+    assert page.get_attribute("#theme", "aria-pressed") == str(scheme == "dark").lower()
     page.click("#open-add")
     assert page.locator("#adding").bounding_box()["width"] <= width
     page.screenshot(path=tmp_path / f"adding-{width}-{scheme}.png")

@@ -332,10 +332,12 @@ for (const button of document.querySelectorAll("[data-close]")) button.addEventL
 // Light and dark
 
 const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-at("theme").setAttribute("aria-pressed", dark());
+const showTheme = () => at("theme").setAttribute("aria-pressed", dark());
+showTheme();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
 at("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = dark() ? "light" : "dark";
-  at("theme").setAttribute("aria-pressed", dark());
+  showTheme();
 });
 
 showContents();
