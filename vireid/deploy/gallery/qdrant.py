@@ -179,7 +179,7 @@ class QdrantStore:
     def span(self) -> tuple[float, float] | None:
         """The first and the last known time of an image."""
         ends: list[float] = []
-        for direction in () if self.is_empty() else ("asc", "desc"):
+        for direction in () if self.is_empty() else (self.models.Direction.ASC, self.models.Direction.DESC):
             order = self.models.OrderBy(key="time", direction=direction)
             with answering():
                 points = self.client.scroll(self.name, limit=1, order_by=order, with_payload=["time"])[0]
