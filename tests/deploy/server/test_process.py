@@ -54,6 +54,33 @@ def test_a_gallery_that_another_process_owns_is_not_served(command: Any, tmp_pat
         assert "in use" in command("--port", "0", "--wait", "0.1")
 
 
+def test_a_server_whose_places_are_taken_refuses_more_and_goes_on(tmp_path: Path) -> None:
+    with served(tmp_path / "people.gallery", "--queue", "1") as process:
+        host, port = process.address.removeprefix("http://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port))) as slow:
+            kind = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 99"
+            slow.sendall(f"POST /images HTTP/1.1\r\nHost: {host}:{port}\r\n{kind}\r\n\r\n--x\r\n".encode())
+            end = time.monotonic() + 20
+            while "vireid_requests_under_way 1" not in httpx2.get(f"{process.address}metrics").text:
+                assert time.monotonic() < end
+            refused = httpx2.post(f"{process.address}images", files=shot(0), data=DAY)
+            assert (refused.status_code, "Try again soon" in refused.json()["detail"]) == (503, True)
+            assert httpx2.get(f"{process.address}gallery").json()["images"] == 0
+        while "vireid_requests_under_way 0" not in httpx2.get(f"{process.address}metrics").text:
+            assert time.monotonic() < end
+        assert httpx2.post(f"{process.address}images", files=shot(0), data=DAY).status_code == 201
+
+
+def test_a_gallery_on_a_server_that_is_not_there_is_not_served(command: Any, capsys: Capsys) -> None:
+    pytest.importorskip("qdrant_client")
+    for address, sentence in (
+        ("qdrant://host", "is named as qdrant://host:6333/people"),
+        ("qdrant://127.0.0.1:1/people", "The Qdrant server does not answer"),
+    ):
+        done = run(capsys, "serve", "folder", "--port", "0", "--gallery", address)
+        assert (done.code, sentence in done.err) == (2, True), done.err
+
+
 def test_a_killed_server_has_kept_what_it_acknowledged_and_the_next_one_serves_it(tmp_path: Path) -> None:
     path, acknowledged = tmp_path / "people.gallery", dict[int, str]()
 
