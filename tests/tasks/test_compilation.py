@@ -149,6 +149,19 @@ def test_any_failure_of_the_first_step_leaves_statistics_as_they_were(monkeypatc
         CompiledNetwork(network)(batch.images, 9)
 
 
+def test_the_mode_is_given_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(torch, "compile", lambda run, **settings: given.append(settings) or run)
+    for chosen in (True, "max-autotune-no-cudagraphs"):
+        task, (batch,) = child(compile=chosen), batches(1, 4, 2, 32, 16)
+        task.running.begin(task.network)
+        task(batch)
+    assert [(one["mode"], one["fullgraph"], one["dynamic"]) for one in given] == [
+        (None, True, False),
+        ("max-autotune-no-cudagraphs", True, False),
+    ]
+
+
 def test_only_what_a_step_repeats_is_compiled(use: Callable[[Compiler], Compiler]) -> None:
     compiler, network, (batch,) = use(Compiler()), child().network, batches(1, 4, 2, 32, 16)
     compiled = CompiledNetwork(network)

@@ -36,7 +36,7 @@ def use_tf32(wanted: bool | None, device: torch.device) -> None:
     if wanted is None:
         return
     if wanted and not has_tf32(device):
-        warnings.warn(f"`trainer.tf32` has no effect on this {device.type}: NVIDIA's GPUs have TF32 since the A100.", stacklevel=3)
+        warnings.warn(f"`trainer.tf32` has no effect on this {device.type}: NVIDIA's GPUs have TF32 since the A100.", stacklevel=1)
         return
     torch.set_float32_matmul_precision("high" if wanted else "highest")
     torch.backends.cudnn.allow_tf32 = wanted

@@ -70,6 +70,6 @@ class Trainer(pl.Trainer):
         check_precision(lightning.get("precision"), device)
         use_tf32(tf32, device)
         if benchmark and device.type != "cuda":
-            warnings.warn(f"`trainer.benchmark` has no effect on {device.type}: it is about kernels of cuDNN, on a GPU.", stacklevel=2)
+            warnings.warn(f"`trainer.benchmark` has no effect on {device.type}: it is about kernels of cuDNN, on a GPU.", stacklevel=1)
         if overfit_batches:  # Lightning would cut validation too, and a gallery of a few batches says nothing
             self.limit_val_batches = 1.0 if limit_val_batches is None else limit_val_batches
