@@ -166,3 +166,11 @@ def test_images_that_are_normalised_one_by_one_are_those_of_the_batch(padding: i
 
     expected = normalise(crop_by_index(images, *draws)) if black else crop_by_index(normalise(images), *draws)
     assert torch.equal(crop_and_normalise_rows(images, *draws, mean, std, black), expected)
+
+
+def test_a_normalisation_of_ones_own_is_used(images: Tensor) -> None:
+    class Doubled(FlipShiftAugmentation):
+        def normalise(self, images: Tensor, n_visible: int | None = None) -> Tensor:
+            return 2 * super().normalise(images, n_visible)
+
+    assert torch.equal(Doubled(2)(images, KEY), 2 * FlipShiftAugmentation(2)(images, KEY))
