@@ -33,6 +33,7 @@ IGNORED = {
     ".*dataloader is not resumable.*": "our sampler is",
     ".*Checkpoint directory.*exists and is not empty.*": "a resumed run",
     ".*Total length of .* across ranks is zero.*": "no validation was asked for",
+    ".*`srun` command is available on your system but is not used.*": "one process needs no srun, nor does a job of an engine",
     ".*predict returned None.*": "embeddings.npz is written instead",
     ".*isinstance.treespec, LeafSpec.*": "torch deprecation inside Lightning",
 }

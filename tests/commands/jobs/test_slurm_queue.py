@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,3 +87,18 @@ def test_what_slurm_refuses_or_would_never_begin_is_a_sentence(programs: Any, tm
     with pytest.raises(SettingsError, match=r"SLURM would never begin a job that asks for so much \(PartitionTimeLimit\)"):
         SlurmCluster(minutes=10**6).__enter__().check(tmp_path)
     assert (tmp_path / "gone").exists()
+
+
+def test_where_slurm_is_a_command_gives_no_advice_to_use_it(programs: Any) -> None:
+    from lightning_fabric.plugins.environments import SLURMEnvironment
+
+    from vireid.commands.lightning_warnings import quiet_lightning
+
+    programs(srun="true")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        SLURMEnvironment._validate_srun_used()
+        assert len(told) == 1
+        quiet_lightning()
+        SLURMEnvironment._validate_srun_used()
+    assert len(told) == 1
