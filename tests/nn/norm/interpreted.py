@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from tests.nn.norm.reference import batch
 from tests.operations import Operations
 from vireid.nn import frozen_statistics
-from vireid.nn.norm import fused
+from vireid.nn.norm import fused, moments
 from vireid.nn.norm.fused import Fused
 from vireid.nn.norm.mixed_site import mixed_site
 from vireid.nn.norm.mixture import Mixed, norm_mixture
@@ -26,6 +26,11 @@ COUNTS = [(3, 3), (2, 5), (1, 1), (1, 6), (17, 8), (5,), (1,)]
 @pytest.fixture(autouse=True)
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fused, "devices", frozenset({"cpu"}))
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "adds_vectors", lambda x: False)
 
 
 @pytest.fixture
@@ -116,6 +121,7 @@ def test_a_step_of_a_supernet_is_that_of_single_operations(n: int, launches: lis
         assert (one - other).abs().max() <= 1e-9 * other.abs().max().clamp_min(1e-30)
 
 
+@pytest.mark.usefixtures("as_on_a_gpu")
 def test_a_site_starts_seven_operations(launches: list[str]) -> None:
     x, coefficients, grad = site((3, 4), 4, torch.float32)
     with Operations() as operations:
@@ -124,6 +130,7 @@ def test_a_site_starts_seven_operations(launches: list[str]) -> None:
     assert operations.total + len(launches) == 7, operations.counts
 
 
+@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("space", [JointNorm("resnet50"), BNSeparation("resnet50")], ids=["joint", "separation"])
 def test_an_architecture_step_starts_few_operations(
     space: JointNorm | BNSeparation, launches: list[str], monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vireid.nn.norm.moments import mean_of_squares
 from vireid.nn.norm.site_algebra import Kept, SiteAlgebra, SiteMap
 
 
@@ -23,10 +24,10 @@ class EqualRows(SiteAlgebra):
     def forward(self, mean: Tensor, var: Tensor, coefficients: Tensor) -> SiteMap:
         groups, channels = len(self.counts), mean.shape[1]
         row_mean, row_var = mean.view(groups, -1, channels), var.view(groups, -1, channels)
-        between, group_mean = torch.var_mean(row_mean, 1, correction=0)
-        group_var = row_var.mean(1).add_(between)
-        between, all_mean = torch.var_mean(group_mean, 0, correction=0)
-        all_var = group_var.mean(0).add_(between)
+        group_mean = row_mean.mean(1)
+        group_var = mean_of_squares(row_var, row_mean - group_mean[:, None], 1)
+        all_mean = group_mean.mean(0)
+        all_var = mean_of_squares(group_var, group_mean - all_mean, 0)
         with_rows = len(coefficients) == 4
         variances = torch.cat((all_var[None], group_var, *([var] if with_rows else [])))
         inverse = variances.add_(self.eps).rsqrt_()

@@ -11,7 +11,7 @@ from torch import Tensor
 from vireid.nn.norm.equal_rows import EqualRows
 from vireid.nn.norm.fused import Fused
 from vireid.nn.norm.mixture import Mixed, norm_mixture
-from vireid.nn.norm.moments import Moments, affine_into, affine_sums, kernels_suit, layout, row_moments_by_kernel
+from vireid.nn.norm.moments import Moments, affine_into, affine_sums, kernels_suit, layout, started
 from vireid.nn.norm.site_algebra import SiteAlgebra
 
 
@@ -49,10 +49,9 @@ class _MixedSite(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, coefficients: Tensor, algebra: SiteAlgebra) -> Any:
         x = x.contiguous(memory_format=layout(x))
-        mean, var = row_moments_by_kernel(x)
+        mean, var, start = started(x)
         found = algebra.forward(mean, var, coefficients)
-        out = torch.empty_like(x)
-        affine_into(out, x, mean, found.scale, found.offset)
+        out = affine_into(*start, found.scale, found.offset)
         ctx.save_for_backward(x, mean, found.scale, *found.kept)
         ctx.algebra = algebra
         ctx.mark_non_differentiable(*found.statistics)
@@ -70,7 +69,6 @@ class _MixedSite(torch.autograd.Function):
         d_coefficients, slope, level = ctx.algebra.backward(products, sums, mean, tuple(kept))
         if not ctx.needs_input_grad[0]:
             return None, d_coefficients, None
-        d_x = torch.empty_like(x)
-        affine_into(d_x, x, mean, slope, level)
+        d_x = affine_into(torch.empty_like(x), x, mean, slope, level)
         d_x.addcmul_(grad, scale.to(x.dtype)[:, :, None, None])
         return d_x, d_coefficients, None

@@ -24,7 +24,7 @@ from vireid.nn.norm.moments import (
     kernels_suit,
     layout,
     row_moments,
-    row_moments_by_kernel,
+    started,
     wide,
 )
 
@@ -127,15 +127,14 @@ class _NormMixture(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, parts: tuple[slice, ...], eps: float, synchronised: Synchronised | None, *small: Tensor | None) -> Any:
         x = x.contiguous(memory_format=layout(x))
         mixed = Mixed(*small)  # type: ignore[arg-type]  # the offset is a tensor
-        mean, var = row_moments_by_kernel(x)
+        mean, var, start = started(x)
         moments = group_moments(mean, var, parts, x.shape[2] * x.shape[3])
         if synchronised is not None:
             moments = synchronised.gather(moments)
         deviation = None if mixed.row is None else torch.rsqrt(var + eps)
         scale, offset = _group_map(moments, moments.mean, eps, mixed)
         scale, offset = _row_map(scale, offset, mean, deviation, moments.mean, mixed.row, parts)
-        out = torch.empty_like(x)
-        affine_into(out, x, mean, scale, offset)
+        out = affine_into(*start, scale, offset)
         ctx.save_for_backward(x, mean, deviation, moments.mean, moments.var, *small)
         ctx.parts = parts
         ctx.eps = eps
@@ -177,8 +176,7 @@ class _NormMixture(torch.autograd.Function):
             own = _rows(mixed.row.detach(), parts) * deviation
             slope = slope - own * deviation.square() * d_scale / pixels
             level = level - own * d_offset / pixels
-        d_x = torch.empty_like(x)
-        affine_into(d_x, x, mean, slope, level)
+        d_x = affine_into(torch.empty_like(x), x, mean, slope, level)
         d_x.addcmul_(grad, row_scale.to(x.dtype)[:, :, None, None])
         return d_x, None, None, None, *d_small
 

@@ -2,7 +2,8 @@
 
 ``torch.var_mean`` costs several batch normalisations on a CPU. The kernel behind ``torch.nn.BatchNorm2d`` does the same
 reduction in a fraction of the time, is numerically safe, and keeps float32 statistics of half-precision inputs. Rows become
-its channels: a contiguous ``(B, C, H, W)`` is viewed as ``(1, B * C, H, W)``, a channels-last one is run row by row.
+its channels: a contiguous ``(B, C, H, W)`` is viewed as ``(1, B * C, H, W)``, a channels-last one is run row by row. A CPU is
+faster still by a mean and the norm of what differs from it: these add vectors, and the kernel adds number by number.
 """
 
 from __future__ import annotations
@@ -73,11 +74,15 @@ def group_moments(mean: Tensor, var: Tensor, parts: Sequence[slice], pixels: int
         parts: rows of the G groups.
         pixels: H x W.
     """
-    pairs = [torch.var_mean(mean[part], 0, correction=0) for part in parts]
-    between, centre = [between for between, _ in pairs], [centre for _, centre in pairs]
-    within = [var[part].mean(0) for part in parts]
+    centres = [mean[part].mean(0) for part in parts]
+    variances = [mean_of_squares(var[part], mean[part] - centre, 0) for part, centre in zip(parts, centres, strict=True)]
     counts = tuple((part.stop - part.start) * pixels for part in parts)
-    return Moments(torch.stack(centre), torch.stack(within) + torch.stack(between), counts)
+    return Moments(torch.stack(centres), torch.stack(variances), counts)
+
+
+def mean_of_squares(within: Tensor, between: Tensor, dim: int) -> Tensor:
+    """Mean of ``within + between ** 2``: variances of parts and distances of their means. ``var_mean`` takes ten times as long on a CPU."""
+    return torch.addcmul(within, between, between).mean(dim)
 
 
 def row_moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,25 +98,48 @@ def row_moments_by_kernel(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean.view(x.shape[:2]), var.view(x.shape[:2])
 
 
+def started(x: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Mean and biased variance ``(B, C)`` of every row, and the first three arguments by which :func:`affine_into` makes an output.
+
+    ``x`` must be in its :func:`layout`; nothing is differentiable.
+    """
+    if not adds_vectors(x):
+        mean, var = row_moments_by_kernel(x)
+        return mean, var, (torch.empty_like(x), x, mean)
+    rough = x.flatten(2).mean(2)  # is wrong in its last digits, which matter where it is large
+    centred = x - rough[:, :, None, None]
+    flat = centred.flatten(2)
+    rest = flat.mean(2)
+    mean = rough + rest
+    var = torch.addcmul(torch.linalg.vector_norm(flat, 2, 2).square_().div_(flat.shape[2]), rest, rest, value=-1)
+    return mean, var, (centred, centred, mean - rough)
+
+
+def adds_vectors(x: Tensor) -> bool:
+    """Whether rows are reduced faster by sums of vectors than by the batch-norm kernel."""
+    return x.device.type == "cpu" and x.dtype == wide(x) and layout(x) == torch.contiguous_format
+
+
 def _batch_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance of every channel. The running statistics, which nobody wants, fix the dtype of the result."""
     running = None if x.dtype == wide(x) else x.new_zeros(x.shape[1], dtype=wide(x))
     return torch.batch_norm_update_stats(x, running, running, 0.0)
 
 
-def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: Tensor) -> None:
-    """``out = (x - centre) * scale + offset`` in one pass.
+def affine_into(out: Tensor, x: Tensor, centre: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """``out = (x - centre) * scale + offset`` in one pass; returns ``out``.
 
     Args:
-        out, x: ``(B, C, H, W)``.
+        out, x: ``(B, C, H, W)``, also the same tensor.
         centre, scale, offset: ``(B, C)``, float32 or better.
     """
     if layout(x) == torch.channels_last and x.dtype == centre.dtype:  # one call for all rows
         torch.addcmul((offset - centre * scale)[:, :, None, None], x, scale[:, :, None, None], out=out)
-        return
+        return out
     one, unused = ones(tuple(centre.shape), centre.dtype, centre.device), [torch.empty_like(centre) for _ in range(2)]
     for (into, rows), (c, s, o, i, mean, invstd) in _blocks([out, x], [centre, scale, offset, one, *unused]):
         _affine(rows, s, o, c, i, False, 0.0, 0.0, out=into, save_mean=mean, save_invstd=invstd)
+    return out
 
 
 def affine_sums(grad: Tensor, x: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
