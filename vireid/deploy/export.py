@@ -8,7 +8,7 @@ from typing import Any
 
 from vireid.deploy.card import Card
 from vireid.deploy.embedder import Embedder
-from vireid.deploy.gallery.gallery import Gallery
+from vireid.deploy.gallery.opening import open_gallery
 from vireid.deploy.tested import rows_in, rows_of_test
 from vireid.deploy.variants import Variants
 from vireid.deploy.writer import write_folder
@@ -58,7 +58,7 @@ def _thresholds(gallery: str | os.PathLike[str], embedder: Embedder) -> dict[str
         GalleryError: it is of another model.
         SettingsError: it was not calibrated.
     """
-    with Gallery.open(gallery, embedder) as opened:
+    with open_gallery(gallery, embedder) as opened:
         found = opened.calibration
     if not found.pairs:
         raise SettingsError(f"{os.fspath(gallery)!r} was not calibrated: run `vireid gallery calibrate` first.")

@@ -182,3 +182,14 @@ def test_images_of_many_bytes_go_in_several_requests(server: QdrantOverHttp, tmp
     gallery.add(files(tmp_path / "day", 4), "visible")
     assert server.asked.count("/collections/people/points") > 3
     assert len(gallery) == 8
+
+
+def test_an_export_takes_the_thresholds_of_a_gallery_on_a_server(command: Any, server: QdrantOverHttp) -> None:
+    from vireid.deploy.export import _thresholds
+
+    with Gallery("people.gallery", Projection()) as gallery:
+        for person in range(30):
+            gallery.add([image(person, shot) for shot in range(4)], "visible", f"p{person}")
+        calibration = gallery.calibrate([0.5])
+    assert command("copy", "people.gallery", server.address).code == 0
+    assert _thresholds(server.address, Projection()) == calibration.to_dict()  # type: ignore[arg-type]
