@@ -48,7 +48,7 @@ def unit_rows(embeddings: NDArray[Any]) -> Rows:
         lengths = np.sqrt(np.square(part).sum(1, keepdims=True))
         if not np.isfinite(lengths).all():
             raise NotFiniteError("Embeddings must be finite, but hold NaN or infinity; has training diverged?")
-        unit[start : start + ROWS] = np.divide(part, lengths, out=np.zeros_like(part), where=lengths > 0)
+        unit[start : start + ROWS] = np.divide(part, np.where(lengths > 0, lengths, 1), out=part)
     return unit
 
 
