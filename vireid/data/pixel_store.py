@@ -27,7 +27,7 @@ from vireid.terminal import track
 
 FORM = 1  # of the files
 KEY = 16  # bytes of the digest of a path, its size and its time
-AT_ONCE, BETWEEN = 256, 4096  # images that are decoded together; images between two writes of the index
+IN_TURN, AT_ONCE, BETWEEN = 16, 256, 4096  # images of a thread's task; images of all tasks; images between two writes of the index
 PIXELS, INDEX, ABOUT = "pixels", "index.npy", "about.json"
 
 
@@ -106,24 +106,28 @@ class PixelStore:
         return {key.tobytes(): place for place, key in enumerate(index)}
 
     def _append(self, keys: list[bytes], missing: dict[bytes, str], workers: int) -> None:
-        def decoded(item: tuple[bytes, str]) -> tuple[bytes, NDArray[np.uint8] | None]:
-            try:
-                pixels = read_image(item[1], self.height, self.width, self.pixel_range, self.draft)
-            except (BadImageError, DatasetNotFoundError):  # whoever asks for it is told
-                return item[0], None
-            return item[0], np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        def decoded(items: Sequence[tuple[bytes, str]]) -> list[tuple[bytes, NDArray[np.uint8] | None]]:
+            return [(key, self._decoded(path)) for key, path in items]
 
         written = len(keys)
         with (self.folder / PIXELS).open("ab") as file, ThreadPoolExecutor(max(1, workers)) as pool:
             file.truncate(len(keys) * self.bytes_of_an_image)  # what a killed process wrote last
-            images = (found for part in _chunks(missing.items(), AT_ONCE) for found in pool.map(decoded, part))
+            parts = _chunks(_chunks(missing.items(), IN_TURN), max(1, AT_ONCE // IN_TURN))
+            images = (found for part in parts for of_task in pool.map(decoded, part) for found in of_task)
             for key, pixels in track(images, "Reading images once", len(missing)):
                 if pixels is not None:
-                    file.write(pixels.tobytes())
+                    file.write(pixels.data)
                     keys.append(key)
                 if len(keys) >= written + BETWEEN:
                     written = self._name(file, keys)
             self._name(file, keys)
+
+    def _decoded(self, path: str) -> NDArray[np.uint8] | None:
+        try:
+            pixels = read_image(path, self.height, self.width, self.pixel_range, self.draft)
+        except (BadImageError, DatasetNotFoundError):  # whoever asks for it is told
+            return None
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
     def _name(self, file: IO[bytes], keys: Sequence[bytes]) -> int:
         """Write the index, after the pixels that it names."""
