@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -72,6 +75,17 @@ def test_a_batch_norm_in_streams_is_a_separate_one_with_the_names_of_two_copies(
     layer = with_parts(backbone(point), [TwoStreams("maxpool")]).trunk.get_submodule("bn1")
     assert isinstance(layer, SeparateBatchNorm2d)
     assert list(layer.state_dict()) == list(PerModality(nn.BatchNorm2d(8)).state_dict())
+
+
+def test_a_batch_norm_of_ones_own_is_copied_whole_into_streams() -> None:
+    class Own(nn.BatchNorm2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    trunk = nn.Sequential(OrderedDict(conv1=nn.Conv2d(3, 4, 3), bn1=Own(4))).eval()
+    streams = with_parts(Backbone(copy.deepcopy(trunk), 4), [TwoStreams("bn1")])
+    assert isinstance(streams.trunk.get_submodule("bn1"), PerModality)
+    torch.testing.assert_close(streams(images(), 2), trunk(images()))
 
 
 def test_every_parameter_of_streams_over_a_separated_child_learns() -> None:

@@ -55,7 +55,7 @@ class TwoStreams(TrunkPart):
             if hasattr(trunk, "maps") and isinstance(layer, nn.Sequential):
                 kind = type(trunk).__name__
                 raise SettingsError(f"{kind} gives maps from inside `{name}`, which modalities must share; end streams before it.")
-            if isinstance(layer, nn.BatchNorm2d):  # the same layers under the same names, without copies of the halves
+            if type(layer) is nn.BatchNorm2d:  # the same layers under the same names, without copies of the halves
                 setattr(trunk, name, SeparateBatchNorm2d.from_batch_norm(layer))
             elif not isinstance(layer, SeparateBatchNorm2d) and any(True for _ in layer.parameters()):
                 setattr(trunk, name, PerModality(layer))
