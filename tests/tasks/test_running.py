@@ -18,6 +18,7 @@ from vireid.models import CDNet, OSNet, ResNet, Torchvision, Trunk
 from vireid.nn.recomputation import blocks
 from vireid.search import BNSeparation, JointNorm
 from vireid.tasks import SGD, Adam, AdamW, ReIDModule, TorchOptimizer
+from vireid.tasks.progress import put_gradients
 
 
 def child(trunk: Trunk) -> ReIDModule:
@@ -94,6 +95,26 @@ def test_a_fused_step_is_the_same_step(kind: type[Adam]) -> None:
             optimizer.step()
         weights.append(weight.detach())
         assert bool(optimizer.defaults["fused"]) == fused
+    torch.testing.assert_close(*weights, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, SGD, lambda fused: TorchOptimizer(partial(torch.optim.Adagrad, fused=fused))])
+def test_a_fused_step_goes_on_with_weights_that_lie_otherwise_in_memory(kind: type[Adam]) -> None:
+    """A run may go on with another ``channels_last``: what its checkpoint holds then lies otherwise, too."""
+    numbers = torch.linspace(-1, 1, 2 * 3 * 4 * 5, dtype=torch.float64).sin().view(2, 3, 4, 5)
+    weights = []
+    for fused in (False, True):
+        module = nn.Conv2d(3, 2, (4, 5), bias=False, dtype=torch.float64)
+        module.weight.data.copy_(numbers)
+        before = kind(fused=fused).build({"trunk": list(module.parameters())})
+        put_gradients({"weight": numbers.square()}, module)
+        before.step()
+        after = copy.deepcopy(module).to(memory_format=torch.channels_last)
+        optimizer = kind(fused=fused).build({"trunk": list(after.parameters())})
+        optimizer.load_state_dict(before.state_dict())
+        put_gradients({"weight": numbers.exp()}, after)
+        optimizer.step()
+        weights.append(after.weight.detach())
     torch.testing.assert_close(*weights, rtol=1e-12, atol=1e-12)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
@@ -103,7 +104,7 @@ def check_gradients(found: Any, module: nn.Module) -> None:
 
 
 def put_gradients(found: Mapping[str, Tensor], module: nn.Module) -> None:
-    """Put gradients in place, as if their batches had just been run."""
+    """Put gradients in place, as if their batches had just been run: each lies in memory as its parameter does."""
     for name, value in module.named_parameters():
         if name in found:
-            value.grad = found[name].to(value.device, copy=True)
+            value.grad = torch.empty_like(value, dtype=found[name].dtype).copy_(found[name])

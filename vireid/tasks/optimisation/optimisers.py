@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from vireid.errors import SettingsError
@@ -76,6 +76,7 @@ class OptimizerSettings(Recorded, ABC):
         )
         if optimizer.defaults.get("fused"):
             self._check_fused({parameter.device for group in optimizer.param_groups for parameter in group["params"]})
+            optimizer.register_load_state_dict_post_hook(_as_parameters_lie)
         if self.gradient_clip_val is not None:
             optimizer.register_step_pre_hook(Clipping(self.gradient_clip_val))
         return optimizer
@@ -103,6 +104,14 @@ class OptimizerSettings(Recorded, ABC):
     def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> LRScheduler | None:
         """What moves the rates of ``optimizer`` when an epoch ends, in a run of ``epochs`` epochs; ``None`` without a schedule."""
         return None if self.schedule is None else self.schedule.scheduler(optimizer, epochs)
+
+
+def _as_parameters_lie(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out what was loaded as the parameters: a fused step pairs numbers by their place in memory, and `channels_last` may be new."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 class Fusable(OptimizerSettings, ABC):
