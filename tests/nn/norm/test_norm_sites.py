@@ -51,6 +51,12 @@ def test_gradients_of_a_site_with_equal_rows_are_those_of_differences() -> None:
     assert torch.autograd.gradcheck(lambda x, c: mixed_site(x, c, [slice(0, 2), slice(2, 4)], 1e-2)[0], (x, coefficients))
 
 
+def test_variances_of_constant_rows_are_not_negative() -> None:
+    """Rounding is larger than the variance there, and a deviation would be NaN."""
+    x = torch.logspace(3, 12, 2000).view(2, -1, 1, 1).expand(-1, -1, 11, 9).contiguous()
+    assert (moments.started(x)[1] >= 0).all()
+
+
 class Sites(nn.Module):
     """A network of three sites with different candidates and widths."""
 

@@ -111,7 +111,7 @@ def started(x: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
     flat = centred.flatten(2)
     rest = flat.mean(2)
     mean = rough + rest
-    var = torch.addcmul(torch.linalg.vector_norm(flat, 2, 2).square_().div_(flat.shape[2]), rest, rest, value=-1)
+    var = torch.addcmul(torch.linalg.vector_norm(flat, 2, 2).square_().div_(flat.shape[2]), rest, rest, value=-1).relu_()  # rounded
     return mean, var, (centred, centred, mean - rough)
 
 
