@@ -220,6 +220,8 @@ def test_parts_without_labels_are_read_together(trained: Path, tmp_path: Path, c
         shutil.rmtree(folder)
 
     refused("are not embedded: 2/4")
+    with pytest.raises(MissingFileError, match="nowhere' are not embedded"):
+        read_embeddings(tmp_path / "nowhere")
     refused("are of different lists: 'shard-2-of-4' differs", modality="infrared")
     refused("are of different models: 'shard-2-of-4' differs", ckpt=other_checkpoint(trained, tmp_path / "other.ckpt"))
     photograph(images / "3.png", 3)

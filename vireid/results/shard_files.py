@@ -71,7 +71,7 @@ def part_files(folder: Path) -> tuple[Path, ...]:
         MissingFileError: there are none, or some are missing.
         ResultsError: they are of two divisions.
     """
-    found = {shard: path for path in sorted(folder.iterdir()) if (shard := Shard.of_folder(path)) is not None}
+    found = {shard: path for path in sorted(folder.glob("*")) if (shard := Shard.of_folder(path)) is not None}
     divisions = sorted({shard.of for shard in found})
     if len(divisions) > 1:
         raise ResultsError(
