@@ -15,9 +15,10 @@ from tests.deploy.gallery.test_property import Filtered
 from vireid import Gallery
 from vireid.deploy import Where
 from vireid.deploy.gallery.copying import copy_gallery
+from vireid.deploy.gallery.qdrant import QdrantStore
 from vireid.deploy.gallery.server_address import client_of
 from vireid.deploy.gallery.server_gallery import ServerGallery
-from vireid.errors import GalleryError, MissingFileError, OutputError, SettingsError
+from vireid.errors import GalleryError, MissingFileError, OutputError, SettingsError, UnreachableError
 
 qdrant = pytest.importorskip("qdrant_client")
 
@@ -156,8 +157,14 @@ def test_a_model_that_another_process_has_brought_meanwhile_is_noticed(client: A
             use([image(1)], "visible")  # type: ignore[operator]
 
 
+def test_a_server_is_named_by_an_address_of_ipv6() -> None:
+    found, name = client_of("qdrant://[::1]:1/people")
+    with pytest.raises(UnreachableError, match=r"Connection refused|Cannot assign requested address"):
+        QdrantStore(found, name)
+
+
 def test_bad_input(client: Any) -> None:
-    for address in ("http://host/people", "qdrant://host", "qdrant:///people", "qdrant://host/a/b"):
+    for address in ("http://host/people", "qdrant://host", "qdrant:///people", "qdrant://host/a/b", "qdrant://[::1/people"):
         with pytest.raises(SettingsError, match="is named as qdrant://host:6333/people"):
             client_of(address)
     with pytest.raises(MissingFileError, match="There is no gallery 'people' on the server"):

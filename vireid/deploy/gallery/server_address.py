@@ -36,9 +36,9 @@ def collection_of(address: str) -> str:
         >>> collection_of("qdrant://localhost:6333/people")
         'people'
     """
-    found = urlsplit(address)
-    name = found.path.strip("/")
-    with contextlib.suppress(ValueError):  # a port that is none
+    with contextlib.suppress(ValueError):  # a port, or an address in brackets, that is none
+        found = urlsplit(address)
+        name = found.path.strip("/")
         if found.scheme in SCHEMES and found.hostname and name and "/" not in name and found.port != 0 and not found.username:
             return name
     raise SettingsError(
@@ -64,9 +64,8 @@ def client_of(address: str) -> tuple[Any, str]:
     except ImportError as error:
         raise SettingsError("qdrant-client must be installed for a gallery on a server: pip install 'vireid[qdrant]'.") from error
     secure = found.scheme == "qdrants"
-    client = QdrantClient(
-        host=found.hostname, port=found.port or 6333, https=secure, api_key=key, timeout=PATIENCE, check_compatibility=False
-    )
+    host = f"[{found.hostname}]" if ":" in str(found.hostname) else found.hostname  # IPv6 stands in brackets in an address
+    client = QdrantClient(host=host, port=found.port or 6333, https=secure, api_key=key, timeout=PATIENCE, check_compatibility=False)
     return client, name
 
 
