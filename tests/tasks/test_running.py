@@ -58,6 +58,20 @@ def test_activations_that_are_computed_again_change_no_gradient_and_no_statistic
     assert not any("forward" in vars(module) for module in twin.modules())
 
 
+def test_a_block_whose_forward_pass_was_replaced_keeps_that_one() -> None:
+    (batch,), task = batches(1, 4, 2, 64, 32), TASKS["resnet"]().train()
+    block = task.network.backbone.trunk.get_submodule("layer1.0")
+    own = block.forward = lambda x, run=block.forward: 2 * run(x)
+    expected = task(batch).embeddings
+    task.running.activation_checkpointing = True
+    for _ in range(2):  # a run that failed did not end
+        task.running.begin(task.network)
+    assert block.forward is not own
+    assert torch.equal(task(batch).embeddings, expected)
+    task.running.end(task.network)
+    assert block.forward is own
+
+
 def test_a_trunk_without_blocks_is_refused() -> None:
     class Plain(Trunk):
         def build(self, weights: str | None = None) -> nn.Module:

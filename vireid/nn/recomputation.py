@@ -36,14 +36,18 @@ class RecomputedForward:
 
     Args:
         module: whose pass it is.
+
+    Attributes:
+        own: a forward pass that was put in place of that of the class before; ``None`` if there is none.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self.own: Callable[..., Any] | None = vars(module).get("forward")
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """What the module gives."""
-        run = partial(type(self.module).forward, self.module)
+        run = self.own or partial(type(self.module).forward, self.module)
         if self.module.training and torch.is_grad_enabled():
             return recomputed(self.module, run, *inputs, **named)
         return run(*inputs, **named)

@@ -30,6 +30,7 @@ class Running:
         Raises:
             SettingsError: the trunk has no blocks whose activations could be computed again.
         """
+        self.end(network)
         if self.channels_last:
             network.to(memory_format=torch.channels_last)
         if self.activation_checkpointing:
@@ -45,8 +46,10 @@ class Running:
         """The network runs as it is written again."""
         self._compiled = None
         for module in network.modules():
-            if isinstance(vars(module).get("forward"), RecomputedForward):
+            if isinstance(forward := vars(module).get("forward"), RecomputedForward):
                 del module.forward
+                if forward.own is not None:
+                    module.forward = forward.own
 
     def __call__(self, network: Network, images: Tensor, n_visible: int) -> NetworkOutput:
         """The output of a network for images."""
