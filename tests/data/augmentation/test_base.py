@@ -174,3 +174,15 @@ def test_a_normalisation_of_ones_own_is_used(images: Tensor) -> None:
             return 2 * super().normalise(images, n_visible)
 
     assert torch.equal(Doubled(2)(images, KEY), 2 * FlipShiftAugmentation(2)(images, KEY))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_images_are_float32_whatever_torch_makes_by_default(images: Tensor, dtype: torch.dtype) -> None:
+    expected, before = FlipShiftAugmentation(2)(images, KEY), torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        found = FlipShiftAugmentation(2)(images, KEY)
+    finally:
+        torch.set_default_dtype(before)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)

@@ -34,7 +34,7 @@ def crop_and_normalise_rows(
         mean, std: ``(3,)`` or ``(B, 3)`` float32.
         black: whether images are cropped first, so that what is beyond an edge is black; it is 0 otherwise.
     """
-    normalised = torch.empty(images.shape)
+    normalised = torch.empty(images.shape, dtype=torch.float32)
     means, stds = (values.expand(len(images), 3)[..., None, None].numpy() for values in (mean, std))
     for place, (row, column, mirrored) in enumerate(zip(top.tolist(), left.tolist(), flip.tolist(), strict=True)):
         seen = images[place].flip(-1) if mirrored else images[place]

@@ -57,7 +57,7 @@ class FlipShiftAugmentation(Augmentation):
         draws = torch.tensor(self.draw(key, images.shape[0], *images.shape[2:])).to(images.device, non_blocking=True)
         how = draws[:, 0], draws[:, 1], draws[:, 2] > 0, self.padding
         if images.dtype == torch.uint8 and images.device.type == "cpu" and type(self).normalise is Augmentation.normalise:
-            rows = torch.empty(len(images))  # which says the dtype of the numbers, and how many images there are
+            rows = torch.empty(len(images), dtype=torch.float32)  # which says the dtype of the numbers, and how many images there are
             mean, std = (of_images(values, rows, n_visible) for values in (self.mean, self.std))
             moved = crop_and_normalise_rows(images, *how, mean, std, self.pad_fill == "black")
         elif self.pad_fill == "black":
