@@ -89,9 +89,22 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
 
 
 def test_differences_are_found_at_any_depth() -> None:
-    assert list(differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3})) == [
-        *(("a.c", [1], [2]), ("d", 2, "absent"), ("e", "absent", 3))
+    assert differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3}) == [
+        *(("a.c.0", 1, 2), ("d", 2, "absent"), ("e", "absent", 3))
     ]
+    assert differences({"a": (1, 2), "b": 1}, {"a": [1, 2], "b": True}) == [("b", 1, True)]
+
+
+def test_a_new_option_that_is_off_is_no_difference(tmp_path: Path) -> None:
+    """A study that an older vireid began goes on."""
+    old = {"model": {"lr": 0.1, "losses": [{"class_path": "a"}]}}
+    new = {"model": {"lr": 0.1, "losses": [{"class_path": "a", "fused": False}], "compile": False}, "tf32": None}
+    assert differences(old, new) == differences(new, old) == []
+    prepare(job("a", recipe=old), tmp_path)
+    prepare(job("a", recipe=new), tmp_path)
+    with pytest.raises(SettingsError, match=r"`recipe\.tf32` was absent, is now True"):
+        prepare(job("a", recipe={**old, "tf32": True}), tmp_path)
+    assert differences({"a": None}, {"a": False}) == [("a", None, False)]
 
 
 OURS = '{"format": "vireid.study.job", "version": 1}'

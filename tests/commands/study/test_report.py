@@ -142,6 +142,16 @@ def test_runs_of_another_budget_are_refused(tmp_path: Path) -> None:
         check_equal_budget([*same, config(tmp_path / "c", 3, seed=0)])
 
 
+def test_runs_of_before_and_after_a_new_option_are_compared(tmp_path: Path) -> None:
+    old, new, other = (config(tmp_path / name, 2, seed=0) for name in ("old", "new", "other"))
+    for folder, value in ((new, "false"), (other, "true")):
+        with (folder / "config.yaml").open("a") as file:
+            file.write(f"compile: {value}\n")
+    check_equal_budget([old, new])
+    with pytest.raises(ResultsError, match="was not trained as"):
+        check_equal_budget([old, other])
+
+
 def test_scores_round_trip_and_damage_is_named(tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.json", {"a": 0.25})
     assert read_scores(tmp_path / "scores.json") == {"a": 0.25}

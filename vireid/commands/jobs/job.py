@@ -19,6 +19,7 @@ from vireid.files import read_text, write_text_atomically
 
 FORMAT, VERSION = "vireid.study.job", 1
 JOBS = "jobs"
+ABSENT = "absent"
 SHOWN = 6
 
 
@@ -92,8 +93,8 @@ def prepare(job: Job, folder: Path) -> State:
     """
     path = job.file(folder)
     content: dict[str, Any] = read(path) if path.exists() else {"seconds": {}, "attempts": 0, "settings": job.settings}
-    if digest(content["settings"]) != digest(job.settings):
-        changed = [f"`{key}` was {old}, is now {new}" for key, old, new in differences(content["settings"], job.settings)]
+    if found := differences(content["settings"], job.settings):
+        changed = [f"`{key}` was {old}, is now {new}" for key, old, new in found]
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         raise SettingsError(
             f"{job.name!r} of {str(folder)!r} was begun with other settings: {'; '.join(changed[:SHOWN])}{more}. "
@@ -160,13 +161,27 @@ def _before(content: Mapping[str, Any]) -> Attempt:
     return Attempt(content["attempts"], content["seconds"], ended=True)
 
 
-def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Values that differ, by dotted name; ``absent`` where one side lacks it."""
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Plain settings that differ, by dotted name; :data:`ABSENT` where one side lacks it.
+
+    An option that one side lacks and the other has off is no difference: another vireid did not have it.
+    """
+    found = _differences(json.loads(json.dumps(old)), json.loads(json.dumps(new)), "")
+    return [(name, one, other) for name, one, other in found if not (_is_new_and_off(one, other) or _is_new_and_off(other, one))]
+
+
+def _differences(old: Any, new: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
-            yield from differences(old.get(key, "absent"), new.get(key, "absent"), f"{name}.{key}" if name else str(key))
-    elif old != new:
+            yield from _differences(old.get(key, ABSENT), new.get(key, ABSENT), f"{name}.{key}" if name else str(key))
+    elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):  # which tells 1 from 1.0 and true, and nan is nan
         yield name, old, new
+
+
+def _is_new_and_off(before: Any, after: Any) -> bool:
+    return before == ABSENT and (after is None or after is False)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from vireid.commands.jobs.job import State, digest, state
+from vireid.commands.jobs.job import State, differences, state
 from vireid.commands.study.networks import Network
 from vireid.commands.study.plan import Plan, retrain_name
 from vireid.commands.study.recipes import fixed_part, read_config
@@ -58,11 +59,12 @@ def check_equal_budget(folders: Iterable[Path]) -> None:
     Raises:
         ResultsError: a run differs; the message names it.
     """
-    digests = {folder: digest(fixed_part(read_config(folder / "config.yaml"))) for folder in folders}
-    first = next(iter(digests), None)
-    for folder, found in digests.items():
-        if found != digests[first]:  # type: ignore[index]  # there is a first where there is any
-            raise ResultsError(f"{str(folder)!r} was not trained as {str(first)!r} was: they differ in more than seed and genotype.")
+    first: tuple[Path, dict[str, Any]] | None = None
+    for folder in folders:
+        found = fixed_part(read_config(folder / "config.yaml"))
+        first = first or (folder, found)
+        if differences(first[1], found):
+            raise ResultsError(f"{str(folder)!r} was not trained as {str(first[0])!r} was: they differ in more than seed and genotype.")
 
 
 def missing(plan: Plan) -> list[str]:
